@@ -69,4 +69,4 @@ def compiled(rule: _Rule) -> _Rule:
 
     Division follows numpy (no hidden exceptions) and floating point stays exact, so that both forms agree to the bit.
     """
-    return cast(_Rule, numba.njit(cache=True, error_model="numpy")(rule))
+    return cast("_Rule", numba.njit(cache=True, error_model="numpy")(rule))

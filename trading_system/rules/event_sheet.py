@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trading_system.rules.compiled import compiled
-from trading_system.rules.line import Records
-from trading_system.rules.records import EVENT, EventKind, words
+from trading_system.rules.records import EVENT, EventKind, Records, words
 
 _ROW = words(EVENT)
 
@@ -49,4 +48,4 @@ def refer(sheet: Sheet, n: int, kind: int, direction: int, time: int, confirmed_
 @compiled
 def swing_kind(side: int) -> int:
     """Return the kind of a swing event: a high for side 1, a low for side -1."""
-    return int(EventKind.SWING_HIGH) if side > 0 else int(EventKind.SWING_LOW)
+    return EventKind.SWING_HIGH.value if side > 0 else EventKind.SWING_LOW.value

@@ -10,6 +10,10 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from trading_system.rules.interval_table import interval_name
+from trading_system.rules.records import EVENT, EventKind, Label, Reason, Records, Shape
 
 VERSION = "1"
 
@@ -46,3 +50,129 @@ class Event:
     ref: str | None
     replaces: str | None
     values: Mapping[str, float | int | str]
+
+
+def life_event_id(birth: str, kind: str, direction: int, time: int, confirmed_at: int) -> str:
+    """Return the id of a later event in a life that the event ``birth`` began.
+
+    Two blocks may share their candle (the same low under two broken swings) and be touched by the same candle; only
+    their births tell them apart.
+    """
+    return short_hash(VERSION, birth, kind, direction, time, confirmed_at)
+
+
+_BLOCK_LIFE = ("top", "bottom", "penetration")
+_POLE = ("base_time", "base_price", "tip_price", "pole_width", "pole_height", "width")
+_VALUES: dict[EventKind, tuple[str, ...]] = {
+    EventKind.SWING_HIGH: ("price", "label"),
+    EventKind.SWING_LOW: ("price", "label"),
+    EventKind.BOS: ("price", "close"),
+    EventKind.CHOCH: ("price", "close"),
+    EventKind.OB_FORMED: (
+        "top",
+        "bottom",
+        "close",
+        "volume",
+        "strength",
+        "atr",
+        "displacement",
+        "has_fvg",
+        "break_kind",
+        "confluence",
+    ),
+    EventKind.OB_TOUCHED: _BLOCK_LIFE,
+    EventKind.OB_MITIGATED: _BLOCK_LIFE,
+    EventKind.OB_INVALIDATED: _BLOCK_LIFE,
+    EventKind.OB_EXPIRED: (*_BLOCK_LIFE, "reason"),
+    EventKind.FLAG_POLE: _POLE,
+    EventKind.FLAG_CONSOLIDATING: _POLE,
+    EventKind.FLAG_BREAKOUT: (
+        *_POLE,
+        "close",
+        "previous_close",
+        "extreme",
+        "atr",
+        "depth",
+        "retrace",
+        "resist_slope",
+        "resist_intercept",
+        "support_slope",
+        "support_intercept",
+        "resist_start",
+        "resist_end",
+        "support_start",
+        "support_end",
+        "shape",
+        "confluence",
+    ),
+    EventKind.FLAG_FAILED: (*_POLE, "reason"),
+    EventKind.FLAG_EXPIRED: (*_POLE, "reason"),
+    EventKind.FLAG_SUPERSEDED: _POLE,
+}
+_SWINGS = (EventKind.SWING_HIGH, EventKind.SWING_LOW)
+_BIRTHS = (*_SWINGS, EventKind.BOS, EventKind.CHOCH, EventKind.OB_FORMED, EventKind.FLAG_POLE)
+_TEXTS: dict[str, dict[int, str]] = {
+    "label": {label: "" if label is Label.NONE else label.name for label in Label},
+    "reason": {reason: reason.name.lower() for reason in Reason},
+    "shape": {shape: shape.name.lower() for shape in Shape},
+    "break_kind": {kind: kind.name.lower() for kind in (EventKind.BOS, EventKind.CHOCH)},
+}
+_COLUMN = {name: n for n, name in enumerate(EVENT.names or ())}
+
+
+def events_of(records: Records, exchange: str, symbol: str) -> list[Event]:
+    """Return the events that ``records`` (EVENT[n]) stand for, in the same order.
+
+    Every event has ``trend``, the higher interval's last break (1, -1, 0 before the first or without one). ``atr`` and
+    ``displacement`` are left out as long as the average true range is unknown. A swing's ``label`` is empty for the
+    first of its kind.
+    """
+    return [_event(row, exchange, symbol) for row in records.tolist()]
+
+
+def _event(row: tuple[Any, ...], exchange: str, symbol: str) -> Event:
+    kind = EventKind(row[_COLUMN["kind"]])
+    interval = interval_name(row[_COLUMN["interval"]])
+    direction, time, confirmed_at = (row[_COLUMN[name]] for name in ("direction", "time", "confirmed_at"))
+    ref = None
+    if row[_COLUMN["ref_kind"]]:
+        ref = event_id(
+            exchange,
+            symbol,
+            interval,
+            EventKind(row[_COLUMN["ref_kind"]]).name.lower(),
+            *(row[_COLUMN[name]] for name in ("ref_direction", "ref_time", "ref_confirmed_at")),
+        )
+    name = kind.name.lower()
+    if kind in _BIRTHS or ref is None:
+        own = event_id(exchange, symbol, interval, name, direction, time, confirmed_at)
+    else:
+        own = life_event_id(ref, name, direction, time, confirmed_at)
+    is_swing = kind in _SWINGS
+    return Event(
+        id=own,
+        kind=name,
+        exchange=exchange,
+        symbol=symbol,
+        interval=interval,
+        direction=direction,
+        time=time,
+        confirmed_at=confirmed_at,
+        ref=None if is_swing else ref,
+        replaces=ref if is_swing else None,
+        values=_values(kind, row, time),
+    )
+
+
+def _values(kind: EventKind, row: tuple[Any, ...], time: int) -> dict[str, float | int | str]:
+    values: dict[str, float | int | str] = {}
+    for name in _VALUES[kind]:
+        value = row[_COLUMN[name]]
+        values[name] = _TEXTS[name][value] if name in _TEXTS else value
+    if values.get("atr") == 0.0:
+        del values["atr"]
+        values.pop("displacement", None)
+    if kind >= EventKind.FLAG_POLE:
+        values["tip_time"] = time
+    values["trend"] = row[_COLUMN["trend"]]
+    return values

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from trading_system.rules.compiled import compiled
 from trading_system.rules.event_sheet import Sheet, new_row, refer, swing_kind
-from trading_system.rules.line import Line, Records, place
-from trading_system.rules.records import Label, SameBar, Source, Ties
+from trading_system.rules.line import Line, place
+from trading_system.rules.records import Label, Records, SameBar, Source, Ties
 
 
 @compiled
@@ -46,10 +46,10 @@ def is_pivot(history: Records, k: int, left: int, right: int, ties: int, source:
 def label_of(price: float, before: float, side: int) -> int:
     """Return how a swing of ``side`` at ``price`` stands to the one before it: HH, LH, EQH or HL, LL, EQL."""
     if price == before:
-        return int(Label.EQH) if side > 0 else int(Label.EQL)
+        return Label.EQH.value if side > 0 else Label.EQL.value
     if price > before:
-        return int(Label.HH) if side > 0 else int(Label.HL)
-    return int(Label.LH) if side > 0 else int(Label.LL)
+        return Label.HH.value if side > 0 else Label.HL.value
+    return Label.LH.value if side > 0 else Label.LL.value
 
 
 @compiled

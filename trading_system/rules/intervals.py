@@ -6,7 +6,6 @@ that step is a gap; a bucket of gaps alone has no candle, nor has the incomplete
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,57 +14,24 @@ import numpy as np
 
 from trading_system.rules.compiled import compiled
 from trading_system.rules.grid import Grid
-from trading_system.rules.line import Records
-from trading_system.rules.records import BUCKET, CANDLE
+from trading_system.rules.interval_table import INTERVALS, IntervalError, interval_ms, interval_name
+from trading_system.rules.records import BUCKET, CANDLE, Records
 
-_MINUTE = 60_000
-_DAY = 1440 * _MINUTE
-_WEEK = 7 * _DAY
-_MONDAY = 4 * _DAY  # the first Monday after 1970-01-01, a Thursday
+__all__ = [
+    "INTERVALS",
+    "IntervalError",
+    "LongerCandles",
+    "fold",
+    "interval_ms",
+    "interval_name",
+    "longer_candles",
+    "origin_of",
+    "past_boundary",
+    "volume_of",
+]
 
-INTERVALS = {
-    "1m": _MINUTE,
-    "3m": 3 * _MINUTE,
-    "5m": 5 * _MINUTE,
-    "15m": 15 * _MINUTE,
-    "30m": 30 * _MINUTE,
-    "1h": 60 * _MINUTE,
-    "2h": 120 * _MINUTE,
-    "4h": 240 * _MINUTE,
-    "6h": 360 * _MINUTE,
-    "8h": 480 * _MINUTE,
-    "12h": 720 * _MINUTE,
-    "1d": _DAY,
-    "3d": 3 * _DAY,
-    "1w": _WEEK,
-}
-_NAMES = {length: name for name, length in INTERVALS.items()}
-
-
-class IntervalError(ValueError):
-    """An interval that is not one of ours, does not fit its base, or has no complete bucket."""
-
-
-def interval_ms(name: str) -> int:
-    """Return the length of an interval in ms: ``"15m"`` -> 900000.
-
-    Raises: IntervalError when the name is none of ``INTERVALS``.
-    """
-    if name not in INTERVALS:
-        near = difflib.get_close_matches(name, INTERVALS, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise IntervalError(f"expected one of {' '.join(INTERVALS)}, was {name!r}{hint}")
-    return INTERVALS[name]
-
-
-def interval_name(length: int) -> str:
-    """Return the name of an interval of ``length`` ms: 900000 -> ``"15m"``.
-
-    Raises: IntervalError when no interval has this length.
-    """
-    if length not in _NAMES:
-        raise IntervalError(f"expected the length of one of {' '.join(INTERVALS)} in ms, was {length}")
-    return _NAMES[length]
+_WEEK = INTERVALS["1w"]
+_MONDAY = 4 * INTERVALS["1d"]  # the first Monday after 1970-01-01, a Thursday
 
 
 @compiled
@@ -113,12 +79,10 @@ def fold(bucket: Records, candle: Any, base: int, interval: int, step_num: int, 
             running["open"] = candle["open"]
             running["high"] = candle["high"]
             running["low"] = candle["low"]
-        if candle["high"] > running["high"]:
-            running["high"] = candle["high"]
-        if candle["low"] < running["low"]:
-            running["low"] = candle["low"]
+        running["high"] = max(running["high"], candle["high"])
+        running["low"] = min(running["low"], candle["low"])
         running["close"] = candle["close"]
-        running["units"] += int(math.floor(candle["volume"] * step_den / step_num + 0.5))
+        running["units"] += math.floor(candle["volume"] * step_den / step_num + 0.5)
         running["candles"] += 1
     return running["candles"] > 0 and past_boundary(time + base, interval) == 0
 

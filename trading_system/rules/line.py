@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from trading_system.rules.compiled import compiled
-from trading_system.rules.records import BLOCK, BUCKET, HISTORY, NOW, POLE, RUN, SWING, TURN, words
-
-Records = npt.NDArray[Any]
+from trading_system.rules.records import BLOCK, BUCKET, HISTORY, NOW, POLE, RUN, SWING, TURN, Records, words
 
 HEAD_WORDS = words(RUN)
 _NOW = words(NOW)

@@ -6,8 +6,12 @@ All fields take eight bytes and start at zero, so a state can be saved, compared
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Records = npt.NDArray[Any]  # an array of one of the records below, or the words of a state
 
 _WHOLE = "<i8"
 _REAL = "<f8"

@@ -12,6 +12,7 @@ from trading_system.rules.events import Event
 from trading_system.rules.grid import Instrument
 from trading_system.rules.trade_plan import PLAN_REFUSALS, Plan, PlanRules, Refusal, plan_of
 
+SETUPS: Mapping[str, str] = {"ob_formed": "order_block", "flag_breakout": "flag"}
 ZONE_ENDS = frozenset({"ob_mitigated", "ob_expired"})
 SIGNAL_REFUSALS: Mapping[str, str] = {
     **PLAN_REFUSALS,
@@ -61,12 +62,8 @@ def judge(events: Iterable[Event], instrument: Instrument, rules: SignalRules) -
             ended.add(event.ref)
         elif event.kind == "choch":
             turned = event.direction
-        else:
-            verdict = plan_of(event, instrument, rules.plans, rules.interval_ms)
-            if isinstance(verdict, Plan) and verdict.pattern not in rules.setups:
-                verdict = _refusal(verdict, "setup_off", event)
-            if isinstance(verdict, Plan) and event.confirmed_at <= rules.first_signal:
-                verdict = _refusal(verdict, "warm_up", event)
+        elif event.kind in SETUPS:
+            verdict = _verdict(event, instrument, rules)
             if isinstance(verdict, Plan):
                 plans.append(verdict)
             elif verdict is not None:
@@ -74,7 +71,24 @@ def judge(events: Iterable[Event], instrument: Instrument, rules: SignalRules) -
     return Judged(tuple(plans), tuple(refusals), frozenset(ended), turned)
 
 
-def _refusal(plan: Plan, rule: str, event: Event) -> Refusal:
+def _verdict(event: Event, instrument: Instrument, rules: SignalRules) -> Plan | Refusal | None:
+    if SETUPS[event.kind] not in rules.setups:
+        return _refusal("setup_off", event)
+    if event.confirmed_at <= rules.first_signal:
+        return _refusal("warm_up", event)
+    return plan_of(event, instrument, rules.plans, rules.interval_ms)
+
+
+def _refusal(rule: str, event: Event) -> Refusal:
+    pattern = SETUPS[event.kind]
     return Refusal(
-        rule, plan.exchange, plan.symbol, plan.interval, plan.pattern, plan.side, plan.confirmed_at, event.id, {}
+        rule,
+        event.exchange,
+        event.symbol,
+        event.interval,
+        pattern,
+        event.direction,
+        event.confirmed_at,
+        event.id,
+        {},
     )

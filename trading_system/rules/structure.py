@@ -29,7 +29,7 @@ def take_break(line: Line, side: int, sheet: Sheet) -> int:
     """
     swing = line.swings[place(side)]
     newest = line.history[(line.now[0]["count"] - 1) & (len(line.history) - 1)]
-    kind = int(EventKind.CHOCH) if line.now[0]["trend"] == -side else int(EventKind.BOS)
+    kind = EventKind.CHOCH.value if line.now[0]["trend"] == -side else EventKind.BOS.value
     swing["crossed"] = 1
     line.now[0]["trend"] = side
     if line.now[0]["leads"] == 1:

@@ -30,7 +30,7 @@ from .types import (
     StepDTO,
     TradeSignalDTO,
 )
-from .validation import CHECKS, check_candle, explained, quoted, settle
+from .validation import CHECKS, check_candle, explained, placed, quoted, settle
 
 Text = bytes | bytearray | memoryview | str
 Message = Mapping[str, object] | Text
@@ -139,17 +139,14 @@ class _Word(Generic[T]):
     def read(self, message: Message) -> T:
         """Return the message with sound fields, times in UTC, and whatever its type demands across fields."""
         word = self.typed(message)
-        try:
-            settle(self._kind.__name__, cast("dict[str, Any]", word))
-        except (ValueError, OverflowError) as error:
-            raise self._as_contract(error) from error
+        settle(self._kind.__name__, cast("dict[str, Any]", word))
         if self._check is not None:
             self._check(word)
         return word
 
     def typed(self, message: Message) -> T:
         """Return the message with every field of its type; on the bytes this is one pass."""
-        if isinstance(message, _TEXTS):
+        if type(message) is bytes or isinstance(message, _TEXTS):
             if len(message) > LARGEST_MESSAGE:
                 raise _too_large(self._kind.__name__, message)
             try:
@@ -159,11 +156,11 @@ class _Word(Generic[T]):
         try:
             return msgspec.convert(message, self._kind)
         except msgspec.ValidationError as error:
-            placed = _with_zones(message)
-            if placed == message:
+            zoned = _with_zones(message)
+            if zoned == message:
                 raise explained(self._kind, str(error), message) from error
         try:
-            return msgspec.convert(placed, self._kind)
+            return msgspec.convert(zoned, self._kind)
         except msgspec.ValidationError as error:
             raise explained(self._kind, str(error), message) from error
 
@@ -171,11 +168,6 @@ class _Word(Generic[T]):
         if "out of range" in complaint:
             return explained(self._kind, complaint, None)
         return explained(self._kind, complaint, _untyped(self._kind.__name__, message))
-
-    def _as_contract(self, error: Exception) -> ContractError:
-        if isinstance(error, ContractError):
-            return error
-        return ContractError(self._kind.__name__, "", "times that the calendar can hold in UTC", str(error))
 
 
 _CANDLE = _Word(CandleDTO)
@@ -250,10 +242,7 @@ def _plain(item: object, field: str) -> object:
 
 def _written(instant: datetime, field: str) -> str:
     """Return RFC 3339 in UTC with as many digits as the instant needs: seconds, milliseconds or microseconds."""
-    try:
-        utc = in_utc(instant)
-    except (ValueError, OverflowError, OSError) as error:
-        raise ContractError("message", field, "a time that the calendar can hold in UTC", quoted(instant)) from error
+    utc = placed("message", field, instant)
     digits = "seconds" if not utc.microsecond else "microseconds" if utc.microsecond % 1000 else "milliseconds"
     return utc.replace(tzinfo=None).isoformat(timespec=digits) + "Z"
 

@@ -6,8 +6,7 @@ base currency, times are datetimes here and RFC 3339 in UTC on the wire. ``NotRe
 is nothing to say: a null is an error.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: with them Python reads every field as required.
 from datetime import datetime
 from typing import Annotated, Literal, NotRequired, TypedDict
 

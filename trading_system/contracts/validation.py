@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from msgspec import inspect
@@ -54,10 +54,11 @@ def check_candle(candle: CandleDTO, field: str = "") -> None:
         _refuse_prices(candle, field)
     if not 0 <= candle.get("volume", 0.0) < _INFINITE:
         raise ContractError("CandleDTO", f"{field}volume", "a finite number", quoted(candle.get("volume")))
-    if not is_name(candle["symbol"]):
-        raise _unnamed("CandleDTO", f"{field}symbol", candle["symbol"])
+    symbol = candle["symbol"]
+    if " " in symbol or not symbol.isprintable():  # is_name spelt out, as it is asked once a candle
+        raise _unnamed("CandleDTO", f"{field}symbol", symbol)
     if candle["open_time"].tzinfo is not UTC:
-        candle["open_time"] = in_utc(candle["open_time"])
+        candle["open_time"] = placed("CandleDTO", f"{field}open_time", candle["open_time"])
 
 
 def _refuse_prices(candle: CandleDTO, field: str) -> None:
@@ -109,7 +110,15 @@ def settle(subject: str, message: dict[str, Any], field: str = "") -> None:
                 if type(item) is dict:
                     settle(subject, item, f"{field}{key}[{n}].")
         elif getattr(value, "tzinfo", UTC) is not UTC:
-            message[key] = in_utc(value)
+            message[key] = placed(subject, field + key, value)
+
+
+def placed(subject: str, field: str, instant: datetime) -> datetime:
+    """Return ``instant`` in UTC, a naive one read as local time. Raises: ContractError beyond the calendar's ends."""
+    try:
+        return in_utc(instant)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ContractError(subject, field, "a time that the calendar can hold in UTC", quoted(instant)) from error
 
 
 def _unnamed(subject: str, field: str, value: object) -> ContractError:

@@ -61,7 +61,7 @@ def cache_folder() -> Path:
 
 
 # Numba reads this name when a function is decorated, so it must stand before the first rule is imported.
-numba.config.CACHE_DIR = str(cache_folder())
+numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
 
 def compiled(rule: _Rule) -> _Rule:

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from trading_system.rules.compiled import compiled
-from trading_system.rules.records import EVENT, EventKind, Records, words
-
-_ROW = words(EVENT)
-
-
-class Sheet(NamedTuple):
-    """The rows to fill, the same memory as plain words, and the head of the state, which counts the rows."""
-
-    rows: Records  # EVENT[n]
-    words: Records  # int64[n * words of a row]
-    run: Records  # RUN[1]
+from trading_system.rules.records import EventKind, Record, Records
 
 
 @compiled
-def new_row(sheet: Sheet, now: Records, kind: int, direction: int, time: int) -> int:
-    """Open a row for an event of the interval ``now`` at its newest close and return the row's number."""
-    n = sheet.run[0]["written"]
-    sheet.run[0]["written"] = n + 1
-    for word in range(n * _ROW, (n + 1) * _ROW):
-        sheet.words[word] = 0
-    row = sheet.rows[n]
+def new_row(head: Record, out: Records, line: Record, kind: int, direction: int, time: int) -> int:
+    """Open a row for an event of ``line`` at its newest close and return the row's number."""
+    n: int = head["written"]
+    head["written"] = n + 1
+    out[n] = head["blank"]
+    row = out[n]
     row["kind"] = kind
-    row["interval"] = now[0]["interval"]
+    row["interval"] = line["interval"]
     row["direction"] = direction
     row["time"] = time
-    row["confirmed_at"] = now[0]["confirmed_at"]
-    row["trend"] = sheet.run[0]["bias"]
-    return int(n)
+    row["confirmed_at"] = line["confirmed_at"]
+    row["trend"] = head["bias"]
+    return n
 
 
 @compiled
-def refer(sheet: Sheet, n: int, kind: int, direction: int, time: int, confirmed_at: int) -> None:
-    """Let row ``n`` refer to the event that began what it speaks about."""
-    row = sheet.rows[n]
+def refer(row: Record, kind: int, direction: int, time: int, confirmed_at: int) -> None:
+    """Let ``row`` refer to the event that began what it speaks about."""
     row["ref_kind"] = kind
     row["ref_direction"] = direction
     row["ref_time"] = time

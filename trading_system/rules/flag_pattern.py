@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 
 from trading_system.rules.compiled import compiled
-from trading_system.rules.event_sheet import Sheet, new_row, refer
+from trading_system.rules.event_sheet import new_row, refer
 from trading_system.rules.highs_lows import extreme_of, is_pivot
-from trading_system.rules.line import Line, place
+from trading_system.rules.line import place
 from trading_system.rules.order_blocks import holds_price
-from trading_system.rules.records import EventKind, Reason, Records, Shape, Source
+from trading_system.rules.records import EventKind, Reason, Record, Records, Shape, Source
 
 
 @compiled
@@ -93,42 +93,42 @@ def price_of(value: float, source: int) -> float:
 
 
 @compiled
-def write_pole(sheet: Sheet, line: Line, pole: Records, kind: int, side: int) -> int:
+def write_pole(head: Record, out: Records, line: Record, pole: Record, kind: int, side: int) -> int:
     """Write an event of a flag's life; all but the first refer to the pole."""
-    n = new_row(sheet, line.now, kind, side, pole["tip_time"])
+    n = new_row(head, out, line, kind, side, pole["tip_time"])
     if kind != EventKind.FLAG_POLE:
-        refer(sheet, n, EventKind.FLAG_POLE.value, side, pole["tip_time"], pole["confirmed_at"])
-    row = sheet.rows[n]
+        refer(out[n], EventKind.FLAG_POLE.value, side, pole["tip_time"], pole["confirmed_at"])
+    row = out[n]
     row["base_time"] = pole["base_time"]
     row["base_price"] = pole["base_price"]
     row["tip_price"] = pole["tip_price"]
     row["pole_width"] = pole["tip_index"] - pole["base_index"]
-    row["width"] = line.now[0]["count"] - 1 - pole["tip_index"]
+    row["width"] = line["count"] - 1 - pole["tip_index"]
     row["pole_height"] = side * (pole["tip_value"] - pole["base_value"])
     return n
 
 
 @compiled
-def take_turn(line: Line, k: int, source: int, min_pole_atr: float, side: int, sheet: Sheet) -> None:
+def take_turn(line: Record, k: int, source: int, min_pole_atr: float, side: int, head: Record, out: Records) -> None:
     """Remember the top (side 1) or bottom at candle ``k``; with a turn of the other kind it makes the pending pole.
 
     A pole is strong when its wicks span ``min_pole_atr`` average true ranges (of the tip's candle); only a strong one
     may get a flag, and none is strong before the average is known.
     """
-    candle = line.history[k & (len(line.history) - 1)]
-    turn = line.turns[place(side)]
+    candle = line["history"][k & (len(line["history"]) - 1)]
+    turn = line["turns"][place(side)]
     turn["known"] = 1
     turn["index"] = k
     turn["time"] = candle["open_time"]
-    turn["value"] = side * extreme_of(line.history, k, source, side)
+    turn["value"] = side * extreme_of(line["history"], k, source, side)
     turn["price"] = candle["high"] if side > 0 else candle["low"]
     turn["atr"] = candle["atr"]
-    base = line.turns[place(-side)]
+    base = line["turns"][place(-side)]
     if base["known"] == 0:
         return
-    pole = line.poles[place(side)]
+    pole = line["poles"][place(side)]
     if pole["pending"] == 1:
-        write_pole(sheet, line, pole, EventKind.FLAG_SUPERSEDED.value, side)
+        write_pole(head, out, line, pole, EventKind.FLAG_SUPERSEDED.value, side)
     pole["pending"] = 1
     pole["consolidating"] = 0
     pole["base_index"] = base["index"]
@@ -139,80 +139,80 @@ def take_turn(line: Line, k: int, source: int, min_pole_atr: float, side: int, s
     pole["tip_time"] = turn["time"]
     pole["tip_value"] = turn["value"]
     pole["tip_price"] = turn["price"]
-    pole["confirmed_at"] = line.now[0]["confirmed_at"]
+    pole["confirmed_at"] = line["confirmed_at"]
     length = side * (turn["price"] - base["price"])
     known = turn["atr"] > 0.0
     pole["strong"] = 1 if min_pole_atr <= 0.0 or (known and length >= min_pole_atr * turn["atr"]) else 0
-    write_pole(sheet, line, pole, EventKind.FLAG_POLE.value, side)
+    write_pole(head, out, line, pole, EventKind.FLAG_POLE.value, side)
 
 
 @compiled
-def update_poles(
-    line: Line, order: int, ties: int, first_index: int, source: int, min_pole_atr: float, sheet: Sheet
-) -> None:
+def update_poles(line: Record, p: Record, head: Record, out: Records) -> None:
     """Look at the close that the newest candle confirms as a turn, top before bottom."""
-    k = line.now[0]["count"] - 1 - order
-    if k - order < 0 or k < first_index:
+    order = p["order"]
+    k = line["count"] - 1 - order
+    if k - order < 0 or k < p["flag_first_index"]:
         return
-    if is_pivot(line.history, k, order, order, ties, source, 1):
-        take_turn(line, k, source, min_pole_atr, 1, sheet)
-    if is_pivot(line.history, k, order, order, ties, source, -1):
-        take_turn(line, k, source, min_pole_atr, -1, sheet)
+    if is_pivot(line["history"], k, order, order, p["flag_ties"], p["flag_source"], 1):
+        take_turn(line, k, p["flag_source"], p["min_pole_atr"], 1, head, out)
+    if is_pivot(line["history"], k, order, order, p["flag_ties"], p["flag_source"], -1):
+        take_turn(line, k, p["flag_source"], p["min_pole_atr"], -1, head, out)
 
 
 @compiled
-def deepest_retrace(line: Line, pole: Records, source: int, side: int) -> float:
+def deepest_retrace(line: Record, pole: Record, source: int, side: int) -> float:
     """Return how far the closes since the tip, without the newest, came back from it."""
     tip = pole["tip_index"]
     deepest = 0.0
-    for k in range(tip, line.now[0]["count"] - 1):
-        deepest = max(deepest, side * (pole["tip_value"] - close_of(line.history, k, source)))
+    for k in range(tip, line["count"] - 1):
+        deepest = max(deepest, side * (pole["tip_value"] - close_of(line["history"], k, source)))
     return deepest
 
 
 @compiled
-def flag_extreme(line: Line, pole: Records, side: int) -> float:
+def flag_extreme(line: Record, pole: Record, side: int) -> float:
     """Return the lowest low (bull; bear: highest high) after the tip's candle, the newest candle included."""
-    mask = len(line.history) - 1
-    i = line.now[0]["count"] - 1
-    extreme = line.history[i & mask]["low"] if side > 0 else line.history[i & mask]["high"]
+    mask = len(line["history"]) - 1
+    i = line["count"] - 1
+    extreme = line["history"][i & mask]["low"] if side > 0 else line["history"][i & mask]["high"]
     for k in range(pole["tip_index"] + 1, i):
         if side > 0:
-            extreme = min(extreme, line.history[k & mask]["low"])
+            extreme = min(extreme, line["history"][k & mask]["low"])
         else:
-            extreme = max(extreme, line.history[k & mask]["high"])
+            extreme = max(extreme, line["history"][k & mask]["high"])
     return float(extreme)
 
 
 @compiled
-def lies_in_block(line: Line, price: float, side: int) -> bool:
+def lies_in_block(line: Record, price: float, side: int) -> bool:
     """Tell whether ``price`` lies in a live block of ``side`` on this interval."""
     if side > 0:
-        return holds_price(line.bulls, line.now[0]["bulls"], price)
-    return holds_price(line.bears, line.now[0]["bears"], price)
+        return holds_price(line["bulls"], line["bull_count"], price)
+    return holds_price(line["bears"], line["bear_count"], price)
 
 
 @compiled
 def write_breakout(
-    line: Line,
-    leading: Line,
-    pole: Records,
+    line: Record,
+    leading: Record,
+    pole: Record,
     depth: float,
     lines: tuple[float, float, float, float],
     source: int,
     side: int,
-    sheet: Sheet,
+    head: Record,
+    out: Records,
 ) -> None:
     """Write the breakout with all that a plan needs. A flag is a pennant when the line on the far side converges."""
-    mask = len(line.history) - 1
-    i = line.now[0]["count"] - 1
+    mask = len(line["history"]) - 1
+    i = line["count"] - 1
     resist, resist_at_tip, support, support_at_tip = lines
-    n = write_pole(sheet, line, pole, EventKind.FLAG_BREAKOUT.value, side)
-    row = sheet.rows[n]
+    n = write_pole(head, out, line, pole, EventKind.FLAG_BREAKOUT.value, side)
+    row = out[n]
     width = i - pole["tip_index"]
-    row["close"] = line.history[i & mask]["close"]
-    row["previous_close"] = line.history[(i - 1) & mask]["close"]
-    row["atr"] = line.history[i & mask]["atr"]
+    row["close"] = line["history"][i & mask]["close"]
+    row["previous_close"] = line["history"][(i - 1) & mask]["close"]
+    row["atr"] = line["history"][i & mask]["atr"]
     row["depth"] = depth
     row["retrace"] = depth / row["pole_height"] if row["pole_height"] > 0.0 else 0.0
     row["resist_slope"] = resist
@@ -231,55 +231,43 @@ def write_breakout(
 
 
 @compiled
-def follow_flag(
-    line: Line,
-    leading: Line,
-    source: int,
-    max_width_ratio: float,
-    max_flag_bars: int,
-    max_retrace: float,
-    min_flag_bars: int,
-    require_progress: int,
-    eval_offset: int,
-    tol: float,
-    side: int,
-    sheet: Sheet,
-) -> None:
+def follow_flag(line: Record, leading: Record, p: Record, side: int, head: Record, out: Records) -> None:
     """Carry the pending pole of a side through the newest candle.
 
     Too wide: expired. Came back too far: failed. Otherwise it consolidates, and a close that makes progress beyond the
     line on the pole's side (drawn through the closes before it) is the breakout. ``leading`` is the higher interval,
     or the line itself without one.
     """
-    pole = line.poles[place(side)]
+    pole = line["poles"][place(side)]
     if pole["pending"] == 0:
         return
-    i = line.now[0]["count"] - 1
+    i = line["count"] - 1
+    source = p["flag_source"]
     width = i - pole["tip_index"]
     height = side * (pole["tip_value"] - pole["base_value"])
-    if width > max_width_ratio * (pole["tip_index"] - pole["base_index"]) or width > max_flag_bars:
-        n = write_pole(sheet, line, pole, EventKind.FLAG_EXPIRED.value, side)
-        sheet.rows[n]["reason"] = Reason.FLAG_TOO_LONG.value
+    if width > p["max_width_ratio"] * (pole["tip_index"] - pole["base_index"]) or width > p["max_flag_bars"]:
+        n = write_pole(head, out, line, pole, EventKind.FLAG_EXPIRED.value, side)
+        out[n]["reason"] = Reason.FLAG_TOO_LONG.value
         pole["pending"] = 0
         return
     depth = deepest_retrace(line, pole, source, side)
-    if depth > max_retrace * height:
-        n = write_pole(sheet, line, pole, EventKind.FLAG_FAILED.value, side)
-        sheet.rows[n]["reason"] = Reason.RETRACED_TOO_DEEP.value
+    if depth > p["max_retrace"] * height:
+        n = write_pole(head, out, line, pole, EventKind.FLAG_FAILED.value, side)
+        out[n]["reason"] = Reason.RETRACED_TOO_DEEP.value
         pole["pending"] = 0
         return
     if pole["strong"] == 0:
         return
     if pole["consolidating"] == 0:
         pole["consolidating"] = 1
-        write_pole(sheet, line, pole, EventKind.FLAG_CONSOLIDATING.value, side)
-    if width < max(2, min_flag_bars):
+        write_pole(head, out, line, pole, EventKind.FLAG_CONSOLIDATING.value, side)
+    if width < max(2, p["min_flag_bars"]):
         return
-    newest = close_of(line.history, i, source)
-    if require_progress == 1 and side * newest <= side * close_of(line.history, i - 1, source):
+    newest = close_of(line["history"], i, source)
+    if p["require_progress"] == 1 and side * newest <= side * close_of(line["history"], i - 1, source):
         return
-    lines = fit(line.history, pole["tip_index"], width, source, tol)
+    lines = fit(line["history"], pole["tip_index"], width, source, p["tol"])
     slope, at_tip = (lines[0], lines[1]) if side > 0 else (lines[2], lines[3])
-    if side * newest > side * (at_tip + slope * (width + eval_offset)):
-        write_breakout(line, leading, pole, depth, lines, source, side, sheet)
+    if side * newest > side * (at_tip + slope * (width + p["eval_offset"])):
+        write_breakout(line, leading, pole, depth, lines, source, side, head, out)
         pole["pending"] = 0

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from trading_system.rules.compiled import compiled
 from trading_system.rules.grid import Grid
 from trading_system.rules.interval_table import INTERVALS, IntervalError, interval_ms, interval_name
-from trading_system.rules.records import BUCKET, CANDLE, Records
+from trading_system.rules.records import BUCKET, CANDLE, Record, Records
 
 __all__ = [
     "INTERVALS",
     "IntervalError",
     "LongerCandles",
     "fold",
+    "fold_many",
     "interval_ms",
     "interval_name",
     "longer_candles",
@@ -59,79 +59,59 @@ def origin_of(open_times: Sequence[int] | Records, longest: int) -> int:
 
 
 @compiled
-def fold(bucket: Records, candle: Any, base: int, interval: int, step_num: int, step_den: int) -> bool:
+def fold(bucket: Record, candle: Record, base: int, interval: int, step_num: int, step_den: int) -> bool:
     """Add one step of ``base`` ms to the running candle of ``interval`` and tell whether a candle closed with it.
 
-    bucket: BUCKET[1], holds the closed candle until the next step. candle: one CANDLE. Volumes are added as whole
+    bucket: one BUCKET, holds the closed candle until the next step. candle: one CANDLE. Volumes are added as whole
     units of the grid ``step_num / step_den``, because sums of floats differ from the exchange's own candle.
     """
-    running = bucket[0]
     time = candle["open_time"]
-    if past_boundary(time, interval) == 0:
-        running["live"] = 1
-        running["open_time"] = time
-        running["candles"] = 0
-        running["units"] = 0
-    if running["live"] == 0:
-        return False
+    if bucket["live"] == 0 or time >= bucket["end"]:
+        if past_boundary(time, interval) != 0:
+            bucket["live"] = 0
+            return False
+        bucket["live"] = 1
+        bucket["open_time"] = time
+        bucket["end"] = time + interval
+        bucket["candles"] = 0
+        bucket["units"] = 0
     if candle["gap"] == 0:
-        if running["candles"] == 0:
-            running["open"] = candle["open"]
-            running["high"] = candle["high"]
-            running["low"] = candle["low"]
-        running["high"] = max(running["high"], candle["high"])
-        running["low"] = min(running["low"], candle["low"])
-        running["close"] = candle["close"]
-        running["units"] += math.floor(candle["volume"] * step_den / step_num + 0.5)
-        running["candles"] += 1
-    return running["candles"] > 0 and past_boundary(time + base, interval) == 0
+        if bucket["candles"] == 0:
+            bucket["open"] = candle["open"]
+            bucket["high"] = candle["high"]
+            bucket["low"] = candle["low"]
+        bucket["high"] = max(bucket["high"], candle["high"])
+        bucket["low"] = min(bucket["low"], candle["low"])
+        bucket["close"] = candle["close"]
+        bucket["units"] += math.floor(candle["volume"] * step_den / step_num + 0.5)
+        bucket["candles"] += 1
+    return bool(bucket["candles"] > 0 and time + base == bucket["end"])
 
 
 @compiled
-def volume_of(bucket: Records, step_num: int, step_den: int) -> float:
+def volume_of(bucket: Record, step_num: int, step_den: int) -> float:
     """Return the volume of the bucket's candle: one multiplication of whole numbers, one division."""
-    return float(bucket[0]["units"] * step_num / step_den)
-
-
-class LongerCandles:
-    """The longer candles of one symbol, one base candle at a time, for whoever publishes them."""
-
-    def __init__(self, base: int, longer: Sequence[int], step: Grid) -> None:
-        self._base = base
-        self._step = step
-        for interval in longer:
-            if interval <= base or interval % base != 0:
-                raise IntervalError(f"expected intervals that {base} ms divides, was {interval} ms")
-        self._buckets = [(interval, np.zeros(1, BUCKET)) for interval in sorted(longer, reverse=True)]
-
-    def step(self, candle: Any) -> list[tuple[int, Records]]:
-        """Fold one CANDLE (gap or not) and return (interval in ms, CANDLE[1]) of each that closed, longest first."""
-        closed = []
-        for interval, bucket in self._buckets:
-            if fold(bucket, candle, self._base, interval, self._step.num, self._step.den):
-                closed.append((interval, self._candle(bucket)))
-        return closed
-
-    def _candle(self, bucket: Records) -> Records:
-        candle = np.zeros(1, CANDLE)
-        for name in ("open_time", "open", "high", "low", "close"):
-            candle[name] = bucket[name]
-        candle["volume"] = volume_of(bucket, self._step.num, self._step.den)
-        return candle
+    volume: float = bucket["units"] * step_num / step_den
+    return volume
 
 
 @compiled
-def _fold_all(candles: Records, base: int, interval: int, step_num: int, step_den: int, out: Records) -> int:
-    bucket = np.zeros(1, BUCKET)
+def fold_many(
+    bucket: Records, candles: Records, base: int, interval: int, step_num: int, step_den: int, out: Records
+) -> int:
+    """Fold ``candles`` (CANDLE[n]) into ``bucket`` (BUCKET[1]), write what closed to ``out``, return how many."""
     count = 0
+    running = bucket[0]
     for n in range(len(candles)):
-        if fold(bucket, candles[n], base, interval, step_num, step_den):
-            out[count]["open_time"] = bucket[0]["open_time"]
-            out[count]["open"] = bucket[0]["open"]
-            out[count]["high"] = bucket[0]["high"]
-            out[count]["low"] = bucket[0]["low"]
-            out[count]["close"] = bucket[0]["close"]
-            out[count]["volume"] = volume_of(bucket, step_num, step_den)
+        if fold(running, candles[n], base, interval, step_num, step_den):
+            closed = out[count]
+            closed["open_time"] = running["open_time"]
+            closed["open"] = running["open"]
+            closed["high"] = running["high"]
+            closed["low"] = running["low"]
+            closed["close"] = running["close"]
+            closed["volume"] = volume_of(running, step_num, step_den)
+            closed["gap"] = 0
             count += 1
     return count
 
@@ -139,4 +119,25 @@ def _fold_all(candles: Records, base: int, interval: int, step_num: int, step_de
 def longer_candles(candles: Records, base: int, interval: int, step: Grid) -> Records:
     """Return all closed candles of ``interval`` ms that ``candles`` (CANDLE[n] of ``base`` ms, gaps as steps) make."""
     out = np.zeros(len(candles) * base // interval + 1, CANDLE)
-    return out[: _fold_all(candles, base, interval, step.num, step.den, out)]
+    return out[: fold_many(np.zeros(1, BUCKET), candles, base, interval, step.num, step.den, out)]
+
+
+class LongerCandles:
+    """The longer candles of one symbol, one base candle at a time, for whoever publishes them."""
+
+    def __init__(self, base: int, longer: Sequence[int], step: Grid) -> None:
+        for interval in longer:
+            if interval <= base or interval % base != 0:
+                raise IntervalError(f"expected intervals that {base} ms divides, was {interval} ms")
+        self._base = base
+        self._step = step
+        self._buckets = [(interval, np.zeros(1, BUCKET)) for interval in sorted(longer, reverse=True)]
+
+    def step(self, candle: Records) -> list[tuple[int, Records]]:
+        """Fold one step, CANDLE[1], and return (interval in ms, CANDLE[1]) of each candle it closed, longest first."""
+        closed = []
+        for interval, bucket in self._buckets:
+            out = np.zeros(1, CANDLE)
+            if fold_many(bucket, candle, self._base, interval, self._step.num, self._step.den, out):
+                closed.append((interval, out))
+        return closed

@@ -6,9 +6,19 @@ Whether a block is worth a trade is for ``trade_plan.py``; a block that price we
 from __future__ import annotations
 
 from trading_system.rules.compiled import compiled
-from trading_system.rules.event_sheet import Sheet, new_row, refer, swing_kind
-from trading_system.rules.line import Line, place
-from trading_system.rules.records import BlockCandle, BlockState, EventKind, Mitigation, Reason, Records, Ties, Zone
+from trading_system.rules.event_sheet import new_row, refer, swing_kind
+from trading_system.rules.line import place
+from trading_system.rules.records import (
+    BlockCandle,
+    BlockState,
+    EventKind,
+    Mitigation,
+    Reason,
+    Record,
+    Records,
+    Ties,
+    Zone,
+)
 
 _OPPOSITE_REACH = 10  # how far back the last opposite candle is looked for
 
@@ -36,7 +46,7 @@ def block_candle(history: Records, after: int, newest: int, candle: int, tie: in
 
 
 @compiled
-def zone_of(candle: Records, zone: int) -> tuple[float, float]:
+def zone_of(candle: Record, zone: int) -> tuple[float, float]:
     """Return (top, bottom) of a block: the whole candle or its body."""
     if zone == Zone.BODY:
         return max(candle["open"], candle["close"]), min(candle["open"], candle["close"])
@@ -76,6 +86,16 @@ def overlaps_live_block(blocks: Records, count: int, top: float, bottom: float) 
 
 
 @compiled
+def agrees_with(leading: Record, line: Record, top: float, bottom: float, side: int) -> bool:
+    """Tell whether a zone overlaps a live block of its side on the higher interval, where there is one."""
+    if leading["leads"] == 0 or line["leads"] == 1:
+        return False
+    if side > 0:
+        return overlaps_live_block(leading["bulls"], leading["bull_count"], top, bottom)
+    return overlaps_live_block(leading["bears"], leading["bear_count"], top, bottom)
+
+
+@compiled
 def holds_price(blocks: Records, count: int, price: float) -> bool:
     """Tell whether ``price`` lies inside a block (edges included) that price has not gone through."""
     for n in range(count):
@@ -86,13 +106,29 @@ def holds_price(blocks: Records, count: int, price: float) -> bool:
 
 
 @compiled
-def write_life(sheet: Sheet, line: Line, block: Records, kind: int, side: int) -> int:
+def blocks_of(line: Record, side: int) -> int:
+    """Return how many blocks of a side live."""
+    count: int = line["bull_count"] if side > 0 else line["bear_count"]
+    return count
+
+
+@compiled
+def set_blocks(line: Record, side: int, count: int) -> None:
+    """Say how many blocks of a side live."""
+    if side > 0:
+        line["bull_count"] = count
+    else:
+        line["bear_count"] = count
+
+
+@compiled
+def write_life(head: Record, out: Records, line: Record, block: Record, kind: int, side: int) -> int:
     """Write an event of a block's later life, with its zone and the deepest penetration so far."""
-    n = new_row(sheet, line.now, kind, side, block["time"])
-    refer(sheet, n, EventKind.OB_FORMED.value, side, block["time"], block["confirmed_at"])
-    sheet.rows[n]["top"] = block["top"]
-    sheet.rows[n]["bottom"] = block["bottom"]
-    sheet.rows[n]["penetration"] = block["penetration"]
+    n = new_row(head, out, line, kind, side, block["time"])
+    refer(out[n], EventKind.OB_FORMED.value, side, block["time"], block["confirmed_at"])
+    out[n]["top"] = block["top"]
+    out[n]["bottom"] = block["bottom"]
+    out[n]["penetration"] = block["penetration"]
     return n
 
 
@@ -112,44 +148,38 @@ def remove(blocks: Records, count: int, n: int) -> None:
 
 @compiled
 def form_block(
-    line: Line,
-    leading: Records,
-    leading_count: int,
+    line: Record,
+    leading: Record,
+    p: Record,
     break_kind: int,
-    zone: int,
-    candle: int,
-    tie: int,
-    max_age: int,
-    max_active: int,
-    min_displacement_atr: float,
-    max_size_atr: float,
     side: int,
-    sheet: Sheet,
-) -> int:
-    """Form the block of a structure break at the newest close and return how many blocks of its side now live.
+    head: Record,
+    out: Records,
+) -> None:
+    """Form the block of a structure break at the newest close.
 
-    leading: the blocks of the same side of the higher interval. A size or displacement filter that is switched on
-    refuses every block until the average true range is known.
+    leading: the higher interval's line, or the line itself where there is none. A size or displacement filter that is
+    switched on refuses every block until the average true range is known.
     """
-    history, mask = line.history, len(line.history) - 1
-    blocks = line.bulls if side > 0 else line.bears
-    count = line.now[0]["bulls"] if side > 0 else line.now[0]["bears"]
-    swing = line.swings[place(side)]
-    i = line.now[0]["count"] - 1
-    b = block_candle(history, max(swing["index"], i - max_age), i, candle, tie, side)
+    history, mask = line["history"], len(line["history"]) - 1
+    blocks = line["bulls"] if side > 0 else line["bears"]
+    count = blocks_of(line, side)
+    swing = line["swings"][place(side)]
+    i = line["count"] - 1
+    b = block_candle(history, max(swing["index"], i - p["max_age"]), i, p["candle"], p["tie"], side)
     if b < 0:
-        return count
-    top, bottom = zone_of(history[b & mask], zone)
+        return
+    top, bottom = zone_of(history[b & mask], p["zone"])
     newest = history[i & mask]
     atr = newest["atr"]
     travelled = newest["close"] - bottom if side > 0 else top - newest["close"]
-    if min_displacement_atr > 0.0 and (atr == 0.0 or travelled < min_displacement_atr * atr):
-        return count
-    if max_size_atr > 0.0 and (atr == 0.0 or top - bottom > max_size_atr * atr):
-        return count
-    n = new_row(sheet, line.now, EventKind.OB_FORMED.value, side, history[b & mask]["open_time"])
-    refer(sheet, n, swing_kind(side), side, swing["time"], swing["confirmed_at"])
-    row = sheet.rows[n]
+    if p["min_displacement_atr"] > 0.0 and (atr == 0.0 or travelled < p["min_displacement_atr"] * atr):
+        return
+    if p["max_size_atr"] > 0.0 and (atr == 0.0 or top - bottom > p["max_size_atr"] * atr):
+        return
+    n = new_row(head, out, line, EventKind.OB_FORMED.value, side, history[b & mask]["open_time"])
+    refer(out[n], swing_kind(side), side, swing["time"], swing["confirmed_at"])
+    row = out[n]
     volumes = newest["volume"], history[(i - 1) & mask]["volume"], history[(i - 2) & mask]["volume"]
     row["top"] = top
     row["bottom"] = bottom
@@ -160,26 +190,26 @@ def form_block(
     row["displacement"] = travelled / atr if atr > 0.0 else 0.0
     row["has_fvg"] = 1 if has_gap(history, b + 1, i - 1, side) else 0
     row["break_kind"] = break_kind
-    row["confluence"] = 1 if overlaps_live_block(leading, leading_count, top, bottom) else 0
+    row["confluence"] = 1 if agrees_with(leading, line, top, bottom, side) else 0
     block = blocks[count]
     block["state"] = BlockState.FORMED.value
     block["formed"] = i
     block["time"] = history[b & mask]["open_time"]
-    block["confirmed_at"] = line.now[0]["confirmed_at"]
+    block["confirmed_at"] = line["confirmed_at"]
     block["top"] = top
     block["bottom"] = bottom
     block["penetration"] = 0.0
     count += 1
-    if count > max_active:
-        n = write_life(sheet, line, blocks[0], EventKind.OB_EXPIRED.value, side)
-        sheet.rows[n]["reason"] = Reason.TOO_MANY.value
+    if count > p["max_active"]:
+        n = write_life(head, out, line, blocks[0], EventKind.OB_EXPIRED.value, side)
+        out[n]["reason"] = Reason.TOO_MANY.value
         remove(blocks, count, 0)
         count -= 1
-    return count
+    set_blocks(line, side, count)
 
 
 @compiled
-def touch(block: Records, candle: Records, side: int) -> bool:
+def touch(block: Record, candle: Record, side: int) -> bool:
     """Deepen the block's penetration and tell whether the candle's wick reached the zone."""
     near = block["top"] if side > 0 else block["bottom"]
     reach = candle["low"] if side > 0 else candle["high"]
@@ -192,7 +222,7 @@ def touch(block: Records, candle: Records, side: int) -> bool:
 
 
 @compiled
-def goes_through(block: Records, candle: Records, mitigation: int, side: int) -> bool:
+def goes_through(block: Record, candle: Record, mitigation: int, side: int) -> bool:
     """Tell whether the candle lies beyond the far edge: its wick, its close, or its whole body."""
     far = block["bottom"] if side > 0 else block["top"]
     reach = candle["low"] if side > 0 else candle["high"]
@@ -204,45 +234,49 @@ def goes_through(block: Records, candle: Records, mitigation: int, side: int) ->
 
 
 @compiled
-def reclaims(block: Records, candle: Records, side: int) -> bool:
+def reclaims(block: Record, candle: Record, side: int) -> bool:
     """Tell whether the candle's wick lies beyond the near edge of a block that price had gone through."""
     return bool(candle["high"] > block["top"] if side > 0 else candle["low"] < block["bottom"])
 
 
 @compiled
-def live_on(line: Line, blocks: Records, count: int, mitigation: int, side: int, sheet: Sheet) -> int:
-    """Let each block of a side meet the newest candle, oldest first, and return how many go on living.
+def live_on(line: Record, mitigation: int, side: int, head: Record, out: Records) -> None:
+    """Let each block of a side meet the newest candle, oldest first.
 
     formed -> touched -> mitigated -> invalidated; one candle may touch and mitigate, only a later one invalidates.
     """
-    candle = line.history[(line.now[0]["count"] - 1) & (len(line.history) - 1)]
+    candle = line["history"][(line["count"] - 1) & (len(line["history"]) - 1)]
+    blocks = line["bulls"] if side > 0 else line["bears"]
+    count = blocks_of(line, side)
     n = 0
     while n < count:
         block = blocks[n]
         if block["state"] == BlockState.MITIGATED:
             if reclaims(block, candle, side):
-                write_life(sheet, line, block, EventKind.OB_INVALIDATED.value, side)
+                write_life(head, out, line, block, EventKind.OB_INVALIDATED.value, side)
                 remove(blocks, count, n)
                 count -= 1
                 continue
         elif touch(block, candle, side):
             if block["state"] == BlockState.FORMED:
                 block["state"] = BlockState.TOUCHED.value
-                write_life(sheet, line, block, EventKind.OB_TOUCHED.value, side)
+                write_life(head, out, line, block, EventKind.OB_TOUCHED.value, side)
             if goes_through(block, candle, mitigation, side):
                 block["state"] = BlockState.MITIGATED.value
-                write_life(sheet, line, block, EventKind.OB_MITIGATED.value, side)
+                write_life(head, out, line, block, EventKind.OB_MITIGATED.value, side)
         n += 1
-    return count
+    set_blocks(line, side, count)
 
 
 @compiled
-def expire(line: Line, blocks: Records, count: int, max_age: int, side: int, sheet: Sheet) -> int:
-    """End the blocks that are ``max_age`` candles old, in whatever state, and return how many go on living."""
-    i = line.now[0]["count"] - 1
+def expire(line: Record, max_age: int, side: int, head: Record, out: Records) -> None:
+    """End the blocks that are ``max_age`` candles old, in whatever state."""
+    i = line["count"] - 1
+    blocks = line["bulls"] if side > 0 else line["bears"]
+    count = blocks_of(line, side)
     while count > 0 and i - blocks[0]["formed"] >= max_age:
-        n = write_life(sheet, line, blocks[0], EventKind.OB_EXPIRED.value, side)
-        sheet.rows[n]["reason"] = Reason.MAX_AGE.value
+        n = write_life(head, out, line, blocks[0], EventKind.OB_EXPIRED.value, side)
+        out[n]["reason"] = Reason.MAX_AGE.value
         remove(blocks, count, 0)
         count -= 1
-    return count
+    set_blocks(line, side, count)

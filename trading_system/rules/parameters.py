@@ -88,7 +88,8 @@ def parameters(
 ) -> Records:
     """Return PARAMS[1] for a line that reads ``base`` candles and detects on ``signal`` and ``higher`` candles.
 
-    step: the instrument's volume grid, needed where candles are folded into longer ones. overrides: names of ``RULES``, e.g. ``**{"swings.left": 3}``.
+    step: the instrument's volume grid, needed where candles are folded into longer ones. overrides: names of ``RULES``,
+    e.g. ``**{"swings.left": 3}``.
     Raises: ParameterError, IntervalError.
     """
     params = np.zeros(1, PARAMS)
@@ -108,6 +109,7 @@ def parameters(
     for name, value in overrides.items():
         params[_rule_named(name).field] = _checked(name, value)
     params["history"] = _history(params)
+    params["blocks"] = _block_places(params)
     params["most_events"] = _most_events(params)
     return params
 
@@ -155,7 +157,7 @@ def _number(name: str, value: float | str | bool) -> float:
 
 
 def _history(params: Records) -> int:
-    """Return how many candles an interval must remember, as a power of two."""
+    """Return how many candles an interval must remember: a power of two, in steps of four from 512."""
     p = params[0]
     need = max(
         int(p["max_age"]) + _EDGE_OF_HISTORY,
@@ -163,7 +165,18 @@ def _history(params: Records) -> int:
         2 * int(p["order"]) + 2,
         int(p["max_flag_bars"]) + 2,
     )
-    return 1 << (need - 1).bit_length()
+    history = 512
+    while history < need:
+        history *= 4
+    return history
+
+
+def _block_places(params: Records) -> int:
+    """Return how many blocks a side has places for: one more than may live, in steps of four."""
+    places = 64
+    while places < int(params["max_active"][0]) + 1:
+        places *= 4
+    return places
 
 
 def _most_events(params: Records) -> int:

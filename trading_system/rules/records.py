@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Record = Any  # one of the records below, by reference
 Records = npt.NDArray[Any]  # an array of one of the records below, or the words of a state
 
 _WHOLE = "<i8"
@@ -152,18 +153,12 @@ PARAMS = _record(
     "left right ties same_bar first_index source "
     "zone mitigation candle tie max_age max_active "
     "order flag_ties flag_first_index flag_source min_flag_bars require_progress eval_offset max_flag_bars "
-    "history most_events",
+    "history blocks most_events",
     "min_displacement_atr max_size_atr max_width_ratio max_retrace tol min_pole_atr",
 )
 
-# The head of a state: where the line began (once `begun`), the step it waits for, and the higher interval's trend.
-RUN = _record("begun origin expected written bias")
-
 # The running longer candle of one interval. `live` once a step at its own start was seen; volume counts grid units.
-BUCKET = _record("live open_time candles units", "open high low close")
-
-# One interval's present: number of closed candles, close time of the newest, trend, blocks in use, average true range.
-NOW = _record("interval leads count confirmed_at trend last_side bulls bears", "true_ranges atr")
+BUCKET = _record("live open_time end candles units", "open high low close")
 
 # One closed candle of an interval as the detectors remember it.
 HISTORY = _record("open_time", "open high low close volume log_close atr")
@@ -190,8 +185,3 @@ class BlockState(IntEnum):
     FORMED = 1
     TOUCHED = 2
     MITIGATED = 3
-
-
-def words(record: np.dtype[np.void], count: int = 1) -> int:
-    """Return how many 8-byte words ``count`` records take."""
-    return record.itemsize // 8 * count

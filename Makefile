@@ -1,0 +1,75 @@
+# The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
+.PHONY: help setup demo test quick lint bench docs clean developer
+
+# rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# The first Python on the path that is new enough; an older python3 stays, for the sentence that says so.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
+BIN := .venv/bin
+CRATE := --manifest-path rust/Cargo.toml
+RUST := rust/Cargo.toml $(wildcard rust/Cargo.lock) $(shell find rust/src -name '*.rs')
+RULES := $(wildcard trading_system/rules/*.py)
+# The crate's Python side is checked against this Python and no other.
+export PYO3_PYTHON = $(CURDIR)/$(BIN)/python
+
+help:
+	@echo "make setup   build everything into .venv"
+	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest"
+	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
+	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
+
+setup: .venv/installed .venv/rules-compiled
+
+.venv/installed: pyproject.toml deploy/check_tools.sh $(RUST)
+	@deploy/check_tools.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the program and building the feed (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/rules-compiled: .venv/installed $(RULES)
+	@echo "Compiling the rules ..."
+	@$(BIN)/python -c 'from trading_system.rules.detection import warm; warm()'
+	@touch $@
+
+# What only tests and checks need, read from the same table that `pip install .[dev]` reads.
+.venv/developer: .venv/installed
+	@deploy/check_tools.sh $(PYTHON) lint
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep="\n")' > $@.txt
+	@$(BIN)/python -m pip install --quiet --requirement $@.txt
+	@touch $@
+
+developer: setup .venv/developer
+
+demo: setup
+	@$(BIN)/trading-system demo
+
+lint: developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cargo fmt $(CRATE) --check
+	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
+
+test: lint
+	cargo test --quiet $(CRATE)
+	$(BIN)/python -m pytest
+
+quick: developer
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: setup
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+docs: setup
+	@if test -f docs/generate.py; then $(BIN)/python docs/generate.py; else echo "No page is generated yet."; fi
+
+clean:
+	rm -rf .venv rust/target build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f trading_system/_feed*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,288 @@
+//! The wire of Binance USDT-M futures, market data: how to subscribe to one-minute klines and what a frame says. Decides
+//! whether a frame is sound; what to do about an unsound one is left to the session.
+//!
+//! Only under `/market/ws` (raw payloads) or `/market/stream` (payloads wrapped with their stream's name); the unrouted
+//! addresses still acknowledge a kline subscription and never send one.
+
+use std::borrow::Cow;
+
+use crate::decimal;
+use crate::event::Candle;
+use crate::scan::{shortened, Scalar, Scanner};
+use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+
+/// Times outside 2000..2100 are not times of candles.
+const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+
+/// `{"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":1}`
+///
+/// The symbols hold no character that JSON would escape (the session refuses such names).
+pub fn subscribe(id: u64, symbols: &[String]) -> String {
+    let streams: Vec<String> = symbols.iter().map(|symbol| format!("\"{}@kline_1m\"", symbol.to_lowercase())).collect();
+    format!("{{\"method\":\"SUBSCRIBE\",\"params\":[{}],\"id\":{id}}}", streams.join(","))
+}
+
+/// The fields of one event, raw or inside `data`.
+#[derive(Default)]
+struct Payload<'a> {
+    kind: Scalar<'a>,
+    event_time: Scalar<'a>,
+    symbol: Scalar<'a>,
+    kline: Option<Kline<'a>>,
+}
+
+#[derive(Default)]
+struct Kline<'a> {
+    open_time: Scalar<'a>,
+    close_time: Scalar<'a>,
+    symbol: Scalar<'a>,
+    interval: Scalar<'a>,
+    open: Scalar<'a>,
+    high: Scalar<'a>,
+    low: Scalar<'a>,
+    close: Scalar<'a>,
+    volume: Scalar<'a>,
+    closed: Scalar<'a>,
+}
+
+/// The fields of an answer to a request.
+#[derive(Default)]
+struct Answer<'a> {
+    result: Scalar<'a>,
+    id: Scalar<'a>,
+    failed: bool,
+    code: Scalar<'a>,
+    message: Scalar<'a>,
+}
+
+/// Reads one frame.
+///
+/// A kline: `{"e":"kline","E":1626992760203,"s":"SUSHIUSDT","k":{"t":1626992700000,"T":1626992759999,"s":"SUSHIUSDT",
+/// "i":"1m","f":126902874,"L":126902986,"o":"7.6080","c":"7.6170","h":"7.6180","l":"7.6070","v":"3005","n":113,
+/// "x":true,"q":"22875.8590","V":"1900","Q":"14464.6930","B":"0"}}`, or that as `data` of `{"stream":…,"data":…}`.
+/// Answers: `{"result":null,"id":1}`; `{"code":2,"msg":"Invalid request: …","id":1}`; `{"error":{"code":2,"msg":"…"},"id":1}`.
+///
+/// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was.
+pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| BadFrame { reason: format!("not UTF-8 at byte {}", error.valid_up_to()) })?;
+    let mut payload = Payload::default();
+    let mut wrapped: Option<Payload> = None;
+    let mut stream = Scalar::Missing;
+    let mut answer = Answer::default();
+    let mut scanner = Scanner::new(text);
+    scanner.object(|key, scanner| match key {
+        "stream" => fill(&mut stream, key, scanner),
+        "data" => {
+            if wrapped.is_some() {
+                return Err(BadFrame::field("data", "one value", "two"));
+            }
+            if !scanner.at_object() {
+                return Err(BadFrame::field("data", "an object", scanner.value()?.shown()));
+            }
+            let mut inner = Payload::default();
+            scanner.object(|key, scanner| payload_field(&mut inner, key, scanner))?;
+            wrapped = Some(inner);
+            Ok(())
+        }
+        "result" => fill(&mut answer.result, key, scanner),
+        "id" => fill(&mut answer.id, key, scanner),
+        "code" => fill(&mut answer.code, key, scanner),
+        "msg" => fill(&mut answer.message, key, scanner),
+        "error" => {
+            answer.failed = true;
+            if !scanner.at_object() {
+                return scanner.value().map(drop).map_err(BadFrame::from);
+            }
+            scanner.object(|key, scanner| match key {
+                "code" => fill(&mut answer.code, key, scanner),
+                "msg" => fill(&mut answer.message, key, scanner),
+                _ => scanner.value().map(drop).map_err(BadFrame::from),
+            })
+        }
+        _ => payload_field(&mut payload, key, scanner),
+    })?;
+    scanner.end()?;
+
+    if answer.failed || answer.code != Scalar::Missing || answer.result != Scalar::Missing {
+        return read_answer(answer);
+    }
+    if let Some(payload) = wrapped {
+        let name = read_text("stream", &stream)?;
+        return read_payload(payload, Some(name));
+    }
+    if stream != Scalar::Missing {
+        return Err(BadFrame::field("data", "an object", "missing"));
+    }
+    read_payload(payload, None)
+}
+
+/// Keeps the value of a field; a second value for the same field makes the frame ambiguous and hence bad.
+fn fill<'a>(slot: &mut Scalar<'a>, name: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
+    let value = scanner.value()?;
+    if *slot != Scalar::Missing {
+        return Err(BadFrame::field(name, "one value", "two"));
+    }
+    *slot = value;
+    Ok(())
+}
+
+fn payload_field<'a>(payload: &mut Payload<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
+    match key {
+        "e" => fill(&mut payload.kind, key, scanner),
+        "E" => fill(&mut payload.event_time, key, scanner),
+        "s" => fill(&mut payload.symbol, key, scanner),
+        "k" if scanner.at_object() => {
+            if payload.kline.is_some() {
+                return Err(BadFrame::field("k", "one value", "two"));
+            }
+            let mut kline = Kline::default();
+            scanner.object(|key, scanner| kline_field(&mut kline, key, scanner))?;
+            payload.kline = Some(kline);
+            Ok(())
+        }
+        _ => scanner.value().map(drop).map_err(BadFrame::from),
+    }
+}
+
+fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
+    let (slot, name) = match key {
+        "t" => (&mut kline.open_time, "k.t"),
+        "T" => (&mut kline.close_time, "k.T"),
+        "s" => (&mut kline.symbol, "k.s"),
+        "i" => (&mut kline.interval, "k.i"),
+        "o" => (&mut kline.open, "k.o"),
+        "h" => (&mut kline.high, "k.h"),
+        "l" => (&mut kline.low, "k.l"),
+        "c" => (&mut kline.close, "k.c"),
+        "v" => (&mut kline.volume, "k.v"),
+        "x" => (&mut kline.closed, "k.x"),
+        _ => return scanner.value().map(drop).map_err(BadFrame::from),
+    };
+    fill(slot, name, scanner)
+}
+
+fn read_answer(answer: Answer<'_>) -> Result<Frame<'static>, BadFrame> {
+    let id = match answer.id {
+        Scalar::Integer(id) if id >= 0 => Some(id.unsigned_abs()),
+        Scalar::Missing | Scalar::Null => None,
+        ref other => return Err(BadFrame::field("id", "an unsigned integer", other.shown())),
+    };
+    if answer.failed || answer.code != Scalar::Missing {
+        let code = match answer.code {
+            Scalar::Integer(code) => Some(code),
+            _ => None,
+        };
+        let message = match answer.message {
+            Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
+            ref other => other.shown(),
+        };
+        return Ok(Frame::Refused { id, code, message });
+    }
+    if answer.result != Scalar::Null {
+        return Err(BadFrame::field("result", "null", answer.result.shown()));
+    }
+    id.map(|id| Frame::Acknowledged { id }).ok_or_else(|| BadFrame::field("id", "an unsigned integer", "missing"))
+}
+
+fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<'a>, BadFrame> {
+    match read_text("e", &payload.kind)? {
+        "kline" => {}
+        "serverShutdown" => return Ok(Frame::ShutdownNotice),
+        _ => return Ok(Frame::Unrelated),
+    }
+    let event_time = read_time("E", &payload.event_time)?;
+    let Some(kline) = payload.kline else {
+        return Err(BadFrame::field("k", "an object", "missing or not an object"));
+    };
+    let symbol = match kline.symbol {
+        Scalar::Text(symbol) => symbol,
+        other => return Err(BadFrame::field("k.s", "a text", other.shown())),
+    };
+    // The outer symbol may be absent; when it is there it must agree, or we do not know whose candle this is.
+    match &payload.symbol {
+        Scalar::Missing => {}
+        Scalar::Text(outer) if *outer == symbol => {}
+        other => return Err(BadFrame::field("s", &format!("\"{}\"", shortened(&symbol)), other.shown())),
+    }
+    if let Some(name) = stream {
+        check_stream(name, &symbol)?;
+    }
+    match read_text("k.i", &kline.interval)? {
+        "1m" => {}
+        other => return Err(BadFrame::field("k.i", "\"1m\"", format_args!("\"{}\"", shortened(other)))),
+    }
+    let closed = match kline.closed {
+        Scalar::Boolean(closed) => closed,
+        other => return Err(BadFrame::field("k.x", "true or false", other.shown())),
+    };
+    let open_time = read_time("k.t", &kline.open_time)?;
+    if open_time % INTERVAL_MS != 0 {
+        return Err(BadFrame::field("k.t", "the start of a minute", open_time));
+    }
+    let close_time = read_time("k.T", &kline.close_time)?;
+    if close_time != open_time + INTERVAL_MS - 1 {
+        return Err(BadFrame::field("k.T", &(open_time + INTERVAL_MS - 1).to_string(), close_time));
+    }
+    let candle = Candle {
+        open_time,
+        open: read_price("k.o", &kline.open)?,
+        high: read_price("k.h", &kline.high)?,
+        low: read_price("k.l", &kline.low)?,
+        close: read_price("k.c", &kline.close)?,
+        volume: read_decimal("k.v", &kline.volume)?,
+        event_time,
+    };
+    if candle.high < candle.open.max(candle.close) {
+        return Err(BadFrame::field("k.h", &format!("at least {}", candle.open.max(candle.close)), candle.high));
+    }
+    if candle.low > candle.open.min(candle.close) {
+        return Err(BadFrame::field("k.l", &format!("at most {}", candle.open.min(candle.close)), candle.low));
+    }
+    Ok(Frame::Kline { symbol, closed, candle })
+}
+
+/// The name of the stream, `btcusdt@kline_1m`, must be that of the symbol inside.
+fn check_stream(name: &str, symbol: &str) -> Result<(), BadFrame> {
+    let agrees = name.strip_suffix("@kline_1m").is_some_and(|lower| {
+        // Nearly every symbol is ASCII: compare without allocating first.
+        lower.eq_ignore_ascii_case(symbol) || lower == symbol.to_lowercase()
+    });
+    if agrees {
+        return Ok(());
+    }
+    let expected = format!("\"{}@kline_1m\"", shortened(&symbol.to_lowercase()));
+    Err(BadFrame::field("stream", &expected, format_args!("\"{}\"", shortened(name))))
+}
+
+fn read_text<'s>(name: &str, value: &'s Scalar<'_>) -> Result<&'s str, BadFrame> {
+    match value {
+        Scalar::Text(Cow::Borrowed(text)) => Ok(text),
+        Scalar::Text(Cow::Owned(text)) => Ok(text),
+        other => Err(BadFrame::field(name, "a text", other.shown())),
+    }
+}
+
+fn read_time(name: &str, value: &Scalar<'_>) -> Result<i64, BadFrame> {
+    match value {
+        Scalar::Integer(ms) if PLAUSIBLE_MS.contains(ms) => Ok(*ms),
+        other => Err(BadFrame::field(name, "a time in ms", other.shown())),
+    }
+}
+
+fn read_decimal(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
+    if let Scalar::Text(text) = value {
+        if let Some(number) = decimal::parse(text) {
+            return Ok(number);
+        }
+    }
+    Err(BadFrame::field(name, "a text with a decimal number, not negative", value.shown()))
+}
+
+fn read_price(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
+    let price = read_decimal(name, value)?;
+    if price > 0.0 {
+        return Ok(price);
+    }
+    Err(BadFrame::field(name, "a price above zero", value.shown()))
+}

@@ -1,0 +1,161 @@
+//! One socket with its session: bytes in, texts out, pings, and the clock that the session is given. It decides nothing
+//! about candles (the session does) nor about what follows a cut (the shell does).
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::{interval_at, timeout, Instant, Interval, MissedTickBehavior};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{connect_async_with_config, MaybeTlsStream, WebSocketStream};
+
+use crate::event::{Cut, Event, Output};
+use crate::session::Session;
+
+/// A kline frame has about 350 bytes; what is larger than this is no frame of a venue.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(50);
+/// Messages read in one go before timers and the rest of the shell get their turn.
+const BURST: usize = 256;
+
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Connects by TCP, TLS (for wss) and WebSocket handshake.
+pub async fn dial(url: &str) -> Result<Socket, Cut> {
+    let config =
+        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(Some(MAX_MESSAGE_BYTES));
+    match timeout(CONNECT_TIMEOUT, connect_async_with_config(url, Some(config), true)).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error)) => Err(Cut::ConnectFailed(error.to_string())),
+        Err(_) => Err(Cut::ConnectFailed(format!("no handshake within {} s", CONNECT_TIMEOUT.as_secs()))),
+    }
+}
+
+pub struct Connection {
+    /// Tells the connections of one feed apart.
+    pub number: u64,
+    socket: Socket,
+    session: Session,
+    started: Instant,
+    output: Output,
+    tick: Interval,
+    ping: Interval,
+    ping_due: bool,
+}
+
+impl Connection {
+    /// Takes over a fresh socket and subscribes. `started` is where the session's milliseconds begin.
+    pub fn new(number: u64, socket: Socket, session: Session, started: Instant, ping_every: Duration) -> Connection {
+        let timer = |every: Duration| {
+            let mut timer = interval_at(Instant::now() + every, every);
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            timer
+        };
+        let mut connection = Connection {
+            number,
+            socket,
+            session,
+            started,
+            output: Output::default(),
+            tick: timer(TICK),
+            ping: timer(ping_every),
+            ping_due: false,
+        };
+        let now_ms = connection.now_ms();
+        connection.session.on_open(now_ms, &mut connection.output);
+        connection
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.session.is_open()
+    }
+
+    pub fn is_flowing(&self) -> bool {
+        self.session.is_flowing()
+    }
+
+    /// Waits for the next thing to happen and lets the session see it. Safe to cancel: nothing is taken from the socket
+    /// that the session does not get.
+    pub async fn step(&mut self) {
+        tokio::select! {
+            message = self.socket.next() => {
+                let now_ms = self.now_ms();
+                self.take(now_ms, message);
+                self.take_ready(now_ms);
+            }
+            _ = self.tick.tick() => {
+                // What already lies in the socket was not silence: read it before time is judged.
+                let now_ms = self.now_ms();
+                self.take_ready(now_ms);
+                self.session.on_tick(now_ms, &mut self.output);
+            }
+            _ = self.ping.tick() => self.ping_due = true,
+        }
+    }
+
+    fn take_ready(&mut self, now_ms: i64) {
+        for _ in 0..BURST {
+            match self.socket.next().now_or_never() {
+                Some(message) if self.session.is_open() => self.take(now_ms, message),
+                _ => return,
+            }
+        }
+    }
+
+    fn take(&mut self, now_ms: i64, message: Option<Result<Message, Error>>) {
+        let cut = match message {
+            Some(Ok(Message::Text(text))) => return self.session.on_bytes(now_ms, text.as_bytes(), &mut self.output),
+            Some(Ok(Message::Binary(bytes))) => return self.session.on_bytes(now_ms, &bytes, &mut self.output),
+            // The library answers pings itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return,
+            Some(Ok(Message::Close(None))) => Cut::Closed("without a reason".to_owned()),
+            Some(Ok(Message::Close(Some(frame)))) => Cut::Closed(frame.to_string()),
+            Some(Err(error)) => Cut::Closed(error.to_string()),
+            None => Cut::Closed("end of stream".to_owned()),
+        };
+        self.session.on_close(cut, &mut self.output);
+    }
+
+    /// Sends what the session and the ping timer want sent; a socket that does not take it is cut.
+    pub async fn flush(&mut self) {
+        let texts = std::mem::take(&mut self.output.sends);
+        let ping = std::mem::take(&mut self.ping_due);
+        if !self.session.is_open() || (texts.is_empty() && !ping) {
+            return;
+        }
+        let sending = async {
+            for text in texts {
+                self.socket.feed(Message::text(text)).await?;
+            }
+            if ping {
+                self.socket.feed(Message::Ping(Default::default())).await?;
+            }
+            self.socket.flush().await
+        };
+        let cut = match timeout(SEND_TIMEOUT, sending).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Cut::Closed(error.to_string()),
+            Err(_) => Cut::Closed(format!("nothing could be sent for {} s", SEND_TIMEOUT.as_secs())),
+        };
+        self.session.on_close(cut, &mut self.output);
+    }
+
+    /// The events since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.output.events)
+    }
+
+    /// Says goodbye and hangs up; an other side that does not listen costs a quarter of a second.
+    pub async fn close(mut self) {
+        // Whether the goodbye arrives changes nothing: the socket is dropped either way.
+        let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
+    }
+}

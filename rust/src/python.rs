@@ -1,0 +1,250 @@
+//! What Python sees: `Feed` (socket, thread, descriptor) and `Session` (the same decisions under a clock of the caller's).
+//! Both speak in the same tuples, whose meaning is written once, in `trading_system/_feed.pyi`.
+
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+use tokio::sync::Notify;
+
+use crate::event::{Candle, Cut, Event, Output};
+use crate::outbox::Outbox;
+use crate::session::{Patience, Session};
+use crate::shell::{run, Settings};
+use crate::venue::{BadArgument, Venue};
+
+impl From<BadArgument> for PyErr {
+    fn from(error: BadArgument) -> PyErr {
+        PyValueError::new_err(error.to_string())
+    }
+}
+
+/// The symbols as Python texts, made once: every tuple about a symbol shares them.
+fn names(py: Python<'_>, symbols: &[String]) -> Vec<Py<PyString>> {
+    symbols.iter().map(|symbol| PyString::new(py, symbol).unbind()).collect()
+}
+
+fn tuple<'py>(py: Python<'py>, names: &[Py<PyString>], event: &Event) -> PyResult<Bound<'py, PyTuple>> {
+    let of_candle = |kind: &Bound<'py, PyString>, symbol: usize, candle: &Candle| {
+        let Candle { open_time, open, high, low, close, volume, event_time } = *candle;
+        (kind, &names[symbol], open_time, open, high, low, close, volume, event_time).into_pyobject(py)
+    };
+    match event {
+        Event::Candle { symbol, candle } => of_candle(intern!(py, "candle"), *symbol, candle),
+        Event::Running { symbol, candle } => of_candle(intern!(py, "running"), *symbol, candle),
+        Event::Connected => (intern!(py, "connected"),).into_pyobject(py),
+        Event::Subscribed { streams } => (intern!(py, "subscribed"), streams).into_pyobject(py),
+        Event::Cut(cut) => (intern!(py, "cut"), cut.to_string()).into_pyobject(py),
+        Event::BadFrame { reason } => (intern!(py, "bad_frame"), reason).into_pyobject(py),
+        Event::Silent { symbol: Some(symbol), ms } => (intern!(py, "silent"), &names[*symbol], ms).into_pyobject(py),
+        Event::Silent { symbol: None, ms } => (intern!(py, "silent"), intern!(py, ""), ms).into_pyobject(py),
+        Event::Leaving => (intern!(py, "leaving"),).into_pyobject(py),
+        Event::RotationFailed(cut) => (intern!(py, "rotation_failed"), cut.to_string()).into_pyobject(py),
+    }
+}
+
+fn tuples<'py>(
+    py: Python<'py>,
+    names: &[Py<PyString>],
+    events: impl ExactSizeIterator<Item = Event>,
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for event in events {
+        list.append(tuple(py, names, &event)?)?;
+    }
+    Ok(list)
+}
+
+/// The line to one exchange: a thread with a socket that reconnects by itself, and a queue that rings.
+///
+/// `fileno()` is readable while events wait: `loop.add_reader(feed.fileno(), on_events)`, where `on_events` calls
+/// `drain()`. When Python is slow, running candles are merged and the socket waits; nothing else is ever dropped.
+///
+/// `url` begins with ws:// or wss:// and must be the routed one (`/market/ws` or `/market/stream`): the unrouted
+/// address acknowledges and stays silent. `symbols` as frames spell them (BTCUSDT), 1 to 1024, each once.
+/// `silence_ms` and `ack_timeout_ms` may be 0: wait for ever, for a market that stands still between steps.
+/// `rotate_ms` is the age at which a connection is replaced (the venue cuts at 24 h), new one first.
+/// `queue_limit` is the number of waiting events (two hours of a full connection) at which the socket waits.
+/// Raises ValueError naming the argument, what was expected and what it was.
+#[pyclass(frozen, module = "trading_system._feed")]
+struct Feed {
+    settings: Settings,
+    names: Vec<Py<PyString>>,
+    outbox: Arc<Outbox>,
+    stop: Arc<Notify>,
+    thread: Mutex<Life>,
+}
+
+enum Life {
+    Unborn,
+    Running(JoinHandle<()>),
+    Over,
+}
+
+impl Feed {
+    fn life(&self) -> std::sync::MutexGuard<'_, Life> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        let life = std::mem::replace(&mut *self.life(), Life::Over);
+        if let Life::Running(thread) = life {
+            self.stop.notify_one();
+            // `run` catches and reports a panic itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        // The thread never asks for the interpreter, so waiting for it here cannot lock up.
+        self.end();
+    }
+}
+
+#[pymethods]
+impl Feed {
+    #[new]
+    #[pyo3(signature = (url, symbols, *, silence_ms=30_000, ack_timeout_ms=5_000,
+        backoff_cap_ms=30_000, rotate_ms=82_800_000, ping_ms=15_000, queue_limit=131_072,
+        venue="binance_usdm"))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python, each with a default
+    fn new(
+        py: Python<'_>,
+        url: String,
+        symbols: Vec<String>,
+        silence_ms: i64,
+        ack_timeout_ms: i64,
+        backoff_cap_ms: u64,
+        rotate_ms: u64,
+        ping_ms: u64,
+        queue_limit: usize,
+        venue: &str,
+    ) -> PyResult<Feed> {
+        let venue = Venue::named(venue)?;
+        let patience = Patience { silence_ms, ack_timeout_ms };
+        let settings = Settings { url, venue, symbols, patience, backoff_cap_ms, rotate_ms, ping_ms };
+        settings.check()?;
+        let outbox = Outbox::new(settings.symbols.len(), queue_limit.max(1))
+            .map_err(|error| PyOSError::new_err(format!("the feed got no eventfd: {error}")))?;
+        Ok(Feed {
+            names: names(py, &settings.symbols),
+            settings,
+            outbox: Arc::new(outbox),
+            stop: Arc::new(Notify::new()),
+            thread: Mutex::new(Life::Unborn),
+        })
+    }
+
+    /// Begin, in a thread of the feed's own. Raises RuntimeError on a second start.
+    fn start(&self) -> PyResult<()> {
+        let mut life = self.life();
+        if !matches!(*life, Life::Unborn) {
+            return Err(PyRuntimeError::new_err("start: expected a feed that was never started; make a new Feed"));
+        }
+        let (settings, outbox, stop) = (self.settings.clone(), Arc::clone(&self.outbox), Arc::clone(&self.stop));
+        let thread = std::thread::Builder::new()
+            .name("feed".to_owned())
+            .spawn(move || run(settings, outbox, stop))
+            .map_err(|error| PyOSError::new_err(format!("the feed got no thread: {error}")))?;
+        *life = Life::Running(thread);
+        Ok(())
+    }
+
+    /// Close the connection and join the thread; at once if there is none. Waiting events stay to be drained.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.end());
+    }
+
+    /// Whether the feed's thread lives: false after `stop`, and after a "cut" whose reason begins with crashed.
+    fn is_running(&self) -> bool {
+        matches!(&*self.life(), Life::Running(thread) if !thread.is_finished())
+    }
+
+    /// The descriptor that is readable while events wait. It belongs to the feed: never close it.
+    fn fileno(&self) -> RawFd {
+        self.outbox.fileno()
+    }
+
+    /// Take all waiting events, oldest first; empty if there are none.
+    fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        tuples(py, &self.names, self.outbox.drain().into_iter())
+    }
+}
+
+type Answer<'py> = (Bound<'py, PyList>, Vec<String>);
+
+/// One connection's conversation without socket and clock: each call returns (events, texts to send).
+///
+/// `now_ms` is any clock that does not go backwards. A "cut" asks the caller to close the connection; afterwards
+/// nothing is read until `on_open`, which begins the next connection. Arguments and errors as those of `Feed`.
+#[pyclass(name = "Session", module = "trading_system._feed")]
+struct PySession {
+    session: Session,
+    names: Vec<Py<PyString>>,
+    output: Output,
+}
+
+impl PySession {
+    fn answer<'py>(&mut self, py: Python<'py>) -> PyResult<Answer<'py>> {
+        let events = tuples(py, &self.names, self.output.events.drain(..))?;
+        Ok((events, std::mem::take(&mut self.output.sends)))
+    }
+}
+
+#[pymethods]
+impl PySession {
+    #[new]
+    #[pyo3(signature = (symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, venue="binance_usdm"))]
+    fn new(
+        py: Python<'_>,
+        symbols: Vec<String>,
+        silence_ms: i64,
+        ack_timeout_ms: i64,
+        venue: &str,
+    ) -> PyResult<PySession> {
+        let session = Session::new(Venue::named(venue)?, symbols, Patience { silence_ms, ack_timeout_ms })?;
+        Ok(PySession { names: names(py, session.symbols()), session, output: Output::default() })
+    }
+
+    /// Begin a conversation after the handshake: subscribe, as far as the venue's pace allows at once.
+    fn on_open<'py>(&mut self, py: Python<'py>, now_ms: i64) -> PyResult<Answer<'py>> {
+        self.session.on_open(now_ms, &mut self.output);
+        self.answer(py)
+    }
+
+    /// Read one whole message.
+    fn on_bytes<'py>(&mut self, py: Python<'py>, now_ms: i64, message: &[u8]) -> PyResult<Answer<'py>> {
+        self.session.on_bytes(now_ms, message, &mut self.output);
+        self.answer(py)
+    }
+
+    /// Send what pacing held back, and give up what is silent for too long.
+    fn on_tick<'py>(&mut self, py: Python<'py>, now_ms: i64) -> PyResult<Answer<'py>> {
+        self.session.on_tick(now_ms, &mut self.output);
+        self.answer(py)
+    }
+
+    /// Note that the other side is gone; a "cut" unless one was told already.
+    fn on_close<'py>(&mut self, py: Python<'py>, reason: String) -> PyResult<Answer<'py>> {
+        self.session.on_close(Cut::Closed(reason), &mut self.output);
+        self.answer(py)
+    }
+
+    /// Whether the conversation goes on: from `on_open` to the first "cut".
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.session.is_open()
+    }
+}
+
+#[pymodule]
+fn _feed(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Feed>()?;
+    module.add_class::<PySession>()
+}

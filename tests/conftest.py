@@ -1,0 +1,57 @@
+"""Where real data lies, and the rule that a test which needs it must not be skipped silently while it is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VARIABLE = "TRADING_SHARED"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = os.environ.get(VARIABLE)
+    if folder and not Path(folder, "data").is_dir():
+        raise pytest.UsageError(f"{VARIABLE} names {folder}: expected a folder with data/ in it; correct or unset it")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("shared") and not os.environ.get(VARIABLE):
+        pytest.skip(f"needs the real data that {VARIABLE} names, and it is not set")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    expected_failure = hasattr(report, "wasxfail")
+    if report.skipped and not expected_failure and item.get_closest_marker("shared") and os.environ.get(VARIABLE):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    # A whole file that skips itself has no marks yet; its reason is all there is to read.
+    if report.skipped and os.environ.get(VARIABLE) and VARIABLE in str(report.longrepr):
+        _fail(report)
+    return report
+
+
+def _fail(report: Any) -> None:
+    report.outcome = "failed"
+    report.longrepr = f"skipped although {VARIABLE} is set: {report.longrepr}"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real candles and payloads; for tests marked ``shared``."""
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        pytest.skip(f"needs the real data that {VARIABLE} names, and it is not set")
+    return Path(folder, "data")

@@ -1,0 +1,72 @@
+# Candles from an exchange's socket: the compiled feed decides whether a frame is sound and whether a connection lives.
+# What a missing, late or corrected minute means, and its repair by REST, is left to the data feed service.
+# Classes and methods are described where they are written, in rust/src/python.rs: help(Feed) shows it.
+
+from typing import Literal, TypeAlias, final
+
+# The aliases exist for type checkers only: import them under TYPE_CHECKING.
+# Symbol, open_time, open, high, low, close, volume, event_time: times in ms UTC, prices in quote currency.
+CandleEvent: TypeAlias = tuple[Literal["candle"], str, int, float, float, float, float, float, int]
+RunningEvent: TypeAlias = tuple[Literal["running"], str, int, float, float, float, float, float, int]
+
+Event: TypeAlias = (
+    # A closed minute.
+    CandleEvent
+    # A minute still traded, newest state only; no decision may read it.
+    | RunningEvent
+    # Open, nothing subscribed yet. Without a "cut" before it: the connection was replaced by a younger one.
+    | tuple[Literal["connected"]]
+    # All subscriptions are acknowledged: number of streams.
+    | tuple[Literal["subscribed"], int]
+    # The line is down; what closed until the next "subscribed" must be repaired. The reason begins with one of
+    # connect_failed, closed, not_acknowledged, refused, acknowledged_but_silent, silent, crashed and a colon.
+    | tuple[Literal["cut"], str]
+    # A frame was refused and skipped: field, expected, was.
+    | tuple[Literal["bad_frame"], str]
+    # Nothing heard for so many ms: from one symbol, or ("") from the whole line, which is cut next.
+    | tuple[Literal["silent"], str, int]
+    # The venue announced that it will close; a successor is being prepared.
+    | tuple[Literal["leaving"]]
+    # No successor could be had, for a reason as in "cut"; the old connection goes on, and it is tried again.
+    | tuple[Literal["rotation_failed"], str]
+)
+
+@final
+class Feed:
+    def __new__(
+        cls,
+        url: str,
+        symbols: list[str],
+        *,
+        silence_ms: int = 30_000,
+        ack_timeout_ms: int = 5_000,
+        backoff_cap_ms: int = 30_000,
+        rotate_ms: int = 82_800_000,
+        ping_ms: int = 15_000,
+        queue_limit: int = 131_072,
+        venue: str = "binance_usdm",
+    ) -> Feed: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def is_running(self) -> bool: ...
+    def fileno(self) -> int: ...
+    def drain(self) -> list[Event]: ...
+
+_Answer: TypeAlias = tuple[list[Event], list[str]]
+
+@final
+class Session:
+    def __new__(
+        cls,
+        symbols: list[str],
+        *,
+        silence_ms: int = 30_000,
+        ack_timeout_ms: int = 5_000,
+        venue: str = "binance_usdm",
+    ) -> Session: ...
+    def on_open(self, now_ms: int) -> _Answer: ...
+    def on_bytes(self, now_ms: int, message: bytes) -> _Answer: ...
+    def on_tick(self, now_ms: int) -> _Answer: ...
+    def on_close(self, reason: str) -> _Answer: ...
+    @property
+    def is_open(self) -> bool: ...

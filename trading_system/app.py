@@ -1,0 +1,237 @@
+"""The one place that wires everything: a line of rooms over one letterbox, from the exchange's socket to its orders."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from trading_system._feed import Feed
+from trading_system.database import open_bus, open_store
+from trading_system.rules.account import Terms
+from trading_system.rules.grid import Instrument
+from trading_system.rules.intervals import interval_ms
+from trading_system.rules.matching import MINUTE_MS, FillRules
+from trading_system.rules.risk import RiskRules
+from trading_system.rules.signals import SignalRules
+from trading_system.rules.trade_plan import PlanRules
+from trading_system.secret import Secret
+from trading_system.services.data_feed.backfill import Klines
+from trading_system.services.data_feed.service import DataFeed
+from trading_system.services.execution_engine.journal import Journal
+from trading_system.services.execution_engine.reconcile import Reconciler
+from trading_system.services.execution_engine.service import ExecutionEngine
+from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
+from trading_system.services.execution_engine.venues.clock import SystemClock
+from trading_system.services.execution_engine.venues.port import VenueRecord
+from trading_system.services.indicator_engine.service import IndicatorEngine
+from trading_system.services.room import Letterbox, Room
+from trading_system.services.strategy_engine.service import StrategyEngine
+from trading_system.services.symbol_fold import FoldTerms
+from trading_system.services.telegram_engine.folder import AlertFolder
+from trading_system.services.telegram_engine.service import TelegramEngine
+from trading_system.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STORE_FILE = "store.db"
+JOURNAL_FILE = "journal.db"
+ALERTS = "alerts"
+
+
+class VenueAccess(NamedTuple):
+    """Where an exchange is and how to sign in there."""
+
+    http: str
+    ws: str
+    api_key: Secret
+    secret: Secret
+    record: VenueRecord
+
+
+class Pace(NamedTuple):
+    """How patient a line is with its socket and its bells, in wall time."""
+
+    poll_s: float = 1.0
+    silence_ms: int = 30_000
+    backoff_cap_ms: int = 30_000
+
+
+def terms_of(settings: Settings, instruments: Sequence[Instrument]) -> Terms:
+    """Return what does not change during a run."""
+    account, venue = settings.account, settings.venue
+    risk = RiskRules(
+        risk_pct=account.risk_pct,
+        leverage=account.leverage,
+        max_positions=account.max_positions,
+        open_risk_pct=account.open_risk_pct,
+        day_loss_pct=account.day_loss_pct,
+        drawdown_pct=account.drawdown_pct,
+    )
+    fills = FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk)
+    return Terms(tuple(instruments), risk, fills)
+
+
+def signal_rules_of(settings: Settings, origin: int) -> SignalRules:
+    """Return how a line with this ``origin`` (ms UTC) makes signals."""
+    plans = settings.plans
+    rules = PlanRules(
+        entry_at=plans.entry_at,
+        stop_atr=plans.stop_atr,
+        block_multiples=plans.block_multiples,
+        block_weights=plans.block_weights,
+        flag_targets=plans.flag_targets,
+        flag_time_stop=plans.flag_time_stop,
+        ttl=plans.ttl,
+        min_rr=plans.min_rr,
+        trend=plans.trend,
+    )
+    signal = settings.signal_interval
+    return SignalRules(rules, signal, interval_ms(signal), origin, plans.warm_up, plans.setups)
+
+
+class Line:
+    """One process that trades one account over several symbols of one exchange."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        instruments: Sequence[Instrument],
+        origin: int,
+        access: VenueAccess,
+        pace: Pace,
+        *,
+        alerts: str = "",
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.instruments = tuple(instruments)
+        self.origin = origin
+        self._access = access
+        self._pace = pace
+        self._alerts = alerts
+        self._http: aiohttp.ClientSession | None = None
+        self._poller: asyncio.Task[None] | None = None
+
+    async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Open the store, start every room from the last to the first, fetch history, listen."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings, access = self.settings, self._access
+        store = open_store(settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
+        self.letterbox = Letterbox(store, open_bus(settings.bus_url))
+        self.journal = Journal(self.folder / JOURNAL_FILE)
+        self._http = aiohttp.ClientSession()
+        clock = SystemClock()
+        self.venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, access.record, clock)
+        await self._prepare_venue()
+        origins = {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
+        folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
+        rules = {one.symbol: signal_rules_of(settings, self.origin) for one in self.instruments}
+        self.execution = ExecutionEngine(
+            self.letterbox,
+            terms_of(settings, self.instruments),
+            origins,
+            self.venue,
+            self.journal,
+            Reconciler(self.venue, self.journal, access.record, clock),
+            equity=settings.account.equity,
+            signal_interval=settings.signal_interval,
+        )
+        self.strategy = StrategyEngine(self.letterbox, self.instruments, folds, rules, origins)
+        self.indicator = IndicatorEngine(self.letterbox, self.instruments, folds, origins)
+        self.telegram = self._telegram_engine()
+        self.feed = self._data_feed(origins)
+        if self.telegram is not None:
+            await self.telegram.start()
+        for room in self.rooms:
+            await room.start()
+        await self.feed.start(progress)
+        self._poller = asyncio.create_task(self._poll(), name="poll")
+
+    async def stop(self) -> None:
+        """Stop the rooms, the feed first; what is not committed is done again at the next start."""
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.gather(self._poller, return_exceptions=True)
+        await self.feed.stop()
+        for room in reversed(self.rooms):
+            await room.stop()
+        if self.telegram is not None:
+            await self.telegram.drain()
+            await self.telegram.stop()
+        await self.venue.close()
+        await self.letterbox.bus.close()
+        await self.letterbox.store.close()
+        self.journal.close()
+        if self._http is not None:
+            await self._http.close()
+
+    @property
+    def rooms(self) -> tuple[Room, ...]:
+        """The rooms from the last to the first."""
+        return (self.execution, self.strategy, self.indicator)
+
+    @property
+    def failure(self) -> Exception | None:
+        """The first failure of any part; a line with one must be started again."""
+        return next((part.failure for part in (self.feed, *self.rooms) if part.failure is not None), None)
+
+    async def _prepare_venue(self) -> None:
+        await self.venue.server_time_offset()
+        if not await self.venue.position_mode_is_one_way():
+            raise HedgeModeError
+        for one in self.instruments:
+            await self.venue.set_isolated_margin(one.symbol)
+            await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
+
+    def _data_feed(self, origins: Mapping[str, int]) -> DataFeed:
+        if self._http is None:
+            raise RuntimeError("the line was not started")
+        longer = [interval_ms(name) for name in (self.settings.signal_interval, self.settings.higher_interval) if name]
+        socket = Feed(
+            self._access.ws,
+            list(origins),
+            silence_ms=self._pace.silence_ms,
+            backoff_cap_ms=self._pace.backoff_cap_ms,
+        )
+        history = Klines(self._http, self._access.http)
+        wanted = [length for length in longer if length > MINUTE_MS]
+        return DataFeed(self.letterbox, self.instruments, origins, wanted, socket, history)
+
+    def _telegram_engine(self) -> TelegramEngine | None:
+        if not self._alerts:
+            return None
+        return TelegramEngine(
+            self.letterbox.bus,
+            {one.symbol: one for one in self.instruments},
+            self.settings.signal_interval,
+            AlertFolder(self.folder / ALERTS),
+            self._alerts,
+            self.settings.account.risk_pct,
+            self.settings.account.leverage,
+        )
+
+    async def _poll(self) -> None:
+        """Heal lost bells: the store says what no bell brought."""
+        while True:
+            await asyncio.sleep(self._pace.poll_s)
+            try:
+                for room in reversed(self.rooms):
+                    await room.catch_up()
+                await self.feed.poll()
+            except Exception:
+                log.exception("a room could not catch up")
+
+
+class HedgeModeError(RuntimeError):
+    """The account keeps longs and shorts of a symbol apart, in which a net position has no meaning."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expected an account in one-way mode, was hedge mode; switch it at the exchange while no position is open"
+        )

@@ -1,0 +1,111 @@
+"""The bus of one process: a message is a straight call of each listener, the cache a dictionary."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .port import BusClosedError, Listener
+
+log = logging.getLogger(__name__)
+
+
+class _Kept(NamedTuple):
+    order: int
+    payload: bytes
+    ends_at: float
+
+
+class MemorySubscription:
+    """A listener's place on a channel of a MemoryBus."""
+
+    def __init__(self, bus: MemoryBus, channel: str, listener: Listener) -> None:
+        self.channel = channel
+        self.listener = listener
+        self.active = True
+        self._bus = bus
+
+    async def cancel(self) -> None:
+        """Stop hearing the channel, at once even if a message is being handed round."""
+        self._bus.forget(self)
+
+
+class MemoryBus:
+    """A bus inside one process; see ``port.Bus``.
+
+    ``publish`` returns when every listener has finished, in the order of their subscription, so a chain of services
+    runs as one call. A listener that subscribes others during a message lets them hear the next one.
+    """
+
+    leaves_process: bool = False
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Keep ``monotonic``, the clock in seconds that ends what is kept in the cache."""
+        self._monotonic = monotonic
+        # Tuples: a message walks the listeners of its own moment, whatever they subscribe or cancel meanwhile.
+        self._places: dict[str, tuple[MemorySubscription, ...]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._closed = False
+
+    async def publish(self, channel: str, payload: bytes) -> None:
+        """Hand ``payload`` to each listener of ``channel``, one after the other."""
+        if self._closed:
+            raise BusClosedError(f"publish on {channel}")
+        for place in self._places.get(channel, ()):
+            if not place.active:
+                continue
+            try:
+                await place.listener(payload)
+            except Exception:
+                log.exception("a listener of %s failed; the others go on", channel)
+
+    async def subscribe(self, channel: str, listener: Listener) -> MemorySubscription:
+        """Let ``listener`` hear ``channel``; the same listener may subscribe twice and then hears twice."""
+        if self._closed:
+            raise BusClosedError(f"subscribe to {channel}")
+        place = MemorySubscription(self, channel, listener)
+        self._places[channel] = (*self._places.get(channel, ()), place)
+        return place
+
+    async def put_newest(self, key: str, order: int, payload: bytes, ttl_s: float) -> None:
+        """Keep ``payload`` under ``key`` unless a living fact of a greater order is there."""
+        if self._closed:
+            raise BusClosedError(f"keep {key}")
+        if not ttl_s > 0:
+            raise ValueError(f"the time to live of {key}: expected seconds above 0, was {ttl_s}")
+        now = self._monotonic()
+        kept = self._kept.get(key)
+        if kept is None or kept.order <= order or kept.ends_at <= now:
+            self._kept[key] = _Kept(order, payload, now + ttl_s)
+
+    async def newest(self, key: str) -> bytes | None:
+        """Return what is kept under ``key`` and still alive."""
+        if self._closed:
+            raise BusClosedError(f"read {key}")
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.ends_at <= self._monotonic():
+            del self._kept[key]
+            return None
+        return kept.payload
+
+    async def close(self) -> None:
+        """Cancel every subscription and drop the cache."""
+        self._closed = True
+        for places in self._places.values():
+            for place in places:
+                place.active = False
+        self._places.clear()
+        self._kept.clear()
+
+    def forget(self, place: MemorySubscription) -> None:
+        """Take ``place`` off its channel; nothing happens if it is off already."""
+        place.active = False
+        left = tuple(other for other in self._places.get(place.channel, ()) if other is not place)
+        if left:
+            self._places[place.channel] = left
+        else:
+            self._places.pop(place.channel, None)

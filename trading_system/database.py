@@ -1,0 +1,70 @@
+"""Opens the store and the bus that two URLs name; what they promise is in ``store.port`` and ``bus.port``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, unquote
+
+from trading_system.bus.memory import MemoryBus
+from trading_system.bus.port import Bus
+from trading_system.store.memory import MemoryStore
+from trading_system.store.port import Store
+from trading_system.store.sqlite import SqliteStore
+
+STORE_FORMS = "memory:// or sqlite:///store.db (sqlite:////var/lib/trading/store.db for an absolute path)"
+BUS_FORMS = "memory://"
+
+
+class DatabaseUrlError(ValueError):
+    """A URL that opens nothing; the sentence says what was expected, what was given and what to write instead."""
+
+    def __init__(self, setting: str, expected: str, was: str) -> None:
+        self.setting = setting
+        self.expected = expected
+        self.was = was
+        super().__init__(f"{setting}: expected {expected}, was {was}; correct it in .env or in the environment")
+
+
+class LaterVersionError(DatabaseUrlError):
+    """A server that this version cannot use yet."""
+
+
+def open_store(url: str, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> Store:
+    """Open the store at ``url``: ``memory://`` or ``sqlite:///PATH``, with ``?mode=ro`` for reading only.
+
+    Three slashes make PATH relative to the working folder, four absolute. ``synchronous="FULL"`` forces every commit to
+    the disk.
+    Raises: DatabaseUrlError, LaterVersionError, StoreError.
+    """
+    scheme, rest = _split("DATABASE_URL", url, STORE_FORMS)
+    if scheme == "memory":
+        return MemoryStore()
+    if scheme == "sqlite":
+        place, _, query = rest.partition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        mode = options.pop("mode", "rw")
+        if not place.startswith("/") or len(place) < 2 or place.endswith("/") or options or mode not in {"ro", "rw"}:
+            raise DatabaseUrlError("DATABASE_URL", STORE_FORMS, f"{url!r}")
+        return SqliteStore(Path(unquote(place[1:])), synchronous=synchronous, read_only=mode == "ro")
+    if scheme in {"mongodb", "mongodb+srv"}:
+        raise LaterVersionError("DATABASE_URL", f"{STORE_FORMS}, as MongoDB comes with a later version", f"{scheme}://")
+    raise DatabaseUrlError("DATABASE_URL", STORE_FORMS, f"{scheme}://")
+
+
+def open_bus(url: str) -> Bus:
+    """Open the bus at ``url``, which is ``memory://`` so far. Raises: DatabaseUrlError, LaterVersionError."""
+    scheme, _ = _split("BUS_URL", url, BUS_FORMS)
+    if scheme == "memory":
+        return MemoryBus()
+    if scheme in {"redis", "rediss", "unix"}:
+        raise LaterVersionError("BUS_URL", f"{BUS_FORMS}, as Redis comes with a later version", f"{scheme}://")
+    raise DatabaseUrlError("BUS_URL", BUS_FORMS, f"{scheme}://")
+
+
+def _split(setting: str, url: str, forms: str) -> tuple[str, str]:
+    scheme, found, rest = url.partition("://")
+    if not found:
+        # Not quoted back: what is no URL may be a password in the wrong place.
+        raise DatabaseUrlError(setting, forms, "no URL" if url else "empty")
+    return scheme.lower(), rest

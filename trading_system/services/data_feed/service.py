@@ -1,0 +1,266 @@
+"""The exchange in, closed candles out: stored first, then rung, each minute once and in order.
+
+The socket lives in the Rust crate, order and holes in ``rules/sequencer.py``; this file joins them with the history
+that REST gives, and builds the longer intervals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from trading_system.contracts import (
+    candle_close_channel,
+    from_ms,
+    last_candle_key,
+    real_time_channel,
+    serialize,
+    to_candle,
+)
+from trading_system.rules.grid import Instrument
+from trading_system.rules.intervals import LongerCandles
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.records import Records
+from trading_system.rules.sequencer import ClosedCandle, accept
+from trading_system.rules.sequencer import Sequence as Minutes
+from trading_system.rules.words import candle_dto, candle_record, gap_record
+from trading_system.services.data_feed.backfill import HistoryUnavailableError
+from trading_system.services.room import CANDLES, Letterbox
+from trading_system.store.port import Stream
+
+log = logging.getLogger(__name__)
+CACHE_S = 600.0
+CORRECTIONS = "corrections"
+
+
+class MarketSocket(Protocol):
+    """What the Rust feed offers: events in a queue, and a file descriptor that becomes readable when there are any."""
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+
+    def stop(self) -> None:
+        """Let go of the sockets."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        """Return what came in since the last call."""
+
+
+class ClosedMinutes(Protocol):
+    """Where closed minutes can be asked for."""
+
+    async def closed_from(self, symbol: str, start: int) -> list[ClosedCandle]:
+        """Return closed minutes from ``start`` on, as many as one call gives."""
+
+
+class DataFeed:
+    """One line's market data.
+
+    ``longer``: the intervals (ms) to build beside the minute. ``origins``: the step before the first, by symbol.
+    """
+
+    def __init__(
+        self,
+        letterbox: Letterbox,
+        instruments: Sequence[Instrument],
+        origins: Mapping[str, int],
+        longer: Sequence[int],
+        socket: MarketSocket,
+        history: ClosedMinutes,
+    ) -> None:
+        self._letterbox = letterbox
+        self._instruments = {one.symbol: one for one in instruments}
+        self._origins = origins
+        self._longer = {one.symbol: LongerCandles(MINUTE_MS, longer, one.step) for one in instruments}
+        self._longest = max(longer, default=MINUTE_MS)
+        self._socket = socket
+        self._history = history
+        self._minutes: dict[str, Minutes] = {}
+        self._begun: set[str] = set()
+        self._behind: set[str] = set()
+        self._wanted: set[str] = set()
+        self._wake = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self.counts: dict[str, int] = {}
+        self.failure: Exception | None = None
+
+    async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Take up where the store ends, fetch history up to now, then listen. ``progress`` gets minutes fetched."""
+        for symbol, origin in self._origins.items():
+            await self._resume(symbol, origin)
+        await self._warm_up(progress)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._wake.set)
+        self._socket.start()
+        self._pump = asyncio.create_task(self._listen(), name="data_feed")
+
+    async def stop(self) -> None:
+        """Stop listening and close the sockets."""
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.stop()
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def poll(self) -> None:
+        """Ask for the minutes of symbols that have stayed behind the others since the last poll."""
+        newest = max(minutes.last.open_time for minutes in self._minutes.values())
+        behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
+        late, self._behind = behind & self._behind, behind
+        for symbol in late:
+            self._wanted.add(symbol)
+        if late:
+            self._wake.set()
+
+    async def repair(self, symbol: str) -> int:
+        """Ask the exchange for what follows the newest minute, until it has no more; return how many came."""
+        total = 0
+        while True:
+            start = self._minutes[symbol].last.open_time + MINUTE_MS
+            rows = await self._history.closed_from(symbol, start)
+            if not rows:
+                return total
+            total += len(rows)
+            await self._take(symbol, rows)
+
+    async def _resume(self, symbol: str, origin: int) -> None:
+        stream = self._stream(symbol)
+        head = await self._letterbox.store.head(stream)
+        last = ClosedCandle((origin - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
+        if head is not None:
+            self._begun.add(symbol)
+            steps = self._longest // MINUTE_MS
+            first = max(head - head % steps, origin)  # the bucket of the longest interval that is still open
+            minutes: dict[int, Records] = {}
+            for row in await self._letterbox.store.read(stream, first, head):
+                candle = to_candle(row.payload)
+                if candle.get("interval") == "1m":
+                    minutes[row.step] = candle_record(candle)
+            for step in range(first + 1, head + 1):
+                self._longer[symbol].step(minutes.get(step, gap_record((step - 1) * MINUTE_MS))[0])
+            last = await self._newest(symbol, head)
+        self._minutes[symbol] = Minutes(last)
+
+    async def _newest(self, symbol: str, head: int) -> ClosedCandle:
+        for row in await self._letterbox.store.read(self._stream(symbol), head - 1, head):
+            candle = to_candle(row.payload)
+            if candle.get("interval") == "1m":
+                open_time, *numbers = candle_record(candle)[0].item()[:6]
+                return ClosedCandle(open_time, *numbers)
+        return ClosedCandle((head - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
+
+    async def _warm_up(self, progress: Callable[[int], None]) -> None:
+        """Fetch all symbols' history side by side, oldest first, so that no symbol runs ahead of the account."""
+        fetched = 0
+        while True:
+            chunks: dict[str, list[ClosedCandle]] = {}
+            for symbol, minutes in self._minutes.items():
+                chunks[symbol] = await self._history.closed_from(symbol, minutes.last.open_time + MINUTE_MS)
+            longest = max(len(chunk) for chunk in chunks.values())
+            if longest == 0:
+                return
+            for n in range(longest):
+                for symbol, chunk in chunks.items():
+                    if n < len(chunk):
+                        await self._take(symbol, chunk[n : n + 1])
+                        fetched += 1
+                if n % 200 == 0:
+                    progress(fetched)
+                    await asyncio.sleep(0)
+            progress(fetched)
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                for event in self._socket.drain():
+                    await self._on_event(event)
+                for symbol in sorted(self._wanted):
+                    await self._repair_all(symbol)
+                self._wanted.clear()
+        except Exception as error:
+            log.exception("the data feed stopped")
+            self.failure = error
+
+    async def _on_event(self, event: tuple[Any, ...]) -> None:
+        kind = event[0]
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if kind == "candle":
+            _, symbol, open_time, *numbers, _ = event
+            await self._take(symbol, (ClosedCandle(open_time, *numbers),))
+        elif kind == "running":
+            await self._show(event)
+        elif kind == "subscribed":
+            await self._repair_all()
+        elif kind == "silent":
+            await self._repair_all(event[1])
+        elif kind in ("cut", "bad_frame"):
+            log.warning("market data: %s: %s", kind, event[1])
+            if kind == "bad_frame":
+                await self._repair_all()
+
+    async def _repair_all(self, only: str = "") -> None:
+        for symbol in [only] if only else list(self._minutes):
+            try:
+                repaired = await self.repair(symbol)
+            except HistoryUnavailableError as error:
+                log.warning("%s", error)
+                continue
+            if repaired:
+                self.counts["repaired"] = self.counts.get("repaired", 0) + repaired
+
+    async def _take(self, symbol: str, candles: Sequence[ClosedCandle]) -> None:
+        done = accept(self._minutes[symbol], candles)
+        self._minutes[symbol] = done.sequence
+        for candle in done.publish:
+            await self._post(symbol, candle)
+        for candle in done.corrections:
+            step = candle.open_time // MINUTE_MS + 1
+            payload = serialize(candle._asdict())
+            await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
+            self.counts["corrections"] = self.counts.get("corrections", 0) + 1
+        if done.missing_from is not None:
+            await self._repair_all(symbol)
+
+    async def _post(self, symbol: str, closed: ClosedCandle) -> None:
+        exchange = self._instruments[symbol].exchange
+        record = gap_record(closed.open_time)
+        if not closed.gap:
+            record[0] = (*closed[:6], 0)
+        payloads = [
+            serialize(candle_dto(candle[0], exchange, symbol, interval))
+            for interval, candle in self._longer[symbol].step(record[0])
+        ]
+        step = closed.open_time // MINUTE_MS + 1
+        if not closed.gap:
+            payloads.append(serialize(candle_dto(record[0], exchange, symbol, MINUTE_MS)))
+            await self._letterbox.bus.put_newest(last_candle_key(symbol), step, payloads[-1], CACHE_S)
+        channel = candle_close_channel(symbol)
+        after = step - 1 if symbol in self._begun else None
+        self._begun.add(symbol)
+        bells = [(channel, payload) for payload in payloads]
+        await self._letterbox.post(self._stream(symbol), step, payloads, after=after, bells=bells)
+
+    async def _show(self, event: tuple[Any, ...]) -> None:
+        """Ring the running candle; no decision ever reads it."""
+        _, symbol, open_time, open_, high, low, close, volume, _ = event
+        word = {
+            "symbol": symbol,
+            "open_time": from_ms(open_time),
+            "open": open_,
+            "high": high,
+            "low": low,
+            "close": close,
+            "volume": volume,
+            "interval": "1m",
+            "closed": False,
+        }
+        await self._letterbox.bus.publish(real_time_channel(symbol), serialize(word))
+
+    def _stream(self, symbol: str) -> Stream:
+        return Stream(CANDLES, self._instruments[symbol].exchange, symbol)

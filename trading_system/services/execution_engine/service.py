@@ -1,0 +1,338 @@
+"""Signals in; orders, fills and the account out. One worker does everything in order, so nothing here races.
+
+The account of ``rules/account.py`` says what should rest; ``reconcile.py`` makes the venue agree. A step is closed when
+every symbol has brought it. What a crash interrupts is done again from the last snapshot: the same step gives the same
+orders, and the journal knows which of them are out already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trading_system.contracts import StepDTO, strategy_step_channel, to_step
+from trading_system.rules.account import (
+    Account,
+    Fact,
+    Fill,
+    Instant,
+    Placed,
+    SymbolStep,
+    Terms,
+    book_fill,
+    close_step,
+    drop_entry,
+    is_idle,
+    new_account,
+    roll_day,
+    settle,
+    stop_passed,
+)
+from trading_system.rules.client_ids import canonical, is_ours
+from trading_system.rules.fact_record import pack_account, pack_fact, unpack_account
+from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.rules.signals import ZONE_ENDS
+from trading_system.rules.words import minute_of, plan_of_signal
+from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.news import bells_of
+from trading_system.services.execution_engine.reconcile import Reconciler
+from trading_system.services.execution_engine.venues.port import (
+    OrderChanged,
+    StreamCut,
+    StreamUp,
+    UserEvent,
+    Venue,
+    VenueFill,
+)
+from trading_system.services.room import STRATEGY, Letterbox, Room, StepInput
+from trading_system.store.port import Stream
+
+log = logging.getLogger(__name__)
+
+EXECUTION = "execution"
+WHOLE_ACCOUNT = "*"
+SNAPSHOT = "account"
+ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
+OUTCOMES_A_STEP = 20
+
+
+class Progress(NamedTuple):
+    """How far execution has come: the last closed step, the last trade booked, and what is still open."""
+
+    step: int
+    trade: int
+    in_flight: int
+    unknown: int
+
+
+class ExecutionEngine(Room):
+    """Trades one account over the line's symbols, in the order of ``terms.instruments``."""
+
+    source = STRATEGY
+    target = EXECUTION
+
+    def __init__(
+        self,
+        letterbox: Letterbox,
+        terms: Terms,
+        origins: Mapping[str, int],
+        venue: Venue,
+        journal: Journal,
+        reconciler: Reconciler,
+        *,
+        equity: float,
+        signal_interval: str,
+    ) -> None:
+        super().__init__(letterbox, terms.instruments[0].exchange, origins)
+        self._terms = terms
+        self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
+        self._venue = venue
+        self._journal = journal
+        self._reconciler = reconciler
+        self._signal_interval = signal_interval
+        self._signal_ms = interval_ms(signal_interval)
+        self._step = min(origins.values())
+        self._trade = 0
+        self.account: Account = new_account(equity, len(terms.instruments), self._step * MINUTE_MS)
+        self._stored: Account | None = None
+        self._facts: list[Fact] = []
+        self._pending: dict[int, dict[int, SymbolStep]] = {}
+        self._inbox: deque[UserEvent] = deque()
+        self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.moved = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take up the account where its snapshot and the journal leave it, and make the venue agree."""
+        stored = await self._letterbox.store.document(SNAPSHOT, self._exchange)
+        if stored is not None:
+            self.account = self._stored = unpack_account(stored[1])
+        head = await self._letterbox.store.head(self.output(""))
+        if head is not None:
+            self._step = head
+        self._held = [fill for fill in self._journal.fills_since(0) if fill.time >= self._step * MINUTE_MS]
+        self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
+        await self._read_fills()
+        await super().start()
+        while self._ready():
+            await self._close(reconcile=False)
+        for fill in self._held:
+            self._book(fill)
+        self._held = []
+        for place in range(len(self._terms.instruments)):
+            await self._agree(place, (self._step + 1) * MINUTE_MS)
+        self._tasks = [
+            asyncio.create_task(self._work(), name="execution"),
+            asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
+        ]
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Stop working; orders and stops stay at the venue."""
+        await super().stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def progress(self) -> Progress:
+        """Return how far execution has come, for whoever must wait until all is quiet."""
+        return Progress(self._step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether the account has neither a position nor an order."""
+        return is_idle(self.account)
+
+    def channel(self, symbol: str) -> str:
+        """Listen to the strategy's steps."""
+        return strategy_step_channel(symbol)
+
+    def output(self, symbol: str) -> Stream:
+        """All symbols share the account's stream."""
+        del symbol
+        return Stream(EXECUTION, self._exchange, WHOLE_ACCOUNT)
+
+    async def restore(self, symbol: str, origin: int, checkpoint: int) -> None:
+        """Do nothing: the snapshot holds the account."""
+
+    async def handle(self, symbol: str, said: StepInput) -> None:
+        """Keep what a symbol brings to a step until every symbol has brought it."""
+        word = said.said
+        if word is not None and word.get("signals"):
+            word = await self._as_stored(symbol, said.step)
+        self._pending.setdefault(said.step, {})[self._place[symbol]] = symbol_step(said, word, self._signal_interval)
+        self._wake.set()
+
+    async def _as_stored(self, symbol: str, step: int) -> StepDTO | None:
+        """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
+        rows = await self._letterbox.store.read(self.stream(STRATEGY, symbol), step - 1, step)
+        return to_step(rows[0].payload) if rows else None
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._inbox or self._ready():
+                    if self._inbox:
+                        await self._on_event(self._inbox.popleft())
+                    else:
+                        await self._close(reconcile=True)
+                self.moved.set()
+        except Exception as error:
+            log.exception("execution stopped")
+            self.failure = error
+            self.moved.set()
+
+    async def _hear_venue(self) -> None:
+        try:
+            async for event in self._venue.user_events():
+                self._inbox.append(event)
+                self._wake.set()
+        except Exception as error:
+            log.exception("the user stream stopped")
+            self.failure = error
+            self.moved.set()
+
+    async def _on_event(self, event: UserEvent) -> None:
+        if isinstance(event, VenueFill):
+            await self._on_fill(event)
+        elif isinstance(event, StreamUp):
+            await self._read_fills()
+            for fill in self._held:
+                await self._react(fill)
+            self._held = []
+        elif isinstance(event, OrderChanged):
+            self._reconciler.changed(event)
+        elif isinstance(event, StreamCut):
+            log.warning("user stream: %s", event.reason)
+
+    async def _on_fill(self, fill: VenueFill) -> None:
+        if self._journal.fill(fill):
+            await self._react(self._journal.as_fill(fill))
+        self._trade = max(self._trade, fill.trade_id)
+
+    async def _read_fills(self) -> None:
+        """Ask the venue for trades that the user stream may have missed; they wait in ``_held``."""
+        for instrument in self._terms.instruments:
+            for fill in await self._venue.fills(
+                instrument.symbol, after_id=self._journal.last_trade(instrument.symbol)
+            ):
+                if self._journal.fill(fill):
+                    self._held.append(self._journal.as_fill(fill))
+                self._trade = max(self._trade, fill.trade_id)
+        self._held.sort(key=lambda fill: fill.trade_id)
+
+    async def _react(self, fill: JournalFill) -> None:
+        if self._book(fill):
+            await self._agree(self._place[fill.symbol], step_close(fill.time))
+
+    def _book(self, fill: JournalFill) -> bool:
+        """Book a journaled fill and let the trade say what should rest now."""
+        if not is_ours(fill.client_id):
+            log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
+            return False
+        place = self._place[fill.symbol]
+        id_ = canonical(fill.client_id)
+        role = ROLES.get(id_[-1], Role.TARGET)
+        booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
+        self.account = roll_day(self.account, fill.time)
+        self.account = book_fill(self.account, place, booked, self._terms, self._facts)
+        self.account = settle(self.account, place, step_close(fill.time), self._terms, self._facts)
+        return True
+
+    def _ready(self) -> bool:
+        return len(self._pending.get(self._step + 1, ())) == len(self._place)
+
+    async def _close(self, *, reconcile: bool) -> None:
+        """Close the next step: the account first, then the venue, then the store; bells last."""
+        step = self._step + 1
+        time = step * MINUTE_MS
+        while self._held and self._held[0].time < time:
+            self._book(self._held.pop(0))
+        symbols = self._pending.pop(step)
+        before = self.account
+        self.account = roll_day(self.account, time - MINUTE_MS)
+        instant = Instant(time, time % self._signal_ms == 0, symbols)
+        self.account = close_step(self.account, instant, self._terms, self._facts)
+        if reconcile:
+            changed = [
+                place
+                for place, (old, new) in enumerate(zip(before.slots, self.account.slots, strict=True))
+                if old.orders != new.orders
+            ]
+            if changed:
+                await self._letterbox.store.commit()  # what is acted on is stored
+            for place in changed:
+                await self._agree(place, time)
+        facts, self._facts = self._facts, []
+        after = None if self._step == min(self._origins.values()) else self._step
+        await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
+        self._step = step
+        if self.account != self._stored:
+            await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
+            self._stored = self.account
+        await self._letterbox.store.commit()
+        for channel, payload in bells_of(facts, self._exchange):
+            await self._letterbox.bus.publish(channel, payload)
+
+    async def _agree(self, place: int, time: int) -> None:
+        """Make the venue agree with what should rest, and let the trade answer to what the venue refuses."""
+        symbol = self._terms.instruments[place].symbol
+        for _ in range(OUTCOMES_A_STEP):
+            orders = self.account.slots[place].orders
+            outcome = await self._reconciler.reconcile(symbol, orders)
+            if outcome.stop_passed or outcome.unprotectable:
+                self._forget_placed(place)
+                self.account = stop_passed(self.account, place)
+                self.account = settle(self.account, place, time, self._terms, self._facts)
+            elif outcome.entry_refused is not None:
+                log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
+                self._forget_placed(place)
+                self.account = drop_entry(self.account, place, "venue_refused", self._facts)
+            elif not outcome.entry_not_placed:
+                return
+        raise NoAgreementError(symbol, OUTCOMES_A_STEP)
+
+    def _forget_placed(self, place: int) -> None:
+        """Take back the facts of orders that the venue did not take: what never rested was never placed."""
+        resting = {order.born for order in self.account.slots[place].orders}
+        live = self._reconciler.live_ids(self._terms.instruments[place].symbol)
+        self._facts = [
+            fact
+            for fact in self._facts
+            if not (isinstance(fact, Placed) and fact.order.born in resting and fact.order.id not in live)
+        ]
+
+
+class NoAgreementError(RuntimeError):
+    """The venue and the account do not come to agree."""
+
+    def __init__(self, symbol: str, attempts: int) -> None:
+        super().__init__(
+            f"{symbol}: expected the venue to hold the wanted orders, was still different after {attempts} attempts; "
+            "the line stops, orders and stops at the venue stay; look at the venue's own order list"
+        )
+
+
+def step_close(time: int) -> int:
+    """Return the close of the minute in which ``time`` lies."""
+    return (time // MINUTE_MS + 1) * MINUTE_MS
+
+
+def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolStep:
+    """Return what the strategy said of one step as the account reads it; setups live on the signal ``interval``."""
+    minute = minute_of(said.minute)
+    if word is None or not word.get("events"):
+        return SymbolStep(minute)
+    plans = tuple(plan_of_signal(signal) for signal in word.get("signals", ()))
+    events = [event for event in word["events"] if event["interval"] == interval]
+    ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
+    turns = [event["direction"] for event in events if event["kind"] == "choch"]
+    return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)

@@ -1,0 +1,180 @@
+"""What execution asks of an exchange, and the values that go back and forth; each venue has one adapter behind it.
+
+A method that returns has the venue's word. A method that raises says what is known (``errors.py``); a read that failed
+is never an empty answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import OrderType, Role
+
+
+class VenueRecord(NamedTuple):
+    """The constants by which an unknown order of one venue is proven, in ms.
+
+    A request is dead after ``fence_ms``: the window in which the venue may accept it, its own timeout towards the
+    matching engine, and the lag of what it shows. Stops live in a service that shows them later: ``algo_fence_ms``.
+    ``protect_after_ms`` is how long a position waits for an unknown stop before another one is placed beside it.
+    """
+
+    name: str
+    recv_window_ms: int
+    fence_ms: int
+    algo_fence_ms: int
+    not_found_gap_ms: int
+    protect_after_ms: int
+
+
+BINANCE_USDM = VenueRecord("binance_usdm", 3_000, 18_000, 60_000, 2_000, 2_500)
+"""Binance USDT-M: 3 s window, 10 s engine timeout, 5 s lag; 60 s for the eventually consistent stop service."""
+
+LOCAL_EXCHANGE = VenueRecord("binance_usdm", 3_000, 50, 50, 20, 2_500)
+"""The local exchange answers at once or never."""
+
+
+class VenueOrder(NamedTuple):
+    """An order as it is sent. ``side`` is 1 to buy, -1 to sell; ``price`` the limit or the trigger, 0.0 at market."""
+
+    client_id: str
+    symbol: str
+    role: Role
+    type: OrderType
+    side: int
+    price: float
+    quantity: float
+
+    @property
+    def reduce_only(self) -> bool:
+        """Every order but an entry may only make a position smaller."""
+        return self.role != Role.ENTRY
+
+
+class Ack(NamedTuple):
+    """The venue has taken an order and calls it ``venue_id``."""
+
+    venue_id: str
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands at the venue. TRIGGERED: a stop has become an order of its own that is not filled yet."""
+
+    NEW = "new"
+    TRIGGERED = "triggered"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class OrderState(NamedTuple):
+    """What the venue says of one order. ``child_id`` is the order that a stop turned into, "" if it has not."""
+
+    client_id: str
+    symbol: str
+    venue_id: str
+    status: OrderStatus
+    filled: float = 0.0
+    child_id: str = ""
+
+
+class VenueFill(NamedTuple):
+    """One trade of ours. ``client_id`` names the order that was sent, also if a stop's own child order filled.
+
+    ``time`` is the venue's, ms UTC; ``fee`` in quote currency. ``trade_id`` ascends within a symbol.
+    """
+
+    trade_id: int
+    client_id: str
+    symbol: str
+    time: int
+    price: float
+    quantity: float
+    fee: float
+    maker: bool
+
+
+class OrderChanged(NamedTuple):
+    """An order changed its standing otherwise than by a fill."""
+
+    client_id: str
+    symbol: str
+    status: OrderStatus
+    venue_id: str
+
+
+class StreamUp(NamedTuple):
+    """The user stream is connected. What happened before may have been missed: read the fills by REST now."""
+
+
+class StreamCut(NamedTuple):
+    """The user stream broke; it is being connected anew."""
+
+    reason: str
+
+
+UserEvent = VenueFill | OrderChanged | StreamUp | StreamCut
+
+
+class Position(NamedTuple):
+    """What the venue holds for us: ``quantity`` is signed, 0.0 when flat."""
+
+    symbol: str
+    quantity: float
+    entry_price: float
+
+
+class Venue(Protocol):
+    """An exchange with one account of ours in one-way mode.
+
+    Raises, everywhere: RefusedError, NotTakenError or OutcomeUnknownError as ``errors.py`` says.
+    """
+
+    async def server_time_offset(self) -> int:
+        """Measure and keep what to add to the local clock to get the venue's time, in ms."""
+
+    async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Return the records of ``symbols``, in their order."""
+
+    async def place(self, order: VenueOrder, sent_ms: int) -> Ack:
+        """Send ``order`` once, stamped with ``sent_ms`` (local clock), from which its fence is counted.
+
+        Raises: StopPassedError, NothingToReduceError besides the others.
+        """
+
+    async def cancel(self, symbol: str, client_id: str, kind: OrderType) -> None:
+        """Take back an open order. Raises: NoSuchOrderError when it is not open, for whatever reason."""
+
+    async def order(self, symbol: str, client_id: str, kind: OrderType) -> OrderState | None:
+        """Return the standing of one order, None when the venue does not find it."""
+
+    async def open_orders(self, symbol: str) -> list[OrderState]:
+        """Return everything that rests for us, waiting stops included."""
+
+    async def position(self, symbol: str) -> Position:
+        """Return the position of ``symbol``."""
+
+    async def position_mode_is_one_way(self) -> bool:
+        """Tell whether a symbol has one net position, the only mode in which we trade."""
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set the leverage of ``symbol``."""
+
+    async def set_isolated_margin(self, symbol: str) -> None:
+        """Give ``symbol`` a margin of its own; nothing happens if it has one."""
+
+    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
+        """Return our trades with an id above ``after_id``, or from ``since_ms`` on, ascending, all of them."""
+
+    async def newest_trade_id(self, symbol: str) -> int:
+        """Return the id of our last trade in ``symbol``, 0 if there is none."""
+
+    def user_events(self) -> AsyncGenerator[UserEvent, None]:
+        """Return what happens to our orders as it happens; reconnects by itself until it is closed."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""

@@ -1,0 +1,55 @@
+"""Candles in, highs and lows out: the swings of every interval of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trading_system.contracts import StepDTO, candle_close_channel, hl_updated_channel, last_hl_key, serialize
+from trading_system.rules.grid import Instrument
+from trading_system.rules.words import high_low_dto
+from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room, StepInput
+from trading_system.services.symbol_fold import FoldTerms, SymbolFold
+
+CACHE_S = 86_400.0
+
+
+class IndicatorEngine(Room):
+    """Finds highs and lows and says them with the candles of their step."""
+
+    source = CANDLES
+    target = HIGHS_LOWS
+
+    def __init__(
+        self, letterbox: Letterbox, instruments: Sequence[Instrument], terms: FoldTerms, origins: Mapping[str, int]
+    ) -> None:
+        super().__init__(letterbox, instruments[0].exchange, origins)
+        self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
+
+    def channel(self, symbol: str) -> str:
+        """Listen to closed candles."""
+        return candle_close_channel(symbol)
+
+    def rebuild(self, symbol: str, said: StepInput) -> None:
+        """Fold a minute of an earlier life."""
+        self._folds[symbol].step(said.minute)
+
+    async def handle(self, symbol: str, said: StepInput) -> None:
+        """Fold the minute and say its swings."""
+        swings = [high_low_dto(event) for event in self._folds[symbol].step(said.minute)]
+        word: StepDTO = {
+            "exchange": self._exchange,
+            "symbol": symbol,
+            "step": said.step,
+            "candles": list(said.candles),
+            "swings": swings,
+        }
+        if said.minute[0]["gap"]:
+            word["gap"] = True
+        payload = serialize(word)
+        if swings:
+            newest = serialize(swings[-1])
+            await self._letterbox.bus.put_newest(last_hl_key(symbol), said.step, newest, CACHE_S)
+        bell = (hl_updated_channel(symbol), payload)
+        stream = self.stream(self.target, symbol)
+        rows = [payload] if swings else []  # an empty minute costs no row
+        await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=[bell])

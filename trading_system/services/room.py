@@ -1,0 +1,204 @@
+"""The skeleton of every room that turns one stream into another: each step once, in order, whatever bell was lost.
+
+The bell carries the step for speed; a room that missed one reads the store. Its checkpoint is the head of its own
+output, so there is one integer a symbol and nothing to keep in step with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from trading_system.bus.port import Bus, Subscription
+from trading_system.contracts import CandleDTO, StepDTO, to_candle, to_ms, to_step
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.records import Records
+from trading_system.rules.words import candle_record, gap_record
+from trading_system.store.port import Store, Stream
+
+log = logging.getLogger(__name__)
+
+CANDLES = "candles"
+HIGHS_LOWS = "highs_lows"
+STRATEGY = "strategy"
+
+
+class StepInput(NamedTuple):
+    """What a room reads of one step: the closed candles, longest first, the minute itself, and the room before."""
+
+    step: int
+    candles: Sequence[CandleDTO]
+    minute: Records  # CANDLE[1], a gap where the exchange has no minute
+    said: StepDTO | None
+
+
+class Letterbox(NamedTuple):
+    """Store and bus as one: what is posted is in the store before its bell rings."""
+
+    store: Store
+    bus: Bus
+
+    async def post(
+        self,
+        stream: Stream,
+        step: int,
+        payloads: Sequence[bytes],
+        *,
+        after: int | None,
+        bells: Sequence[tuple[str, bytes]],
+    ) -> None:
+        """Append a step and ring its bells; when the bus leaves the process the step is committed in between."""
+        await self.store.append(stream, step, payloads, after=after)
+        if self.bus.leaves_process:
+            await self.store.commit()
+        for channel, payload in bells:
+            await self.bus.publish(channel, payload)
+
+
+class Room:
+    """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
+
+    source = CANDLES  # the stream that wakes the room
+    target = ""  # the stream that it writes, whose head is its checkpoint
+
+    def __init__(self, letterbox: Letterbox, exchange: str, origins: Mapping[str, int]) -> None:
+        self._letterbox = letterbox
+        self._exchange = exchange
+        self._origins = origins  # the step before the first, by symbol
+        self._checkpoints: dict[str, int] = {}
+        self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
+        self._locks = {symbol: asyncio.Lock() for symbol in origins}
+        self._subscriptions: list[Subscription] = []
+        self.failure: Exception | None = None
+
+    async def start(self) -> None:
+        """Rebuild the room's state from the store, listen, and handle what came while it was away."""
+        for symbol, origin in self._origins.items():
+            head = await self._letterbox.store.head(self.output(symbol))
+            self._checkpoints[symbol] = origin if head is None else head
+            await self.restore(symbol, origin, self._checkpoints[symbol])
+        for symbol in self._origins:
+            await self._listen(symbol)
+        await self.catch_up()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        for subscription in self._subscriptions:
+            await subscription.cancel()
+        self._subscriptions.clear()
+
+    async def catch_up(self) -> None:
+        """Handle every stored step that no bell brought, for every symbol."""
+        for symbol in self._origins:
+            async with self._locks[symbol]:
+                await self._catch_up(symbol)
+
+    def channel(self, symbol: str) -> str:
+        """Return the channel whose bell wakes the room."""
+        raise NotImplementedError
+
+    def output(self, symbol: str) -> Stream:
+        """Return the stream that this room writes for ``symbol``."""
+        return self.stream(self.target, symbol)
+
+    async def restore(self, symbol: str, origin: int, checkpoint: int) -> None:
+        """Bring the state to what it was after ``checkpoint``: the steps since the origin are folded once more."""
+        for said in await self.stored_steps(symbol, origin, checkpoint):
+            self.rebuild(symbol, said)
+
+    def rebuild(self, symbol: str, said: StepInput) -> None:
+        """Fold a step that was handled in an earlier life; nothing is said about it again."""
+        raise NotImplementedError
+
+    async def handle(self, symbol: str, said: StepInput) -> None:
+        """Handle one step and post what follows from it."""
+        raise NotImplementedError
+
+    def stream(self, kind: str, symbol: str) -> Stream:
+        """Return this line's stream of ``kind``."""
+        return Stream(kind, self._exchange, symbol)
+
+    def after(self, symbol: str) -> int | None:
+        """Return the head that this room's stream has before the next step, None while it has not begun."""
+        checkpoint = self._checkpoints[symbol]
+        return None if checkpoint == self._origins[symbol] else checkpoint
+
+    async def stored_steps(self, symbol: str, after: int, upto: int) -> list[StepInput]:
+        """Read steps (after, upto] of the candles and of the room before; a step without a minute is a gap."""
+        if upto <= after:
+            return []
+        store = self._letterbox.store
+        candles: dict[int, list[CandleDTO]] = {}
+        for row in await store.read(self.stream(CANDLES, symbol), after, upto):
+            candles.setdefault(row.step, []).append(to_candle(row.payload))
+        said: dict[int, StepDTO] = {}
+        if self.source != CANDLES:
+            for row in await store.read(self.stream(self.source, symbol), after, upto):
+                said[row.step] = to_step(row.payload)
+        return [step_input(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
+
+    async def _listen(self, symbol: str) -> None:
+        async def hear(payload: bytes) -> None:
+            await self._hear(symbol, payload)
+
+        self._subscriptions.append(await self._letterbox.bus.subscribe(self.channel(symbol), hear))
+
+    async def _hear(self, symbol: str, payload: bytes) -> None:
+        said = self._read_bell(symbol, payload)
+        if said is None:
+            return
+        async with self._locks[symbol]:
+            expected = self._checkpoints[symbol] + 1
+            if said.step == expected and not self._letterbox.bus.leaves_process:
+                await self._handle(symbol, said)
+            elif said.step >= expected:  # what came from outside this process counts only as far as it is stored
+                await self._catch_up(symbol)
+
+    def _read_bell(self, symbol: str, payload: bytes) -> StepInput | None:
+        """Return the step that a bell completes; a longer candle only announces that its minute follows."""
+        if self.source != CANDLES:
+            said = to_step(payload)
+            return step_input(said["step"], said["candles"], said)
+        candle = to_candle(payload)
+        longer = self._longer[symbol]
+        if candle.get("interval", "1m") != "1m":
+            longer.append(candle)
+            return None
+        step = to_ms(candle["open_time"]) // MINUTE_MS + 1
+        candles = [*longer, candle]
+        longer.clear()
+        return step_input(step, candles, None)
+
+    async def _catch_up(self, symbol: str) -> None:
+        head = await self._letterbox.store.head(self.stream(self.source, symbol))
+        checkpoint = self._checkpoints[symbol]
+        if head is None or head <= checkpoint:
+            return
+        for said in await self.stored_steps(symbol, checkpoint, head):
+            await self._handle(symbol, said)
+
+    async def _handle(self, symbol: str, said: StepInput) -> None:
+        if self.failure is not None:
+            raise RoomFailedError(type(self).__name__) from self.failure
+        try:
+            await self.handle(symbol, said)
+        except Exception as error:
+            self.failure = error
+            raise
+        self._checkpoints[symbol] = said.step
+
+
+class RoomFailedError(RuntimeError):
+    """A room that failed earlier was asked to go on."""
+
+    def __init__(self, room: str) -> None:
+        super().__init__(f"{room} failed and handles nothing more; start the line again, it resumes from the store")
+
+
+def step_input(step: int, candles: Sequence[CandleDTO], said: StepDTO | None) -> StepInput:
+    """Return a step as a room reads it; without a candle of the minute itself the step is a gap."""
+    if candles and candles[-1].get("interval", "1m") == "1m":
+        return StepInput(step, candles, candle_record(candles[-1]), said)
+    return StepInput(step, candles, gap_record((step - 1) * MINUTE_MS), said)

@@ -1,0 +1,88 @@
+"""Candles and swings in; order blocks, flags and signals out, and every refused candidate with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trading_system.contracts import (
+    StepDTO,
+    hl_updated_channel,
+    serialize,
+    strategy_step_channel,
+    trade_signal_channel,
+)
+from trading_system.rules.events import Event
+from trading_system.rules.grid import Instrument
+from trading_system.rules.signals import SignalRules, judge
+from trading_system.rules.words import event_dto, refusal_dto, signal_dto
+from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.symbol_fold import FoldTerms, SymbolFold
+
+SWINGS = frozenset({"swing_high", "swing_low"})
+
+
+class DivergenceError(RuntimeError):
+    """The swings that the indicator engine said are not those that the same candles give here."""
+
+    def __init__(self, symbol: str, step: int, expected: list[str], was: list[str]) -> None:
+        super().__init__(
+            f"{symbol} step {step}: expected the swings {expected}, was {was}; the two engines run other rules or other "
+            "parameters, start the line again with one version"
+        )
+
+
+class StrategyEngine(Room):
+    """Finds what can be traded and says it."""
+
+    source = HIGHS_LOWS
+    target = STRATEGY
+
+    def __init__(
+        self,
+        letterbox: Letterbox,
+        instruments: Sequence[Instrument],
+        terms: FoldTerms,
+        rules: Mapping[str, SignalRules],
+        origins: Mapping[str, int],
+    ) -> None:
+        super().__init__(letterbox, instruments[0].exchange, origins)
+        self._instruments = {one.symbol: one for one in instruments}
+        self._folds = {one.symbol: SymbolFold(one, terms, swings_only=False) for one in instruments}
+        self._rules = rules
+
+    def channel(self, symbol: str) -> str:
+        """Listen to highs and lows."""
+        return hl_updated_channel(symbol)
+
+    def rebuild(self, symbol: str, said: StepInput) -> None:
+        """Fold a minute of an earlier life."""
+        self._folds[symbol].step(said.minute)
+
+    async def handle(self, symbol: str, said: StepInput) -> None:
+        """Fold the minute, judge what it made knowable, and say it."""
+        events = self._folds[symbol].step(said.minute)
+        self._check_swings(symbol, said, events)
+        judged = judge(events, self._instruments[symbol], self._rules[symbol])
+        signals = [signal_dto(plan) for plan in judged.plans]
+        word: StepDTO = {"exchange": self._exchange, "symbol": symbol, "step": said.step, "candles": list(said.candles)}
+        if said.said is not None and "swings" in said.said:
+            word["swings"] = said.said["swings"]
+        found = [event_dto(event) for event in events if event.kind not in SWINGS]
+        if found:
+            word["events"] = found
+            word["signals"] = signals
+            word["refused"] = [refusal_dto(refusal) for refusal in judged.refusals]
+        if said.minute[0]["gap"]:
+            word["gap"] = True
+        payload = serialize(word)
+        bells = [(strategy_step_channel(symbol), payload)]
+        bells.extend((trade_signal_channel(symbol), serialize(signal)) for signal in signals)
+        stream = self.stream(self.target, symbol)
+        rows = [payload] if found else []  # an empty minute costs no row
+        await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=bells)
+
+    def _check_swings(self, symbol: str, said: StepInput, events: Sequence[Event]) -> None:
+        told = [swing["id"] for swing in (said.said or {}).get("swings", [])]
+        own = [event.id for event in events if event.kind in SWINGS]
+        if told != own:
+            raise DivergenceError(symbol, said.step, own, told)

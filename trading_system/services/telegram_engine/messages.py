@@ -1,0 +1,212 @@
+"""The plain text of every message about a signal: what it is, what became of it, and how a run ended.
+
+Pure: DTOs and numbers in, text out. Prices carry no thousands separators, so that a tap copies a usable number and
+parsers of signal channels can read them. What is not known is left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trading_system.contracts import FillDTO, OrderDTO, TradeSignalDTO
+from trading_system.rules.grid import text_of
+from trading_system.services.telegram_engine.wording import named, say
+
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD")
+_MINUTE_MS = 60_000
+
+
+class RunSummary(NamedTuple):
+    """How a day or a run ended. ``best`` and ``worst`` are (symbol, R), None without a trade; money in quote currency.
+
+    ``refused`` counts signals by the rule that refused them; ``drawdown_percent`` is positive.
+    """
+
+    period: str
+    mode: str
+    net_percent: float
+    net: float
+    quote: str
+    trades: int
+    won: int
+    lost: int
+    equity: float
+    drawdown_percent: float
+    best: tuple[str, float] | None
+    worst: tuple[str, float] | None
+    signals: int
+    taken: int
+    refused: Mapping[str, int]
+
+
+def short_id(signal_id: str) -> str:
+    """Return the four characters by which people speak of a signal."""
+    return signal_id[:4].upper()
+
+
+def setup_text(signal: TradeSignalDTO) -> str:
+    """Return what was seen, e.g. ``Flag breakout + order block``."""
+    setup = named("setup", signal["pattern"])
+    on_block = signal["pattern"] == "flag" and "confluence" in signal["reasons"]
+    return say("setup.confluence", setup=setup) if on_block else setup
+
+
+def r_multiple(signal: TradeSignalDTO, price: float) -> float:
+    """Return how many times the plan's risk lies between its entry and ``price``, positive in profit."""
+    return (price - signal["entry_price"]) / (signal["entry_price"] - signal["stop_loss"])
+
+
+def alert_text(
+    signal: TradeSignalDTO,
+    *,
+    mode: str,
+    risk_percent: float | None = None,
+    quantity: str | None = None,
+    leverage: int | None = None,
+) -> str:
+    """Return the message of a new signal; ``quantity`` is a ready text such as ``0.083 BTC``.
+
+    The line of risk, size and leverage shows what is given and is left out when nothing is.
+    """
+    side = signal["side"]
+    distance = abs(signal["entry_price"] - signal["stop_loss"]) / signal["entry_price"] * 100
+    lines = [
+        say(
+            "signal.head",
+            light="🟢" if side == "long" else "🔴",
+            side=say(f"side.{side}"),
+            symbol=signal["symbol"],
+            interval=signal["interval"],
+        ),
+        say("signal.setup", setup=setup_text(signal), score=f"{signal['score']:.0f}"),
+        "",
+        say("signal.entry", price=text_of(signal["entry_price"])),
+        say("signal.stop", price=text_of(signal["stop_loss"]), percent=f"{distance:.2f}"),
+    ]
+    for number, target in enumerate(signal["take_profits"], start=1):
+        r, weight = f"{r_multiple(signal, target['price']):.1f}", f"{target['weight'] * 100:.0f}"
+        lines.append(say("signal.target", number=number, price=text_of(target["price"]), r=r, weight=weight))
+    sizing = []
+    if risk_percent is not None:
+        sizing.append(say("signal.risk", percent=f"{risk_percent:.1f}"))
+    if quantity is not None:
+        sizing.append(say("signal.size", quantity=quantity))
+    if leverage is not None:
+        sizing.append(say("signal.leverage", leverage=leverage))
+    if sizing:
+        lines.append(" · ".join(sizing))
+    lines.append(say("signal.foot", mode=mode, venue=named("venue", signal["exchange"]), id=short_id(signal["id"])))
+    return "\n".join(lines)
+
+
+def order_text(signal: TradeSignalDTO, order: OrderDTO, *, stop_armed: bool) -> str:
+    """Return the message of a placed entry; ``stop_armed`` only when the exchange has confirmed the stop."""
+    verb, quantity = say(order["side"]), text_of(order["quantity"])
+    if order["type"] == "limit" and "price" in order:
+        what = say("order.limit", verb=verb, quantity=quantity, price=text_of(order["price"]))
+    else:
+        what = say("order.market", verb=verb, quantity=quantity)
+    stop = say("order.stop_armed" if stop_armed else "order.stop_later", price=text_of(signal["stop_loss"]))
+    return f"{_head('order.head', signal)}\n{what} · {stop}"
+
+
+def fill_text(signal: TradeSignalDTO, fill: FillDTO) -> str:
+    """Return the message of a filled entry; slip is against the plan's entry, positive when it cost us."""
+    sign = 1 if signal["side"] == "long" else -1
+    slip = sign * (fill["price"] - signal["entry_price"])
+    decimals = max(_decimals(fill["price"]), _decimals(signal["entry_price"]))
+    line = say(
+        "fill.line",
+        quantity=text_of(fill["quantity"]),
+        price=text_of(fill["price"]),
+        slip=signed(slip, decimals),
+        fee=_money(f"{fill['fee']:.2f}", signal["symbol"]),
+    )
+    return f"{_head('fill.head', signal)}\n{line}"
+
+
+def target_text(signal: TradeSignalDTO, fill: FillDTO, number: int, *, rest: float, stop_moved: bool) -> str:
+    """Return the message of target ``number`` (from 1); ``rest`` is the share (0..1) of the position still open."""
+    head = _head("target.head", signal, number=number, r=signed(r_multiple(signal, fill["price"]), 1))
+    verb = say("sold" if signal["side"] == "long" else "bought")
+    line = say("target.line", verb=verb, quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
+    after = [say("target.stop_moved")] if stop_moved and rest > 0 else []
+    percent = round(rest * 100)
+    if percent == 50:
+        after.append(say("target.half"))
+    else:
+        after.append(say("target.rest", percent=percent) if percent > 0 else say("target.done"))
+    return "\n".join([head, _with_profit(line, signal, fill), " ".join(after)])
+
+
+def stop_text(signal: TradeSignalDTO, fill: FillDTO, *, held_ms: int | None = None, by_stop: bool = True) -> str:
+    """Return the message of a closed position: by its stop, or (``by_stop`` False) by a time stop or a person."""
+    r = signed(r_multiple(signal, fill["price"]), 1)
+    head = _head("stop.head" if by_stop else "exit.head", signal, r=r)
+    line = say("stop.line", quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
+    line = _with_profit(line, signal, fill)
+    if held_ms is not None:
+        line += " · " + say("stop.held", duration=duration_text(held_ms))
+    return f"{head}\n{line}"
+
+
+def summary_text(summary: RunSummary) -> str:
+    """Return the message that ends a day or a run: profit or loss, equity, best and worst, the fate of the signals."""
+    lines = [
+        say("summary.head", period=summary.period, mode=summary.mode.lower()),
+        say(
+            "summary.net",
+            percent=signed(summary.net_percent, 2),
+            money=f"{signed(summary.net, 2)} {summary.quote}",
+            trades=summary.trades,
+            won=summary.won,
+            lost=summary.lost,
+        ),
+        say("summary.equity", equity=f"{summary.equity:,.2f}", drawdown=f"{summary.drawdown_percent:.1f}"),
+    ]
+    if summary.best is not None and summary.worst is not None:
+        (best, best_r), (worst, worst_r) = summary.best, summary.worst
+        lines.append(say("summary.best", best=best, best_r=signed(best_r, 1), worst=worst, worst_r=signed(worst_r, 1)))
+    fates = [say("summary.taken", count=summary.taken)]
+    for rule, count in sorted(summary.refused.items(), key=lambda item: (-item[1], item[0])):
+        fates.append(say("summary.refused", count=count, why=named("refused", rule)))
+    lines.append(say("summary.signals", signals=summary.signals, fates=", ".join(fates)))
+    return "\n".join(lines)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return ``value`` with its sign, a true minus; what rounds to zero is +0."""
+    text = f"{abs(value):,.{decimals}f}"
+    negative = value < 0 and any(digit in text for digit in "123456789")
+    return ("−" if negative else "+") + text
+
+
+def duration_text(milliseconds: int) -> str:
+    """Return a time span as ``45 m``, ``3 h 20 m`` or ``2 d 4 h``."""
+    minutes = milliseconds // _MINUTE_MS
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} m" if hours else f"{minutes} m"
+
+
+def _head(key: str, signal: TradeSignalDTO, **values: object) -> str:
+    side = say(f"side.{signal['side']}")
+    return say(key, symbol=signal["symbol"], side=side, id=short_id(signal["id"]), **values)
+
+
+def _with_profit(line: str, signal: TradeSignalDTO, fill: FillDTO) -> str:
+    if "realized" not in fill:
+        return line
+    return f"{line} · {_money(signed(fill['realized'], 2), signal['symbol'])}"
+
+
+def _money(amount: str, symbol: str) -> str:
+    """Add the quote currency where the symbol's name says it."""
+    quote = next((quote for quote in _QUOTES if symbol.endswith(quote)), "")
+    return f"{amount} {quote}".rstrip()
+
+
+def _decimals(price: float) -> int:
+    return len(text_of(price).partition(".")[2])

@@ -1,0 +1,95 @@
+"""Every phrase of the messages and of an alert picture's texts, in one table, so that a catalogue can take its place.
+
+Names in braces are filled in by ``messages`` and ``alert``; which phrase is due when is decided there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ENGLISH: Mapping[str, str] = {
+    # signal
+    "signal.head": "{light} {side} {symbol} · {interval}",
+    "signal.setup": "{setup} · score {score}/100",
+    "signal.entry": "Entry: {price}",
+    "signal.stop": "Stop: {price} (−{percent}%)",
+    "signal.target": "Take profit {number}: {price} ({r}R, {weight}%)",
+    "signal.risk": "Risk {percent}%",
+    "signal.size": "size {quantity}",
+    "signal.leverage": "leverage {leverage}x",
+    "signal.foot": "{mode} · {venue} · #{id}",
+    # life of a trade
+    "order.head": "📤 Order placed · {symbol} {side} #{id}",
+    "order.limit": "Limit {verb} {quantity} @ {price}",
+    "order.market": "Market {verb} {quantity}",
+    "order.stop_armed": "stop {price} armed on the exchange",
+    "order.stop_later": "stop {price} follows the fill",
+    "fill.head": "✅ Filled · {symbol} {side} #{id}",
+    "fill.line": "{quantity} @ {price} (slip {slip}) · fee {fee}",
+    "target.head": "🎯 TP{number} hit · {symbol} #{id}  {r}R",
+    "target.line": "{verb} {quantity} @ {price}",
+    "target.stop_moved": "Stop moved to entry.",
+    "target.half": "Half is still running.",
+    "target.rest": "{percent}% is still running.",
+    "target.done": "Nothing is left open.",
+    "stop.head": "🛑 Stop hit · {symbol} {side} #{id}  {r}R",
+    "exit.head": "🚪 Closed · {symbol} {side} #{id}  {r}R",
+    "stop.line": "Closed {quantity} @ {price}",
+    "stop.held": "held {duration}",
+    # summary
+    "summary.head": "📊 {period} · {mode}",
+    "summary.net": "Net {percent}% ({money}) · {trades} trades: {won} won, {lost} lost",
+    "summary.equity": "Equity {equity} · drawdown −{drawdown}%",
+    "summary.best": "Best {best} {best_r}R · worst {worst} {worst_r}R",
+    "summary.signals": "Signals {signals}: {fates}",
+    "summary.taken": "{count} taken",
+    "summary.refused": "{count} {why}",
+    # words
+    "side.long": "LONG",
+    "side.short": "SHORT",
+    "buy": "buy",
+    "sell": "sell",
+    "bought": "Bought",
+    "sold": "Sold",
+    # setups
+    "setup.order_block": "Order block, entry on the retest",
+    "setup.flag": "Flag breakout",
+    "setup.confluence": "{setup} + order block",
+    "zone.long": "Bullish OB",
+    "zone.short": "Bearish OB",
+    # reasons, by the code of the score's component
+    "reason.trend_with": "With the higher trend",
+    "reason.trend_against": "Against the higher trend",
+    "reason.bos": "Break of structure",
+    "reason.choch": "Change of character",
+    "reason.displacement": "Strong move away",
+    "reason.fvg": "Left a fair value gap",
+    "reason.fresh": "Zone not touched yet",
+    "reason.volume": "Volume on the break",
+    "reason.confluence": "Order block in the same place",
+    "reason.reward": "Reward at least twice the loss",
+    "reason.tall_zone": "Tall zone, stop far away",
+    # why a signal was not taken, by the rule that refused it
+    "refused.rr_too_low": "R:R too low",
+    "refused.against_trend": "against the higher trend",
+    "refused.max_positions": "too many positions",
+    "refused.no_target": "without a target",
+    # venues
+    "venue.binance": "Binance spot",
+    "venue.binance_usdm": "Binance USDT-M",
+    "venue.bybit": "Bybit spot",
+    "venue.bybit_linear": "Bybit perp",
+}
+
+
+def say(key: str, table: Mapping[str, str] = ENGLISH, /, **values: object) -> str:
+    """Return the phrase ``key`` of ``table`` with ``values`` filled in.
+
+    Raises: KeyError when the table lacks the key or the phrase a value: a missing text is a fault of the program.
+    """
+    return table[key].format(**values)
+
+
+def named(prefix: str, code: str, table: Mapping[str, str] = ENGLISH) -> str:
+    """Return the phrase for a code of an open set (a user's pattern, rule or venue): its own words when it has none."""
+    return table.get(f"{prefix}.{code}", code.replace("_", " "))

@@ -1,0 +1,389 @@
+"""The exchange in memory: one account, its books, and a market that stands still until it is told to go on.
+
+It decides what an order request is answered and when time moves. How orders fill inside a minute is decided by
+`rules/matching.py` alone; the shapes of the wire, sockets and signatures are the business of its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trading_system.rules.account import fill_of
+from trading_system.rules.grid import Instrument, q8
+from trading_system.rules.matching import (
+    MINUTE_MS,
+    FillRules,
+    Match,
+    Order,
+    OrderType,
+    Role,
+    Walk,
+    is_passed,
+    next_match,
+    start_walk,
+)
+from trading_system.rules.trade import liquidation_price
+from trading_system.simulator.fingerprint import line_of
+from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
+from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.tape import Row, Tape, TapeError
+
+MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
+
+
+class Advanced(NamedTuple):
+    """Where the market stands: last closed step (T / 60,000), last trade id (0 none), and whether the data is over."""
+
+    step: int
+    trade: int
+    done: bool
+
+
+class Fences(NamedTuple):
+    """How long (ms) after a request was sent it may still be accepted, and the pause between two not-founds.
+
+    This venue decides at once, so they are short; a client that must prove that an order never arrived waits for them.
+    """
+
+    order_ms: int = 50
+    algo_ms: int = 50
+    not_found_gap_ms: int = 20
+
+
+class Listener(Protocol):
+    """Who is told what happens, in order. ``now`` is market time in ms UTC."""
+
+    def minute_closed(self, step: int, symbol: str, row: Row) -> None:
+        """Hear that a minute with prices is over."""
+
+    def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
+        """Hear of an order: NEW, TRADE, CANCELED, EXPIRED, or CALCULATED for a liquidation."""
+
+    def algo_changed(self, order: VenueOrder, now: int) -> None:
+        """Hear of a conditional order; its status says what happened."""
+
+    def account_changed(self, symbol: str, reason: str, now: int) -> None:
+        """Hear that the wallet and the position of ``symbol`` changed."""
+
+
+class Deaf:
+    """A listener that lets everything pass."""
+
+    def minute_closed(self, step: int, symbol: str, row: Row) -> None:
+        """Ignore it."""
+
+    def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
+        """Ignore it."""
+
+    def algo_changed(self, order: VenueOrder, now: int) -> None:
+        """Ignore it."""
+
+    def account_changed(self, symbol: str, reason: str, now: int) -> None:
+        """Ignore it."""
+
+
+@dataclass(slots=True)
+class Book:
+    """One symbol at the venue: its minutes, open orders, position, and where the path of the minute stands."""
+
+    instrument: Instrument
+    tape: Tape
+    position: Position
+    leverage: int
+    last: float
+    open: dict[int, VenueOrder] = field(default_factory=dict)
+    walk: Walk | None = None
+    seen: int = 0
+    resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
+
+    @property
+    def margin(self) -> float:
+        """The initial margin that the position and the entries waiting for it hold."""
+        held = self.position.entry * self.position.held / self.leverage
+        waiting = 0.0
+        for order in self.open.values():
+            if order.role == Role.ENTRY and not order.algo:
+                waiting += (order.price or self.last) * order.quantity / self.leverage
+        return held + waiting
+
+    @property
+    def liquidation(self) -> float:
+        """The price at which the venue ends the position; 0.0 when flat."""
+        side = self.position.side
+        return liquidation_price(side, self.position.entry, self.leverage, self.instrument) if side else 0.0
+
+
+class Exchange:
+    """A USDT-margined futures venue with one account: one-way mode, isolated margin, orders fill whole.
+
+    instruments: all of one exchange; candles: records CANDLE[n] by symbol, all over the same minutes; start_step: the
+    step that is closed when the venue opens (what lies before is history for REST); fill_rules: how unkind the market
+    is; leverage: for every symbol until changed; equity: the wallet at the start; funding: rates by symbol and time T.
+    Raises: TapeError when the candles do not fit together.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        candles: Mapping[str, npt.NDArray[np.void]],
+        start_step: int,
+        fill_rules: FillRules | None = None,
+        leverage: int = 5,
+        equity: float = 10_000.0,
+        fences: Fences | None = None,
+        funding: Mapping[str, Mapping[int, float]] | None = None,
+    ) -> None:
+        self.listener: Listener = Deaf()
+        self.fences = fences or Fences()
+        self.fill_rules = fill_rules or FillRules()
+        self.wallet = equity
+        self.books: dict[str, Book] = {}
+        for instrument in sorted(instruments, key=lambda each: (each.exchange, each.symbol)):
+            tape = Tape(instrument.symbol, candles[instrument.symbol])
+            position = Position(instrument.step)
+            self.books[instrument.symbol] = Book(instrument, tape, position, leverage, tape.price_after(start_step))
+        spans = {(book.tape.first, book.tape.last) for book in self.books.values()}
+        if len(spans) != 1:
+            raise TapeError(f"expected all symbols over the same steps, was {sorted(spans)}; cut them to a common span")
+        self.first_step, self.last_step = spans.pop()
+        if not self.first_step - 1 <= start_step <= self.last_step:
+            raise TapeError(f"expected a start between {self.first_step - 1} and {self.last_step}, was {start_step}")
+        self.step = start_step
+        self.now = start_step * MINUTE_MS
+        self.orders: dict[int, VenueOrder] = {}
+        self._funding = funding or {}
+        self._trades: list[Trade] = []
+        self._by_client: dict[tuple[bool, str], int] = {}
+        self._number = 0
+        self._turn = 0
+        self._turns = list(self.books.values())
+
+    # --- time
+
+    def advance(self, until_step: int | None = None) -> Advanced:
+        """Play to the next fill or to the end of one step; with ``until_step`` through as many, still up to a fill."""
+        target = min(self.step + 1 if until_step is None else until_step, self.last_step)
+        while self.step < target:
+            while self._turn < len(self._turns):
+                if self._play(self._turns[self._turn]):
+                    return self.standing()
+                self._turn += 1
+            self._close_step()
+        return self.standing()
+
+    def standing(self) -> Advanced:
+        """Return where the market stands, without moving it."""
+        return Advanced(self.step, len(self._trades), self.step >= self.last_step)
+
+    def _play(self, book: Book) -> bool:
+        """Follow one symbol's minute to its next fill; False when the minute is over."""
+        if book.walk is None and not (book.open or book.position.side):
+            return False
+        row = book.tape.row(self.step + 1)
+        if row.gap:
+            return False
+        walk = book.walk or start_walk(row.minute, book.seen)
+        holding, grid = book.position.side, book.instrument.tick
+        walk, match = next_match(walk, self._resting(book), holding, grid, self.fill_rules)
+        if match is None:
+            book.seen, book.walk, book.last = walk.seen, None, row.close
+            return False
+        book.walk, book.last = walk, walk.price
+        self._fill(book, match)
+        return True
+
+    def _close_step(self) -> None:
+        self._turn = 0
+        self.step += 1
+        self.now = self.step * MINUTE_MS
+        for symbol, book in self.books.items():
+            row = book.tape.row(self.step)
+            if not row.gap:
+                book.last = row.close
+                self.listener.minute_closed(self.step, symbol, row)
+        for symbol, rates in self._funding.items():
+            rate = rates.get(self.now)
+            book = self.books[symbol]
+            if rate is not None and book.position.side:
+                self.wallet -= q8(book.position.side * book.position.held * book.last * rate)
+                self.listener.account_changed(symbol, "FUNDING_FEE", self.now)
+
+    def _resting(self, book: Book) -> tuple[Order, ...]:
+        """Return what can fill: entries, and with a position the orders that make it smaller and its liquidation."""
+        if book.resting is None:
+            side, held = book.position.side, book.position.held
+            orders = [
+                order.at_market(held)
+                for order in book.open.values()
+                if order.role == Role.ENTRY or (side and order.side == -side)
+            ]
+            if side:
+                orders.append(Order("l", Role.LIQUIDATION, OrderType.STOP, -side, book.liquidation, held, 0))
+            book.resting = tuple(orders)
+        return book.resting
+
+    # --- fills
+
+    def _fill(self, book: Book, match: Match) -> None:
+        self.now = max(self.now, match.time)
+        met = match.order
+        if met.role == Role.LIQUIDATION:
+            order = self._child(book, f"autoclose-{self._number + 1}", met.side, met.quantity, match.time)
+        else:
+            order = self.orders[int(met.id)]
+        algo = order if order.algo else None
+        if algo is not None:
+            order = self._trigger(book, algo, met.quantity, match.time)
+        fee = fill_of(match, book.instrument).fee
+        realised = book.position.take(met.side, met.quantity, match.price, match.time)
+        self.wallet += realised
+        self.wallet -= fee
+        order.status, order.filled, order.average, order.updated = "FILLED", met.quantity, match.price, match.time
+        book.open.pop(order.number, None)
+        book.resting = None
+        identity = (len(self._trades) + 1, order.number, order.client_id, order.symbol, met.side, met.role)
+        trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time)
+        self._trades.append(trade)
+        self.listener.account_changed(order.symbol, "ORDER", self.now)
+        execution = "CALCULATED" if met.role == Role.LIQUIDATION else "TRADE"
+        self.listener.order_changed(order, execution, trade, self.now)
+        if algo is not None:
+            algo.status, algo.average, algo.filled = "FINISHED", match.price, met.quantity
+            self.listener.algo_changed(algo, self.now)
+        if not book.position.side:
+            for left in [left for left in book.open.values() if left.role == Role.EXIT]:
+                self._end(left, "EXPIRED")  # a market order does not wait for a position to come
+
+    def _trigger(self, book: Book, algo: VenueOrder, quantity: float, time: int) -> VenueOrder:
+        """Turn a conditional order into a market order of its own number and its own client id."""
+        book.open.pop(algo.number)
+        child = self._child(book, f"algo-{self._number + 1}", algo.side, quantity, time)
+        child.parent, child.reduce_only = algo.number, algo.reduce_only or algo.close_position
+        algo.child, algo.status, algo.updated = child.number, "TRIGGERED", time
+        self.listener.algo_changed(algo, self.now)
+        self.listener.order_changed(child, "NEW", None, self.now)
+        return child
+
+    def _child(self, book: Book, client_id: str, side: int, quantity: float, time: int) -> VenueOrder:
+        self._number += 1
+        wish = (client_id, book.instrument.symbol, side, OrderType.MARKET, 0.0, quantity)
+        order = VenueOrder(self._number, *wish, False, False, False, time, time)
+        self.orders[order.number] = order
+        self._by_client[False, client_id] = order.number
+        return order
+
+    # --- requests
+
+    def place(self, request: OrderRequest) -> VenueOrder:
+        """Accept an order; it rests, or waits for the market to go on.
+
+        Raises: RefusedError with the venue's code when the order breaks a rule; then nothing has changed.
+        """
+        book = self.book(request.symbol)
+        self._check(book, request)
+        self._number += 1
+        client_id = request.client_id or f"sim-{self._number}"
+        wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
+        flags = (request.reduce_only, request.algo, request.close_position)
+        order = VenueOrder(self._number, *wish, *flags, self.now, self.now)
+        self.orders[order.number] = book.open[order.number] = order
+        self._by_client[order.algo, client_id] = order.number
+        book.resting = None
+        if order.algo:
+            self.listener.algo_changed(order, self.now)
+        else:
+            self.listener.order_changed(order, "NEW", None, self.now)
+        return order
+
+    def cancel(self, order: VenueOrder) -> None:
+        """Take an open order out of its book. Raises: RefusedError -2011 when it is not open any more."""
+        if not order.open:
+            raise RefusedError(-2011)
+        self._end(order, "CANCELED")
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Change a symbol's leverage. Raises: RefusedError when it lowers the leverage of an open position."""
+        book = self.book(symbol)
+        if book.position.side and leverage < book.leverage:
+            raise RefusedError(-2028)
+        book.leverage, book.resting = leverage, None
+
+    def book(self, symbol: str) -> Book:
+        """Return a symbol's book. Raises: RefusedError -1121 when it is not traded here."""
+        book = self.books.get(symbol)
+        if book is None:
+            raise RefusedError(-1121)
+        return book
+
+    def find(self, *, algo: bool, number: int = 0, client_id: str = "") -> VenueOrder | None:
+        """Return an order by number, or the newest one with the client id; None when the service has none such."""
+        order = self.orders.get(number or self._by_client.get((algo, client_id), 0))
+        return order if order is not None and order.algo == algo else None
+
+    def open_orders(self, symbol: str | None, *, algo: bool) -> Iterator[VenueOrder]:
+        """Yield the open orders of one service, of one symbol or of all, oldest first within a symbol."""
+        for book in self.books.values() if symbol is None else (self.book(symbol),):
+            yield from [order for order in book.open.values() if order.algo == algo]
+
+    def trades(self) -> list[Trade]:
+        """Return every trade of the account so far, oldest first."""
+        return list(self._trades)
+
+    def available(self) -> float:
+        """Return the part of the wallet that no position or waiting entry holds, in quote currency."""
+        return self.wallet - sum(book.margin for book in self.books.values())
+
+    def fingerprint_lines(self) -> list[str]:
+        """Return one canonical line a trade, ``kind|id|time|price|qty|fee``, oldest first."""
+        return [line_of(trade, self._owner(trade)) for trade in self._trades]
+
+    def _owner(self, trade: Trade) -> str:
+        """Return the client id that a trade belongs to; a liquidation belongs to the entry it ends."""
+        if trade.role == Role.LIQUIDATION:
+            return self._opener(trade)
+        parent = self.orders[trade.order].parent
+        return self.orders[parent].client_id if parent else trade.client_id
+
+    def _opener(self, liquidation: Trade) -> str:
+        earlier = [each for each in self._trades[: liquidation.id - 1] if each.symbol == liquidation.symbol]
+        return next((self._owner(each) for each in reversed(earlier) if each.role == Role.ENTRY), "")
+
+    def _end(self, order: VenueOrder, status: str) -> None:
+        book = self.books[order.symbol]
+        book.open.pop(order.number, None)
+        book.resting = None
+        order.status, order.updated = status, self.now
+        if order.algo:
+            self.listener.algo_changed(order, self.now)
+        else:
+            self.listener.order_changed(order, status, None, self.now)
+
+    def _check(self, book: Book, request: OrderRequest) -> None:
+        known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
+        if known is not None and known.open:
+            raise RefusedError(-4116)
+        reducing = request.reduce_only or request.close_position
+        if request.algo:
+            self._check_stop(book, request)
+        elif reducing and book.position.side != -request.side:
+            raise RefusedError(-2022)
+        price = request.price or book.last
+        if not reducing and price * request.quantity < book.instrument.min_notional:
+            raise RefusedError(-4164, f"{book.instrument.min_notional:g}")
+        if not reducing and not request.algo:
+            opening = request.quantity - (book.position.held if book.position.side == -request.side else 0.0)
+            if price * opening / book.leverage > self.available() + MARGIN_TOLERANCE:
+                raise RefusedError(-2019)
+
+    def _check_stop(self, book: Book, request: OrderRequest) -> None:
+        if is_passed(request.side, request.price, book.last):
+            raise RefusedError(-2021)
+        if request.close_position and any(
+            order.close_position and order.side == request.side for order in book.open.values()
+        ):
+            raise RefusedError(-4130)

@@ -1,0 +1,127 @@
+"""The orders, trades and positions that the simulated venue keeps; what fills them is decided in `exchange.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from trading_system.rules.grid import Grid, q8
+from trading_system.rules.matching import Order, OrderType, Role
+
+
+class OrderRequest(NamedTuple):
+    """One order as asked for, its numbers already on the instrument's grids.
+
+    ``price`` is the limit or the trigger (0.0 at market); ``quantity`` is 0.0 only with ``close_position``. ``algo``
+    says that it came to the service of conditional orders.
+    """
+
+    symbol: str
+    side: int
+    type: OrderType
+    quantity: float
+    price: float = 0.0
+    client_id: str = ""
+    reduce_only: bool = False
+    algo: bool = False
+    close_position: bool = False
+
+
+@dataclass(slots=True)
+class VenueOrder:
+    """One order in the venue's books. It changes in place; only the exchange writes it.
+
+    ``number`` is its orderId, or algoId, and its place in the order of arrival over both services. ``child`` is the
+    orderId that a triggered algo order became, ``parent`` the algoId that an order came from. Times are ms UTC.
+    """
+
+    number: int
+    client_id: str
+    symbol: str
+    side: int
+    type: OrderType
+    price: float
+    quantity: float
+    reduce_only: bool
+    algo: bool
+    close_position: bool
+    created: int
+    updated: int
+    status: str = "NEW"
+    filled: float = 0.0
+    average: float = 0.0
+    child: int = 0
+    parent: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Tell whether it can still fill."""
+        return self.status == "NEW"
+
+    @property
+    def role(self) -> Role:
+        """What the order is for, as far as the wire tells."""
+        if not (self.reduce_only or self.close_position):
+            return Role.ENTRY
+        if self.type == OrderType.STOP:
+            return Role.STOP
+        return Role.TARGET if self.type == OrderType.LIMIT else Role.EXIT
+
+    def at_market(self, held: float) -> Order:
+        """Return the order as matching sees it; a reduce-only one takes no more than the position ``held``."""
+        quantity = self.quantity
+        if self.close_position:
+            quantity = held
+        elif self.reduce_only:
+            quantity = min(quantity, held)
+        return Order(str(self.number), self.role, self.type, self.side, self.price, quantity, self.number)
+
+
+class Trade(NamedTuple):
+    """One execution: ``id`` counts over all symbols, ``order`` is the orderId, money is in quote currency."""
+
+    id: int
+    order: int
+    client_id: str
+    symbol: str
+    side: int
+    role: Role
+    price: float
+    quantity: float
+    fee: float
+    realised: float
+    maker: bool
+    time: int
+
+
+@dataclass(slots=True)
+class Position:
+    """The net position of one symbol: ``side`` 1, -1 or 0, ``units`` in steps, ``entry`` the average price."""
+
+    step: Grid
+    side: int = 0
+    units: int = 0
+    entry: float = 0.0
+    changed: int = 0
+
+    @property
+    def held(self) -> float:
+        """The size, without sign."""
+        return self.step.price(self.units)
+
+    def take(self, side: int, quantity: float, price: float, time: int) -> float:
+        """Book a fill and return the profit it realised; what exceeds an opposite position opens the other side."""
+        units = self.step.units(quantity)
+        self.changed = time
+        if self.side == side:
+            self.entry = (self.entry * self.units + price * units) / (self.units + units)
+            self.units += units
+            return 0.0
+        closing = min(units, self.units)
+        realised = q8(self.side * (price - self.entry) * self.step.price(closing)) if closing else 0.0
+        self.units -= closing
+        if units > closing:
+            self.side, self.units, self.entry = side, units - closing, price
+        elif self.units == 0:
+            self.side, self.entry = 0, 0.0
+        return realised

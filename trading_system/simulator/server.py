@@ -1,0 +1,249 @@
+"""The simulated venue on a port: REST, streams and a control plane around one exchange in memory.
+
+Whoever runs it moves the market with ``advance``, in the same process or over ``/_sim``; nothing moves by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from trading_system.simulator import wire, wire_account
+from trading_system.simulator.exchange import Advanced, Exchange
+from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.listen_keys import ListenKeys
+from trading_system.simulator.orders import Trade, VenueOrder
+from trading_system.simulator.rest import Rest
+from trading_system.simulator.signatures import Door
+from trading_system.simulator.streams import Streams
+from trading_system.simulator.tape import Row
+
+_BREATH = 128  # steps after which a long advance lets others have the event loop
+
+
+class Addresses(NamedTuple):
+    """Where the venue is: base URLs without a trailing slash."""
+
+    http: str
+    ws: str
+
+
+def wall_clock_ms() -> int:
+    """Return the wall clock in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class _Minute(NamedTuple):
+    """A minute that is over and has not gone out yet."""
+
+    step: int
+    symbol: str
+    row: Row
+
+
+class _Event(NamedTuple):
+    """A user event that has not gone out yet; it was written when it happened."""
+
+    kind: str
+    text: bytes
+
+
+class _StepEnd(NamedTuple):
+    """The end of a step's frames."""
+
+    step: int
+
+
+class SimulatorServer:
+    """One venue with one account. ``wall_ms`` is the clock that signatures are checked against."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        faults: FaultScript | None = None,
+        api_key: str = "simulated-key",
+        secret: str = "simulated-secret",  # noqa: S107  opens nothing but this venue on loopback
+        wall_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.exchange = exchange
+        self.faults = faults or FaultScript()
+        self._keys = ListenKeys(wall_ms)
+        self._rest = Rest(exchange, Door(api_key, secret, wall_ms), self.faults, self._keys)
+        self._streams = Streams(self.faults, self._keys)
+        self._outbox: deque[_Minute | _Event | _StepEnd] = deque()
+        self._runner: web.ServerRunner | None = None
+        self._handling = 0
+        exchange.listener = self
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> Addresses:
+        """Open the port (0: any free one) and return where the venue is."""
+        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound = self._runner.addresses[0]
+        return Addresses(f"http://{host}:{bound[1]}", f"ws://{host}:{bound[1]}")
+
+    async def stop(self) -> None:
+        """Close all connections and the port."""
+        await self._streams.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def advance(self, until: int | None = None) -> Advanced:
+        """Play to the next fill or the end of one step, or through to step ``until``, and send what came of it."""
+        before = self.exchange.standing()
+        target = before.step + 1 if until is None else until
+        while True:
+            standing = self.exchange.standing()
+            if standing.step >= target or standing.done or standing.trade != before.trade:
+                return standing
+            self.exchange.advance()
+            if self.exchange.step > standing.step:
+                self._outbox.append(_StepEnd(self.exchange.step))
+            await self._flush()
+            if self.exchange.step % _BREATH == 0:
+                await asyncio.sleep(0)
+
+    def quiet(self) -> dict[str, Any]:
+        """Return whether everything that was asked is answered and everything said is handed to the system."""
+        waiting = len(self._outbox) + self._streams.unsent
+        return {"quiet": not waiting and not self._handling, "requests": self._handling, "unsent": waiting}
+
+    def trades(self) -> dict[str, Any]:
+        """Return the account's trades as the venue booked them, and their canonical lines."""
+        rows = [{**wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
+        return {"trades": rows, "lines": self.exchange.fingerprint_lines()}
+
+    def state(self) -> dict[str, Any]:
+        """Return where the market stands, what went over the wire, and which faults happened."""
+        step, trade, done = self.exchange.standing()
+        return {
+            "step": step,
+            "trade": trade,
+            "done": done,
+            "first_step": self.exchange.first_step,
+            "last_step": self.exchange.last_step,
+            "market_time": self.exchange.now,
+            "wallet": self.exchange.wallet,
+            "open_orders": sum(len(book.open) for book in self.exchange.books.values()),
+            "positions": sum(1 for book in self.exchange.books.values() if book.position.side),
+            "user_sockets": self._streams.user_sockets,
+            "fences": self.exchange.fences._asdict(),
+            "wire": self.wire,
+            "faults": dict(self.faults.fired),
+            "faults_waiting": len(self.faults.waiting),
+        }
+
+    @property
+    def wire(self) -> dict[str, int]:
+        """What went over the wire: market frames and user events sent, signed requests that passed the door."""
+        return {
+            "frames": self._streams.frames,
+            "signed_requests": self._rest.signed_requests,
+            "user_events": self._streams.user_events,
+        }
+
+    # --- what the exchange says
+
+    def minute_closed(self, step: int, symbol: str, row: Row) -> None:
+        """Keep a closed minute for the streams."""
+        self._outbox.append(_Minute(step, symbol, row))
+
+    def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
+        """Keep an ORDER_TRADE_UPDATE for the user stream."""
+        self._say(wire.order_event(order, execution, trade, now))
+
+    def algo_changed(self, order: VenueOrder, now: int) -> None:
+        """Keep an ALGO_UPDATE for the user stream."""
+        self._say(wire.algo_event(order, now))
+
+    def account_changed(self, symbol: str, reason: str, now: int) -> None:
+        """Keep an ACCOUNT_UPDATE for the user stream."""
+        self._say(wire_account.account_event(self.exchange, symbol, reason, now))
+
+    def _say(self, event: dict[str, Any]) -> None:
+        self._outbox.append(_Event(event["e"], msgspec.json.encode(event)))
+
+    async def _flush(self) -> None:
+        """Send what waits, in the order in which it happened; taken one by one, so two flushes cannot overtake."""
+        while self._outbox:
+            said = self._outbox.popleft()
+            if isinstance(said, _Minute):
+                grid = self.exchange.books[said.symbol].instrument.step
+                await self._streams.send_late(said.step)
+                await self._streams.send_minute(*said, grid)
+            elif isinstance(said, _Event):
+                await self._streams.send_event(said.kind, said.text)
+            else:
+                self._cut_after(said.step)
+
+    def _cut_after(self, step: int) -> None:
+        cuts = self.faults.after_step(step)
+        if "cut" in cuts:
+            self._streams.cut_market()
+        if "user_cut" in cuts:
+            self._streams.cut_user()
+
+    # --- the port
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._streams.serve(request)
+        path, _, query = request.raw_path.partition("?")
+        if path.startswith("/_sim/"):
+            return await self._control(request, path)
+        self._handling += 1
+        try:
+            body = await request.text() if request.can_read_body else ""
+            key = request.headers.get("X-MBX-APIKEY")
+            answer = self._rest.answer(request.method, path, query, body, key)
+            await self._flush()
+        finally:
+            self._handling -= 1
+        if answer.lost and request.transport is not None:
+            request.transport.abort()
+        return web.Response(
+            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
+        )
+
+    async def _control(self, request: web.BaseRequest, path: str) -> web.Response:
+        """The control plane: answers on loopback only, and is no part of any venue's interface."""
+        if not _is_loopback(request.remote):
+            return _json({"error": "the control plane answers on loopback only"}, 403)
+        if (request.method, path) == ("POST", "/_sim/advance"):
+            try:
+                wish = msgspec.json.decode(await request.read() or b"{}", type=_AdvanceWish)
+            except msgspec.MsgspecError as error:
+                return _json({"error": f'expected {{"until": step}}, was {error}'}, 400)
+            return _json((await self.advance(wish.until))._asdict())
+        views = {"/_sim/quiet": self.quiet, "/_sim/trades": self.trades, "/_sim/state": self.state}
+        view = views.get(path)
+        if request.method != "GET" or view is None:
+            return _json({"error": f"expected POST advance or GET quiet, trades, state; was {path}"}, 404)
+        return _json(view())
+
+
+class _AdvanceWish(msgspec.Struct):
+    """The body of ``POST /_sim/advance``."""
+
+    until: int | None = None
+
+
+def _is_loopback(remote: str | None) -> bool:
+    try:
+        return remote is not None and ipaddress.ip_address(remote).is_loopback
+    except ValueError:
+        return False
+
+
+def _json(content: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(content), content_type="application/json")

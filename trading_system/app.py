@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 
@@ -32,9 +32,10 @@ from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.room import Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
-from trading_system.services.telegram_engine.folder import AlertFolder
-from trading_system.services.telegram_engine.service import TelegramEngine
 from trading_system.settings import Settings
+
+if TYPE_CHECKING:
+    from trading_system.services.telegram_engine.service import TelegramEngine
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,15 @@ class Line:
         self.journal = Journal(self.folder / JOURNAL_FILE)
         self._http = aiohttp.ClientSession()
         clock = SystemClock()
-        self.venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, access.record, clock)
+        self.venue = BinanceUsdm(
+            access.http,
+            access.ws,
+            access.api_key,
+            access.secret,
+            record=access.record,
+            clock=clock,
+            known_stops=self.journal.stops_without_fill,
+        )
         await self._prepare_venue()
         origins = {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
         folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
@@ -138,7 +147,7 @@ class Line:
             origins,
             self.venue,
             self.journal,
-            Reconciler(self.venue, self.journal, access.record, clock),
+            Reconciler(self.journal, self.venue, access.record, clock),
             equity=settings.account.equity,
             signal_interval=settings.signal_interval,
         )
@@ -194,7 +203,7 @@ class Line:
             raise RuntimeError("the line was not started")
         longer = [interval_ms(name) for name in (self.settings.signal_interval, self.settings.higher_interval) if name]
         socket = Feed(
-            self._access.ws,
+            f"{self._access.ws}/market/ws",
             list(origins),
             silence_ms=self._pace.silence_ms,
             backoff_cap_ms=self._pace.backoff_cap_ms,
@@ -206,6 +215,9 @@ class Line:
     def _telegram_engine(self) -> TelegramEngine | None:
         if not self._alerts:
             return None
+        from trading_system.services.telegram_engine.folder import AlertFolder
+        from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow
+
         return TelegramEngine(
             self.letterbox.bus,
             {one.symbol: one for one in self.instruments},

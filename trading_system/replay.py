@@ -27,6 +27,9 @@ class Market(Protocol):
     async def advance(self, until: int | None) -> Advanced:
         """Play to the next fill or the end of a step, or through to step ``until``."""
 
+    async def standing(self) -> Advanced:
+        """Tell where the market stands, without moving it."""
+
 
 class LocalMarket:
     """The simulator in this process, called directly."""
@@ -38,19 +41,30 @@ class LocalMarket:
         """Play on."""
         return await self._server.advance(until)
 
+    async def standing(self) -> Advanced:
+        """Tell where the market stands."""
+        return self._server.exchange.standing()
+
 
 class RemoteMarket:
     """The simulator in another process, called over its control plane."""
 
     def __init__(self, http: aiohttp.ClientSession, base_url: str) -> None:
         self._http = http
-        self._url = f"{base_url}/_sim/advance"
+        self._url = f"{base_url}/_sim"
 
     async def advance(self, until: int | None) -> Advanced:
         """Play on. Raises: aiohttp.ClientError when the simulator is gone."""
-        async with self._http.post(self._url, json={"until": until}) as answer:
+        async with self._http.post(f"{self._url}/advance", json={"until": until}) as answer:
             answer.raise_for_status()
             return Advanced(**await answer.json())
+
+    async def standing(self) -> Advanced:
+        """Tell where the market stands. Raises: aiohttp.ClientError when the simulator is gone."""
+        async with self._http.get(f"{self._url}/state") as answer:
+            answer.raise_for_status()
+            state = await answer.json()
+            return Advanced(state["step"], state["trade"], state["done"])
 
 
 class StalledError(RuntimeError):
@@ -68,16 +82,15 @@ async def conduct(line: Line, market: Market, progress: Callable[[int], None] = 
     """
     look = asyncio.create_task(_look_in(line), name="conductor")
     minutes = interval_ms(line.settings.signal_interval) // MINUTE_MS
-    step = line.execution.progress.step
     try:
+        standing = await market.standing()
         while True:
-            until = (step // minutes + 1) * minutes if line.execution.idle else None
-            standing = await market.advance(until)
             await quiet(line, standing)
-            step = standing.step
-            progress(step)
+            progress(standing.step)
             if standing.done:
                 return standing
+            until = (standing.step // minutes + 1) * minutes if line.execution.idle else None
+            standing = await market.advance(until)
     finally:
         look.cancel()
         await asyncio.gather(look, return_exceptions=True)

@@ -229,13 +229,15 @@ impl Line {
             }
         }
         facts.retain(|event| self.is_news(number, event));
-        self.outbox.push(facts);
         if !open {
             self.next = None;
             self.held.clear();
+            self.outbox.push(facts);
             self.start_dial();
         } else if flowing {
+            // It introduces itself before it speaks.
             self.outbox.push(std::mem::take(&mut self.held));
+            self.outbox.push(facts);
             let Some(next) = self.next.take() else { return };
             let old = self.lead.take();
             self.promote(next);
@@ -243,6 +245,8 @@ impl Line {
             if let Some(old) = old {
                 tokio::spawn(old.close());
             }
+        } else {
+            self.outbox.push(facts);
         }
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -179,7 +179,9 @@ async def test_a_frame_larger_than_any_venue_sends_ends_the_connection() -> None
     async with served(venue) as port, feeding(port) as ear:
         line = await venue.next_line()
         await ear.kinds("connected", "subscribed")
-        await line.send_str("x" * (1 << 21))
+        # The feed hangs up in the middle of it.
+        with suppress(ConnectionError):
+            await line.send_str("x" * (1 << 21))
         await venue.next_line()
         await ear.kinds("cut", "connected", "subscribed")
 

@@ -331,6 +331,13 @@ TARGETS = (
         "closed", 5.4789, instrument=COIN._replace(min_notional=15.0),  # 5 * 0.2 + 15 * 0.3 - 0.0211
     ),
     Worked(
+        "a weight is a decimal and loses no step to its binary form",
+        "29 % of 100 steps are 29: 2.9 coins at 105 (0.0609) and 7.1 at 110 (0.1562).",
+        Bracket(1, "limit", 100.0, 95.0, ((105.0, 0.29), (110.0, 0.71)), 10.0), ((102, 112, 99, 112),),
+        (BOUGHT, target(1, 0, 45, 105, 2.9, 0.0609), target(2, 0, 45, 110, 7.1, 0.1562)), "closed",
+        85.0829,  # -0.2 + 5 * 2.9 - 0.0609 + 10 * 7.1 - 0.1562
+    ),
+    Worked(
         "a last slice below the minimum notional joins the one before",
         "0.5 coins at 50/40/10 % give 0.2, 0.2, 0.1; 0.1 * 115 = 11.5 is below 15, so the second sells 0.3.",
         Bracket(1, "limit", 100.0, 95.0, ((105.0, 0.5), (110.0, 0.4), (115.0, 0.1)), 0.5), ((102, 112, 99, 112),),

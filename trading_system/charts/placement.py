@@ -74,9 +74,10 @@ class Page:
 
     def free(self, box: Box, area: Box | None = None) -> bool:
         """Tell whether ``box`` is inside ``area`` (by default the page's) and meets no text."""
-        return box.within(area or self._area) and all(
-            box.grown(_CLEARANCE).overlap(taken) == 0 for taken in self._texts
-        )
+        if not box.within(area or self._area):
+            return False
+        left, top, right, bottom = box.grown(_CLEARANCE)
+        return not any(t[0] < right and t[2] > left and t[1] < bottom and t[3] > top for t in self._texts)
 
     def place(self, candidates: Sequence[Text], most_covered: float, area: Box | None = None) -> Box | None:
         """Place the candidate that covers least, the earlier one of equals, and return its area.

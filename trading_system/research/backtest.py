@@ -95,6 +95,7 @@ def backtest(
     minutes = market.all_minutes() if every_minute else market.due_minutes()
     k = next(minutes)
     while k < market.length:
+        account = market.with_last_prices(k, account)
         account, happened = step(account, market.instant(k, account), terms)
         facts.extend(happened)
         k = minutes.send(account)
@@ -153,6 +154,17 @@ class _Market:
             symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding)
         return Instant(time, time % self._signal == 0, symbols)
 
+    def with_last_prices(self, k: int, account: Account) -> Account:
+        """Let positions in a GAP minute be marked at the last price there was, also if its minute was jumped over."""
+        slots = list(account.slots)
+        for place, slot in enumerate(slots):
+            if slot.trade is not None and self._columns[place][k][5]:
+                last = k
+                while last > 0 and self._columns[place][last][5]:
+                    last -= 1
+                slots[place] = slot._replace(close=self._columns[place][last][4])
+        return account._replace(slots=tuple(slots))
+
     def all_minutes(self) -> Minutes:
         """Yield every minute."""
         for k in range(self.length + 1):
@@ -205,7 +217,7 @@ class _Market:
                 upper = min(upper, edge)
             due = min(due, self._next_mark(k), _after(self._due_funding, k))
             if trade.plan.time_stop:
-                due = min(due, self._index(trade.opened_at + trade.plan.time_stop + self._base - 1))
+                due = min(due, self._index(trade.leave_at + self._base - 1))
         due = max(due, k + 1)
         return int(next_touch(self._series[place].candles, k + 1, min(due, self.length), lower, upper))
 

@@ -406,7 +406,7 @@ def _age(account: Account, place: int, instant: Instant, terms: Terms, facts: li
             return account
         facts.append(Withdrawn(instant.time, terms.instruments[place].symbol, trade.plan.id, rule))
         return _with_slot(account, place, slot._replace(trade=None, orders=()))
-    if trade.plan.time_stop and instant.time >= trade.opened_at + trade.plan.time_stop and not trade.exit:
+    if trade.plan.time_stop and instant.time >= trade.leave_at and not trade.exit:
         account = _with_slot(account, place, slot._replace(trade=leaving(trade, "time_stop")))
         return settle(account, place, instant.time, terms, facts)
     return account

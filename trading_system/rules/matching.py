@@ -121,7 +121,7 @@ def next_match(
     here = _first(order for order in orders if _fills_here(order, walk, tick, rules))
     if here is not None:
         return walk, _match(here, walk, tick, rules)
-    corners = walk.corners or _corners(walk.minute, _lean(orders, holding), rules)
+    corners = walk.corners or _corners(walk.minute, _lean(orders, holding), tick, rules)
     walk = Walk(walk.minute, _youngest(orders, walk.seen), max(walk.leg, 1), walk.price, corners)
     while walk.leg <= 3:
         met = _first_on_leg(orders, walk, corners, tick, rules)
@@ -163,10 +163,11 @@ def _lean(orders: Sequence[Order], holding: int) -> int:
     return 0
 
 
-def _corners(minute: Minute, lean: int, rules: FillRules) -> tuple[float, float, float]:
+def _corners(minute: Minute, lean: int, tick: Grid, rules: FillRules) -> tuple[float, float, float]:
     high_first = lean > 0
     if rules.walk == "nearest":
-        high_first = minute.high - minute.open <= minute.open - minute.low
+        open_ = tick.units(minute.open)  # in ticks: a difference of floats cannot tell a tie
+        high_first = tick.units(minute.high) - open_ <= open_ - tick.units(minute.low)
     if high_first:
         return minute.high, minute.low, minute.close
     return minute.low, minute.high, minute.close
@@ -186,8 +187,6 @@ def _fills_here(order: Order, walk: Walk, tick: Grid, rules: FillRules) -> bool:
         return walk.price <= order.price if order.side > 0 else walk.price >= order.price
     if order.type == OrderType.MARKET:
         return True
-    if walk.leg > 0:
-        return False  # on a leg the path's own order decides
     meeting = meeting_price(order, tick, rules)  # the jump to the open meets everything it passes
     return walk.price <= meeting if meets_falling(order) else walk.price >= meeting
 

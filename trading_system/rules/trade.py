@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trading_system.rules.grid import Grid, Instrument, q8
-from trading_system.rules.matching import OrderType, Role
+from trading_system.rules.matching import MINUTE_MS, OrderType, Role
 from trading_system.rules.trade_plan import Plan, Target
+
+
+FLOAT_NOISE = 1e-12  # relative; a quotient this near to the grid lies on it
 
 
 class Want(NamedTuple):
@@ -40,14 +43,19 @@ class Trade(NamedTuple):
     stop: float
     held: float = 0.0
     entry_price: float = 0.0
-    opened_at: int = 0
+    opened_at: int = -1
     exit: str = ""
     earned: float = 0.0
 
     @property
+    def leave_at(self) -> int:
+        """The instant from which the trade leaves at market, counted from the open of the minute of its entry."""
+        return self.opened_at - self.opened_at % MINUTE_MS + self.plan.time_stop
+
+    @property
     def waiting(self) -> bool:
         """Tell whether the entry has not filled yet."""
-        return self.opened_at == 0
+        return self.opened_at < 0
 
 
 def slices_of(quantity: float, targets: Sequence[Target], step: Grid, min_notional: float) -> tuple[float, ...]:
@@ -130,9 +138,11 @@ def leaving(trade: Trade, reason: str) -> Trade:
 def liquidation_price(side: int, entry: float, leverage: float, instrument: Instrument) -> float:
     """Return the price at which an isolated position is liquidated, on the side of the earlier liquidation."""
     rate = instrument.maintenance_margin
-    if side > 0:
-        return instrument.tick.ceil(entry * (1 - 1 / leverage) / (1 - rate))
-    return instrument.tick.floor(entry * (1 + 1 / leverage) / (1 + rate))
+    edge = entry * (1 - side / leverage) / (1 - side * rate)
+    near = instrument.tick.price(instrument.tick.units(edge))
+    if abs(near - edge) <= FLOAT_NOISE * edge:
+        return near
+    return instrument.tick.ceil(edge) if side > 0 else instrument.tick.floor(edge)
 
 
 def open_risk(trade: Trade, instrument: Instrument) -> float:

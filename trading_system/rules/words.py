@@ -90,6 +90,23 @@ def high_low_dto(event: Event) -> HighLowDTO:
     return word
 
 
+def swing_of(word: HighLowDTO) -> Event:
+    """Return the swing event that a message states."""
+    return Event(
+        id=word["id"],
+        kind=f"swing_{word['kind']}",
+        exchange=word["exchange"],
+        symbol=word["symbol"],
+        interval=word["interval"],
+        direction=1 if word["kind"] == "high" else -1,
+        time=to_ms(word["time"]),
+        confirmed_at=to_ms(word["confirmed_at"]),
+        ref=None,
+        replaces=word.get("replaces"),
+        values={"price": word["price"], "label": word["label"]},
+    )
+
+
 def event_dto(event: Event) -> EventDTO:
     """Return any event as a message."""
     word: EventDTO = {

@@ -340,9 +340,9 @@ class Exchange:
 
     def fingerprint_lines(self) -> list[str]:
         """Return one canonical line a trade, ``kind|id|time|price|qty|fee``, oldest first."""
-        return [line_of(trade, self._owner(trade)) for trade in self._trades]
+        return [line_of(trade, self.owner(trade)) for trade in self._trades]
 
-    def _owner(self, trade: Trade) -> str:
+    def owner(self, trade: Trade) -> str:
         """Return the client id that a trade belongs to; a liquidation belongs to the entry it ends."""
         if trade.role == Role.LIQUIDATION:
             return self._opener(trade)
@@ -351,7 +351,7 @@ class Exchange:
 
     def _opener(self, liquidation: Trade) -> str:
         earlier = [each for each in self._trades[: liquidation.id - 1] if each.symbol == liquidation.symbol]
-        return next((self._owner(each) for each in reversed(earlier) if each.role == Role.ENTRY), "")
+        return next((self.owner(each) for each in reversed(earlier) if each.role == Role.ENTRY), "")
 
     def _end(self, order: VenueOrder, status: str) -> None:
         book = self.books[order.symbol]

@@ -141,7 +141,7 @@ class DataFeed:
                 if candle.get("interval") == "1m":
                     minutes[row.step] = candle_record(candle)
             for step in range(first + 1, head + 1):
-                self._longer[symbol].step(minutes.get(step, gap_record((step - 1) * MINUTE_MS))[0])
+                self._longer[symbol].step(minutes.get(step, gap_record((step - 1) * MINUTE_MS)))
             last = await self._newest(symbol, head)
         self._minutes[symbol] = Minutes(last)
 
@@ -234,7 +234,7 @@ class DataFeed:
             record[0] = (*closed[:6], 0)
         payloads = [
             serialize(candle_dto(candle[0], exchange, symbol, interval))
-            for interval, candle in self._longer[symbol].step(record[0])
+            for interval, candle in self._longer[symbol].step(record)
         ]
         step = closed.open_time // MINUTE_MS + 1
         if not closed.gap:

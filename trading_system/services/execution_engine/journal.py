@@ -9,14 +9,25 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from trading_system.rules.client_ids import client_order_id
-from trading_system.rules.matching import Order, OrderType, Role
+from trading_system.rules.matching import Order, OrderType
 
+from .journal_records import LIVE, UNRESOLVED, JournalFill, JournalOrder, State
 from .venues.port import VenueFill
+
+__all__ = [
+    "LIVE",
+    "UNRESOLVED",
+    "Journal",
+    "JournalError",
+    "JournalFill",
+    "JournalInUseError",
+    "JournalOrder",
+    "NewerJournalError",
+    "State",
+]
 
 VERSION = 1
 
@@ -44,69 +55,6 @@ _ORDER_COLUMNS = (
     "epoch, state, venue_id, code, reason"
 )
 _FILL_COLUMNS = "trade_id, client_id, symbol, time, price, quantity, fee, maker"
-_ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT}
-
-
-class State(StrEnum):
-    """Where an order stands as far as we know. UNKNOWN ends by the venue's word only, never by a timer."""
-
-    INTENT = "INTENT"
-    ACKED = "ACKED"
-    UNKNOWN = "UNKNOWN"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
-    NOT_PLACED = "NOT_PLACED"
-
-
-LIVE = frozenset({State.INTENT, State.ACKED, State.UNKNOWN})
-UNRESOLVED = frozenset({State.INTENT, State.UNKNOWN})
-
-
-class JournalOrder(NamedTuple):
-    """One order that was meant to be sent. ``name`` is its role letter (e s x 1-9); ``code`` a refusal's number."""
-
-    seq: int
-    client_id: str
-    plan: str
-    name: str
-    generation: int
-    symbol: str
-    side: int
-    type: OrderType
-    price: float
-    quantity: float
-    born: int
-    created_ms: int
-    fence_at_ms: int
-    epoch: int
-    state: State
-    venue_id: str
-    code: int
-    reason: str
-
-    @property
-    def role(self) -> Role:
-        """What the order is for."""
-        return _ROLES.get(self.name, Role.TARGET)
-
-    @property
-    def canonical(self) -> str:
-        """The order's name without its generation."""
-        return self.client_id[:-2]
-
-    def is_for(self, order: Order) -> bool:
-        """Tell whether this is ``order``, word for word."""
-        mine = (self.canonical, self.type, self.side, self.price, self.quantity)
-        return mine == (order.id, order.type, order.side, order.price, order.quantity)
-
-
-class BookedFill(NamedTuple):
-    """A fill with its number of arrival, by which readers say how far they have come."""
-
-    seq: int
-    fill: VenueFill
 
 
 class JournalError(Exception):
@@ -188,7 +136,8 @@ class Journal:
         """Write that the venue has the order. One that has ended meanwhile stays ended."""
         order = self._known(client_id)
         state = State.ACKED if order.state in LIVE else order.state
-        self._change(order._replace(state=state, venue_id=venue_id))
+        if (state, venue_id) != (order.state, order.venue_id):
+            self._change(order._replace(state=state, venue_id=venue_id))
 
     def unknown_outcome(self, client_id: str, reason: str) -> None:
         """Write that nobody can tell whether the venue has the order."""
@@ -210,7 +159,7 @@ class Journal:
         if state in LIVE:
             raise JournalError(f"{client_id}: expected a state in which an order ends, was {state}")
         order = self._known(client_id)
-        if order.state in LIVE or state == State.FILLED:
+        if order.state in LIVE or (state == State.FILLED and order.state != State.FILLED):
             self._change(order._replace(state=state, reason=reason))
 
     def fill(self, fill: VenueFill) -> bool:
@@ -280,15 +229,26 @@ class Journal:
         """Remember that trades of ``symbol`` up to ``trade_id`` were none of ours; a later beginning is ignored."""
         self._db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (f"trades:{symbol}", trade_id))
 
-    def last_trade_id(self, symbol: str) -> int:
+    def last_trade(self, symbol: str) -> int:
         """Return the id after which trades of ``symbol`` have not been read yet."""
         (booked,) = self._db.execute("SELECT max(trade_id) FROM fills WHERE symbol = ?", (symbol,)).fetchone()
         return max(booked or 0, self._meta(f"trades:{symbol}"))
 
-    def fills_since(self, seq: int) -> list[BookedFill]:
+    def as_fill(self, fill: VenueFill) -> JournalFill:
+        """Return a trade as it was booked. Raises: JournalError when it was not."""
+        where = "symbol = ? AND trade_id = ?"
+        row = self._db.execute(
+            f"SELECT seq, {_FILL_COLUMNS} FROM fills WHERE {where}",  # noqa: S608 - own words
+            (fill.symbol, fill.trade_id),
+        ).fetchone()
+        if row is None:
+            raise JournalError(f"trade {fill.trade_id} of {fill.symbol}: expected it booked, was not; call fill first")
+        return _fill(row)
+
+    def fills_since(self, seq: int) -> list[JournalFill]:
         """Return the fills that arrived after the ``seq``-th, in order of arrival."""
         rows = self._db.execute(f"SELECT seq, {_FILL_COLUMNS} FROM fills WHERE seq > ? ORDER BY seq", (seq,))  # noqa: S608
-        return [BookedFill(row[0], VenueFill(*row[1:8], bool(row[8]))) for row in rows]
+        return [_fill(row) for row in rows]
 
     def orders_since(self, seq: int) -> list[JournalOrder]:
         """Return the orders meant after the ``seq``-th, as they stand now, in order of intent."""
@@ -361,6 +321,11 @@ class Journal:
 def _order(row: tuple[object, ...]) -> JournalOrder:
     order = JournalOrder(*row)  # type: ignore[arg-type]
     return order._replace(type=OrderType(order.type), state=State(order.state))
+
+
+def _fill(row: tuple[object, ...]) -> JournalFill:
+    fill = JournalFill(*row)  # type: ignore[arg-type]
+    return fill._replace(maker=bool(fill.maker))
 
 
 def _taken(lock: Path, journal: Path) -> int:

@@ -90,6 +90,12 @@ class Ear:
         return heard
 
 
+async def turns() -> None:
+    """Let the loop finish what it has begun to open or to close."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def served(venue: Venue) -> AsyncIterator[int]:
     app = web.Application()
@@ -101,7 +107,11 @@ async def served(venue: Venue) -> AsyncIterator[int]:
     try:
         yield runner.addresses[0][1]
     finally:
+        # A connection that is being accepted is known to nobody yet: hear no new ones, let those arrive, then close all.
+        await site.stop()
+        await turns()
         await runner.cleanup()
+        await turns()
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -64,17 +63,9 @@ def test_a_second_process_finds_the_machine_code_of_the_first(tmp_path: Path) ->
 
 
 def test_every_file_with_a_compiled_rule_or_a_record_counts_for_the_cache() -> None:
-    compiled = {
-        path.name
-        for path in (PACKAGE / "rules").glob("*.py")
-        if re.search(
-            r"^(@compiled|from trading_system\.rules\.records import .*(dtype|EVENT|CANDLE))",
-            path.read_text(),
-            re.MULTILINE,
-        )
-    }
-    used = compiled - {"events.py", "parameters.py"} | {"compiled.py", "records.py"}
-    assert used <= set(COMPILED_FILES)
+    compiled = {path.name for path in (PACKAGE / "rules").glob("*.py") if "\n@compiled\n" in path.read_text()}
+    constants = {"compiled.py", "records.py", "interval_table.py"}
+    assert compiled | constants == set(COMPILED_FILES)
     assert all((PACKAGE / "rules" / name).is_file() for name in COMPILED_FILES)
 
 

@@ -55,14 +55,18 @@ def header(picture: AlertPicture, measure: MeasureText) -> list[Op]:
 
 
 def ratio_text(rr_net: float) -> str:
-    """Return ``1 : 2.0``: two digits after the point at most, one at least."""
-    text = f"{rr_net:.2f}"
-    return f"1 : {text.removesuffix('0')}"
+    """Return ``1 : 2.0``."""
+    return f"1 : {plain_text(rr_net)}"
+
+
+def plain_text(number: float) -> str:
+    """Return ``number`` with two digits after the point at most, one at least."""
+    return f"{number:.2f}".removesuffix("0")
 
 
 def tiles(picture: AlertPicture, measure: MeasureText) -> list[Op]:
     """Return the four tiles: ratio net of fees, risk, size and score."""
-    risk = _UNKNOWN if picture.risk_percent is None else f"{picture.risk_percent:.1f}%"
+    risk = _UNKNOWN if picture.risk_percent is None else f"{plain_text(picture.risk_percent)}%"
     facts = (
         (_WORDS["rr"], ratio_text(picture.rr_net), theme.WHITE),
         (_WORDS["risk"], risk, theme.RED),

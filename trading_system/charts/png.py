@@ -1,4 +1,4 @@
-"""A scene as PNG bytes: straight edges are drawn as they are, round and slanted ones smoothed, texts with bundled fonts.
+"""A scene as PNG bytes: straight edges as they are, round and slanted ones smoothed, texts with the bundled fonts.
 
 A thread keeps the fonts that it has opened and shares nothing with others, so pictures may be drawn in any thread.
 """
@@ -20,11 +20,15 @@ _FONTS = Path(__file__).parent / "fonts"
 _FILES = {False: _FONTS / "DejaVuSans.ttf", True: _FONTS / "DejaVuSans-Bold.ttf"}
 _ANCHORS = {"left": "ls", "middle": "ms", "right": "rs"}
 _OVERSAMPLING = 4
+_MOST_FONTS = 64
 _COMPRESSION = 3
 _OPAQUE = 255
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EIGHT_BIT_RGB = (8, 2, 0, 0, 0)
 _UNFILTERED = b"\0"
+
+_Place = Callable[[float, float], tuple[float, float]]
+"""Where a point of the scene lies on the enlarged mask."""
 
 
 class _Fonts(threading.local):
@@ -38,6 +42,8 @@ class _Fonts(threading.local):
         plain = text.text.isascii()
         key = (text.bold, text.size, plain)
         if key not in self.opened:
+            if len(self.opened) >= _MOST_FONTS:  # sizes follow the room a text has, so there is no end of them
+                self.opened.clear()
             layout = ImageFont.Layout.BASIC if plain else None
             self.opened[key] = ImageFont.truetype(_FILES[text.bold], text.size, layout_engine=layout)
         return self.opened[key]
@@ -72,7 +78,7 @@ def _rect(image: Image.Image, pen: ImageDraw.ImageDraw, op: Rect) -> None:
     colour, alpha = _colour(op.colour)
     if op.radius:
 
-        def shape(brush: ImageDraw.ImageDraw, place: Callable[[float, float], tuple[float, float]]) -> None:
+        def shape(brush: ImageDraw.ImageDraw, place: _Place) -> None:
             (x1, y1), (x2, y2) = place(left, top), place(right, bottom)
             # Pillow's corners are inclusive.
             brush.rounded_rectangle((x1, y1, x2 - 1, y2 - 1), op.radius * _OVERSAMPLING, fill=alpha)
@@ -99,7 +105,7 @@ def _line(image: Image.Image, pen: ImageDraw.ImageDraw, op: Line) -> None:
         return
     colour, alpha = _colour(op.colour)
 
-    def shape(brush: ImageDraw.ImageDraw, place: Callable[[float, float], tuple[float, float]]) -> None:
+    def shape(brush: ImageDraw.ImageDraw, place: _Place) -> None:
         for x1, y1, x2, y2 in pieces:
             brush.line((*place(x1, y1), *place(x2, y2)), fill=alpha, width=max(1, round(op.width * _OVERSAMPLING)))
 
@@ -123,7 +129,7 @@ def _dashes(op: Line, dash: tuple[float, float]) -> list[tuple[float, float, flo
 def _poly(image: Image.Image, op: Poly) -> None:
     colour, alpha = _colour(op.colour)
 
-    def shape(brush: ImageDraw.ImageDraw, place: Callable[[float, float], tuple[float, float]]) -> None:
+    def shape(brush: ImageDraw.ImageDraw, place: _Place) -> None:
         brush.polygon([place(x, y) for x, y in op.points], fill=alpha)
 
     xs, ys = [x for x, _ in op.points], [y for _, y in op.points]
@@ -134,9 +140,9 @@ def _smooth(
     image: Image.Image,
     reach: tuple[float, float, float, float],
     colour: str,
-    shape: Callable[[ImageDraw.ImageDraw, Callable[[float, float], tuple[float, float]]], None],
+    shape: Callable[[ImageDraw.ImageDraw, _Place], None],
 ) -> None:
-    """Paint what ``shape`` draws within ``reach`` with soft edges: drawn enlarged as a mask of its own, then reduced."""
+    """Paint what ``shape`` draws within ``reach`` with soft edges: as a mask of its own, drawn enlarged and reduced."""
     left, top = max(0, math.floor(reach[0])), max(0, math.floor(reach[1]))
     right, bottom = min(image.width, math.ceil(reach[2])), min(image.height, math.ceil(reach[3]))
     if right <= left or bottom <= top:

@@ -95,7 +95,6 @@ def backtest(
     minutes = market.all_minutes() if every_minute else market.due_minutes()
     k = next(minutes)
     while k < market.length:
-        account = market.with_last_prices(k, account)
         account, happened = step(account, market.instant(k, account), terms)
         facts.extend(happened)
         k = minutes.send(account)
@@ -132,9 +131,7 @@ class _Market:
         self._signal = signal
         self._base = base
         self._start = int(series[0].candles["open_time"][0])
-        self._columns = [
-            list(zip(*(one.candles[name].tolist() for name in Minute._fields), strict=True)) for one in series
-        ]
+        self._rows = [_rows_of(one.candles) for one in series]
         planned = {time for found in verdicts for time, judged in found.items() if judged.plans}
         self._planned = sorted(self._index(time) for time in planned)
         self._changes = [sorted(self._index(time) for time in found) for found in verdicts]
@@ -148,22 +145,11 @@ class _Market:
             judged = self._verdicts[place].get(time, NOTHING)
             if slot.trade is None and not judged.plans:
                 continue
-            row = self._columns[place][k]
+            row = self._rows[place][k]
             minute = Minute(*row[:5], bool(row[5]))
             funding = self._series[place].funding.get(time)
             symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding)
         return Instant(time, time % self._signal == 0, symbols)
-
-    def with_last_prices(self, k: int, account: Account) -> Account:
-        """Let positions in a GAP minute be marked at the last price there was, also if its minute was jumped over."""
-        slots = list(account.slots)
-        for place, slot in enumerate(slots):
-            if slot.trade is not None and self._columns[place][k][5]:
-                last = k
-                while last > 0 and self._columns[place][last][5]:
-                    last -= 1
-                slots[place] = slot._replace(close=self._columns[place][last][4])
-        return account._replace(slots=tuple(slots))
 
     def all_minutes(self) -> Minutes:
         """Yield every minute."""
@@ -225,6 +211,17 @@ class _Market:
         """Return the next minute that closes with a signal candle or a UTC day."""
         time = self._start + (k + 1) * self._base
         return min(self._index((time // length + 1) * length) for length in (self._signal, DAY_MS))
+
+
+def _rows_of(candles: npt.NDArray[Any]) -> list[tuple[Any, ...]]:
+    """Return the minutes as tuples; a GAP carries the last close, so that a jump over the minute before loses nothing."""
+    columns = {name: candles[name].tolist() for name in Minute._fields}
+    if candles["gap"].any():
+        closes = columns["close"]
+        for k in range(1, len(closes)):
+            if columns["gap"][k]:
+                closes[k] = closes[k - 1]
+    return list(zip(*columns.values(), strict=True))
 
 
 def _after(sorted_minutes: Sequence[int], k: int) -> int:

@@ -285,7 +285,7 @@ def drop_entry(account: Account, place: int, rule: str, facts: list[Fact]) -> Ac
 def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:
     """Handle the instant T after the minute was walked: mark, funding, the day, expiries, new entries."""
     for place, said in instant.symbols.items():
-        if not said.minute.gap:
+        if said.minute.close > 0:
             account = _with_slot(account, place, account.slots[place]._replace(close=said.minute.close))
     account = _mark(account, instant, terms, facts)
     account = _fund(account, instant, terms, facts)

@@ -22,6 +22,7 @@ COMPILED_FILES = (
     "event_sheet.py",
     "flag_pattern.py",
     "highs_lows.py",
+    "interval_table.py",
     "intervals.py",
     "line.py",
     "order_blocks.py",

@@ -174,5 +174,6 @@ def _values(kind: EventKind, row: tuple[Any, ...], time: int) -> dict[str, float
         values.pop("displacement", None)
     if kind >= EventKind.FLAG_POLE:
         values["tip_time"] = time
-    values["trend"] = row[_COLUMN["trend"]]
+    if kind not in _SWINGS:
+        values["trend"] = row[_COLUMN["trend"]]
     return values

@@ -19,6 +19,9 @@ LEG_MS = (
 )
 
 
+FLOAT_NOISE = 1e-9  # relative; sums of prices nearer than this are equal
+
+
 class Role(IntEnum):
     """What an order is for. At one price the smaller role fills first."""
 
@@ -38,7 +41,10 @@ class OrderType(IntEnum):
 
 
 class Minute(NamedTuple):
-    """One minute of one symbol. A minute that the exchange does not have carries ``gap`` and no prices."""
+    """One minute of one symbol. A minute that the exchange does not have carries ``gap`` and no prices.
+
+    The ``close`` of a gap may be the last price there was; nothing fills at it.
+    """
 
     open_time: int
     open: float
@@ -121,7 +127,7 @@ def next_match(
     here = _first(order for order in orders if _fills_here(order, walk, tick, rules))
     if here is not None:
         return walk, _match(here, walk, tick, rules)
-    corners = walk.corners or _corners(walk.minute, _lean(orders, holding), tick, rules)
+    corners = walk.corners or _corners(walk.minute, _lean(orders, holding), rules)
     walk = Walk(walk.minute, _youngest(orders, walk.seen), max(walk.leg, 1), walk.price, corners)
     while walk.leg <= 3:
         met = _first_on_leg(orders, walk, corners, tick, rules)
@@ -163,11 +169,10 @@ def _lean(orders: Sequence[Order], holding: int) -> int:
     return 0
 
 
-def _corners(minute: Minute, lean: int, tick: Grid, rules: FillRules) -> tuple[float, float, float]:
+def _corners(minute: Minute, lean: int, rules: FillRules) -> tuple[float, float, float]:
     high_first = lean > 0
     if rules.walk == "nearest":
-        open_ = tick.units(minute.open)  # in ticks: a difference of floats cannot tell a tie
-        high_first = tick.units(minute.high) - open_ <= open_ - tick.units(minute.low)
+        high_first = minute.high + minute.low - 2 * minute.open <= FLOAT_NOISE * minute.open  # a tie: the high
     if high_first:
         return minute.high, minute.low, minute.close
     return minute.low, minute.high, minute.close

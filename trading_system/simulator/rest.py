@@ -283,10 +283,10 @@ class Rest:
             for book in ([self._exchange.book(params["symbol"])] if params.get("symbol") else books)
         ]
 
-    def _brackets(self, params: Params) -> Any:
-        if params.get("symbol"):
-            return wire_account.bracket_row(self._exchange.book(params["symbol"]))
-        return [wire_account.bracket_row(book) for book in self._exchange.books.values()]
+    def _brackets(self, params: Params) -> list[wire.Json]:
+        books = self._exchange.books.values()
+        wanted = [self._exchange.book(params["symbol"])] if params.get("symbol") else books
+        return [wire_account.bracket_row(book) for book in wanted]
 
     def _commission(self, params: Params) -> wire.Json:
         instrument = self._exchange.book(required(params, "symbol")).instrument

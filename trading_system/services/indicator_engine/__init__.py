@@ -1,1 +1,1 @@
-"""."""
+"""From closed candles to highs and lows."""

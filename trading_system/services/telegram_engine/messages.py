@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trading_system.contracts import FillDTO, OrderDTO, TradeSignalDTO
+from trading_system.contracts import FillDTO, OrderDTO, RejectionDTO, TradeSignalDTO
 from trading_system.rules.grid import text_of
 from trading_system.services.telegram_engine.wording import named, say
 
@@ -63,11 +63,13 @@ def alert_text(
     mode: str,
     risk_percent: float | None = None,
     quantity: str | None = None,
-    leverage: int | None = None,
+    leverage: float | None = None,
+    refused: RejectionDTO | None = None,
 ) -> str:
     """Return the message of a new signal; ``quantity`` is a ready text such as ``0.083 BTC``.
 
-    The line of risk, size and leverage shows what is given and is left out when nothing is.
+    The line of risk, size and leverage shows what is given and is left out when nothing is; ``refused`` says in a line
+    of its own why the account did not take the signal.
     """
     side = signal["side"]
     distance = abs(signal["entry_price"] - signal["stop_loss"]) / signal["entry_price"] * 100
@@ -89,15 +91,30 @@ def alert_text(
         lines.append(say("signal.target", number=number, price=text_of(target["price"]), r=r, weight=weight))
     sizing = []
     if risk_percent is not None:
-        sizing.append(say("signal.risk", percent=f"{risk_percent:.1f}"))
+        sizing.append(say("signal.risk", percent=f"{risk_percent:.2f}".removesuffix("0")))
     if quantity is not None:
         sizing.append(say("signal.size", quantity=quantity))
     if leverage is not None:
-        sizing.append(say("signal.leverage", leverage=leverage))
+        sizing.append(say("signal.leverage", leverage=text_of(leverage)))
     if sizing:
         lines.append(" · ".join(sizing))
+    if refused is not None:
+        lines.append(refusal_text(refused))
     lines.append(say("signal.foot", mode=mode, venue=named("venue", signal["exchange"]), id=short_id(signal["id"])))
     return "\n".join(lines)
+
+
+def refusal_text(refused: RejectionDTO) -> str:
+    """Return why a signal was not taken, e.g. ``Not taken: too many positions (positions 3, limit 3)``."""
+    numbers = ", ".join(f"{name.replace('_', ' ')} {_rounded(value)}" for name, value in refused["numbers"].items())
+    why = named("refused", refused["rule"])
+    return say("signal.not_taken", why=f"{why} ({numbers})" if numbers else why)
+
+
+def quantity_text(symbol: str, quantity: float) -> str:
+    """Return ``0.083 BTC``; the bare number when the symbol's name does not say what its quote currency is."""
+    quote = _quote(symbol)
+    return f"{text_of(quantity)} {symbol.removesuffix(quote)}" if quote else text_of(quantity)
 
 
 def order_text(signal: TradeSignalDTO, order: OrderDTO, *, stop_armed: bool) -> str:
@@ -204,8 +221,16 @@ def _with_profit(line: str, signal: TradeSignalDTO, fill: FillDTO) -> str:
 
 def _money(amount: str, symbol: str) -> str:
     """Add the quote currency where the symbol's name says it."""
-    quote = next((quote for quote in _QUOTES if symbol.endswith(quote)), "")
-    return f"{amount} {quote}".rstrip()
+    return f"{amount} {_quote(symbol)}".rstrip()
+
+
+def _quote(symbol: str) -> str:
+    return next((quote for quote in _QUOTES if symbol.endswith(quote) and symbol != quote), "")
+
+
+def _rounded(value: float | str) -> str:
+    """Return a number with eight significant digits, plainly written; a word as it is."""
+    return value if isinstance(value, str) else text_of(float(f"{value:.8g}"))
 
 
 def _decimals(price: float) -> int:

@@ -7,7 +7,7 @@ executed. Source: Binance derivatives documentation, "Error Codes" and "General 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -73,9 +73,9 @@ TABLE: tuple[Row, ...] = (
 )
 
 
-def meaning_of(status: int, code: int | None, message: str) -> Meaning:
+def meaning_of(status: int, code: int | None, message: str, table: Sequence[Row] = TABLE) -> Meaning:
     """Return what an answer means. ``code`` is the negative error code of its JSON body, None if it has none."""
-    for row in TABLE:
+    for row in table:
         if (
             (row.statuses is None or status in row.statuses)
             and (row.codes is None or (code is not None and code in row.codes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 
-from trading_system.app import Line, Pace, VenueAccess, signal_rules_of, terms_of
+from trading_system.app import STORE_FILE, Line, Pace, VenueAccess, signal_rules_of, terms_of
 from trading_system.candle_inputs import CandleInputs, InputError
 from trading_system.contracts import RejectionDTO, to_candle, to_step
 from trading_system.research.backtest import Series, backtest
@@ -32,10 +34,11 @@ from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import candle_record, event_of, refusal_dto, rejection_dto, swing_of
-from trading_system.replay import LocalMarket, Market, conduct
+from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
+from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
 from trading_system.settings import Settings
@@ -130,6 +133,10 @@ async def run_replay(
     ``warmed`` gets the minutes fetched by REST, ``stepped`` each closed step.
     Raises: WireMismatchError when the exchange's trades and the account's fills differ; what ``conduct`` raises.
     """
+    if (folder / STORE_FILE).exists():
+        raise InputError(
+            f"{folder}: expected a new folder, was one with a store; the exchange of that run is gone, give another --out"
+        )
     server = simulator_of(inputs, settings, faults)
     addresses = await server.start()
     began = time.perf_counter()
@@ -201,7 +208,14 @@ async def run_of(line: Line) -> Run:
     refused.extend(_rejections(facts))
     record = _record(line.instruments, candles, events, facts, refused)
     summary = summary_of(record, facts, signals, line.instruments)
-    return Run(record, {"kind": "run", **summary, "equity_final": line.execution.account.equity})
+    recovered = {
+        "cuts": line.feed.counts.get("cut", 0),
+        "bad_frames": line.feed.counts.get("bad_frame", 0),
+        "minutes_repaired": line.feed.counts.get("repaired", 0),
+        "answers_lost": [order.client_id for order in line.journal.orders_since(0) if order.reason and order.venue_id],
+    }
+    extra = {"equity_final": line.execution.account.equity, "recovered": recovered}
+    return Run(record, {"kind": "run", **summary, **extra})
 
 
 def summary_of(
@@ -280,6 +294,65 @@ def _record(
         trades=[fact for fact in facts if isinstance(fact, Closed)],
         refused=[{**row, "confirmed_at": row["confirmed_at"].isoformat()} for row in refused],
     )
+
+
+async def run_simulator(url: str, symbols: Sequence[str], settings: Settings, folder: Path, *, alerts: str = "") -> Run:
+    """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
+
+    Raises: SimulatorGoneError when nobody answers at ``url``.
+    """
+    base = url.rstrip("/")
+    began = time.perf_counter()
+    async with aiohttp.ClientSession() as http:
+        state = await _control(http, f"{base}/_sim/state")
+        access = VenueAccess(
+            base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
+        )
+        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        try:
+            instruments = await venue.instruments(sorted(symbols))
+        finally:
+            await venue.close()
+        origin = (state["first_step"] - 1) * MINUTE_MS
+        line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts)
+        run = await trade_line(line, RemoteMarket(http, base))
+        trades = await _control(http, f"{base}/_sim/trades")
+        state = await _control(http, f"{base}/_sim/state")
+    seconds = time.perf_counter() - began
+    return closed_run(run, trades["lines"], state["wire"], state["faults"], seconds)
+
+
+async def serve_exchange(
+    inputs: CandleInputs, settings: Settings, port: int, faults: FaultScript | None, say: Callable[[str], None]
+) -> None:
+    """Serve ``inputs`` as an exchange until interrupted; ``say`` gets one line with its address."""
+    server = simulator_of(inputs, settings, faults)
+    addresses = await server.start(port)
+    say(addresses.http)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+async def _control(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    try:
+        async with http.get(url) as answer:
+            answer.raise_for_status()
+            said: dict[str, Any] = await answer.json()
+            return said
+    except (aiohttp.ClientError, ValueError) as error:
+        raise SimulatorGoneError(url, error) from error
+
+
+class SimulatorGoneError(RuntimeError):
+    """Nobody answers where a simulated exchange was expected."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        super().__init__(
+            f"expected a simulated exchange at {url}, was {type(error).__name__}; start `trading-system exchange` and "
+            "give the address that it prints"
+        )
 
 
 def write(folder: Path, run: Run) -> None:

@@ -230,18 +230,19 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, NotJson> {
         self.take(b'"', "'\"'")?;
         let start = self.at;
-        loop {
-            match self.byte() {
-                Some(b'"') => {
-                    let text = &self.text[start..self.at];
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(text));
-                }
-                Some(b'\\') => return self.escaped(start),
-                Some(0x20..) => self.at += 1,
-                Some(_) => return self.fail("no control character in a text"),
-                None => return self.fail("the end of a text"),
+        let rest = &self.text.as_bytes()[start..];
+        let Some(length) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20) else {
+            self.at = self.text.len();
+            return self.fail("the end of a text");
+        };
+        self.at += length;
+        match rest[length] {
+            b'"' => {
+                self.at += 1;
+                Ok(Cow::Borrowed(&self.text[start..start + length]))
             }
+            b'\\' => self.escaped(start),
+            _ => self.fail("no control character in a text"),
         }
     }
 

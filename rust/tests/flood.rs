@@ -32,6 +32,15 @@ fn flood_of_closed_minutes() {
             assert_eq!(out.events.len(), frames.len());
             out.events.clear();
         }
-        println!("{:.0} ns a frame of {} bytes", started.elapsed().as_nanos() as f64 / 300_000.0, frames[0].len());
+        let ours = started.elapsed().as_nanos() as f64 / 300_000.0;
+        let started = Instant::now();
+        for _ in 0..300 {
+            for frame in &frames {
+                let value: serde_json::Value = serde_json::from_str(frame).expect("JSON");
+                assert!(value["k"]["x"].is_boolean());
+            }
+        }
+        let theirs = started.elapsed().as_nanos() as f64 / 300_000.0;
+        println!("{ours:.0} ns a frame of {} bytes; serde_json's tree of it alone {theirs:.0} ns", frames[0].len());
     }
 }

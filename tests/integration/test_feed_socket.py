@@ -107,7 +107,7 @@ async def served(venue: Venue) -> AsyncIterator[int]:
     try:
         yield runner.addresses[0][1]
     finally:
-        # A connection that is being accepted is known to nobody yet: hear no new ones, let those arrive, then close all.
+        # A connection that is being accepted is known to nobody yet: accept no more, let those arrive, then close all.
         await site.stop()
         await turns()
         await runner.cleanup()

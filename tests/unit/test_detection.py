@@ -41,10 +41,10 @@ def same(one: Records, other: Records) -> bool:
 
 def test_every_split_of_a_series_gives_the_same_events_and_the_same_state() -> None:
     params = line()
-    candles = random_walk(1, 420, gaps=0.05)
+    candles = random_walk(1, 330, gaps=0.05)
     whole = detection.new_state(params)
     events = fold(candles, params, whole)
-    assert len(events) > 100
+    assert len(events) > 80
     for cut in range(len(candles) + 1):
         state = detection.new_state(params)
         parts = np.concatenate([fold(candles[:cut], params, state), fold(candles[cut:], params, state)])
@@ -168,7 +168,7 @@ def test_signal_events_carry_the_last_break_of_the_higher_interval() -> None:
     for event in named(fold(random_walk(9, 12_000), line())):
         if event.interval == "15m" and event.kind in {"bos", "choch"}:
             trend = event.direction
-        if event.interval == "3m":
+        if event.interval == "3m" and not event.kind.startswith("swing"):
             assert event.values["trend"] == trend
             seen.add(trend)
     assert seen == {0, 1, -1}
@@ -325,7 +325,7 @@ from trading_system.rules import detection
 assert numba.config.DISABLE_JIT
 params = line()
 state = detection.new_state(params)
-events = fold(random_walk(18, 2000, tick=0.01, gaps=0.02), params, state)
+events = fold(random_walk(18, 1200, tick=0.01, gaps=0.02), params, state)
 print(hashlib.sha256(events.tobytes() + state.tobytes()).hexdigest())
 """
 
@@ -338,8 +338,8 @@ def test_plain_python_gives_the_same_bytes_as_the_compiled_rules() -> None:
     )
     params = line()
     state = detection.new_state(params)
-    events = fold(random_walk(18, 2000, tick=0.01, gaps=0.02), params, state)
-    assert len(events) > 300
+    events = fold(random_walk(18, 1200, tick=0.01, gaps=0.02), params, state)
+    assert len(events) > 150
     assert plain.stdout.strip() == hashlib.sha256(events.tobytes() + state.tobytes()).hexdigest()
 
 

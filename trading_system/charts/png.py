@@ -38,7 +38,7 @@ class _Fonts(threading.local):
         self.opened: dict[tuple[bool, float, bool], ImageFont.FreeTypeFont] = {}
 
     def get(self, text: Text) -> ImageFont.FreeTypeFont:
-        # Plain letters need no shaping, and the basic layout is several times faster.
+        # Plain letters need no shaping; the basic layout is quicker and keeps to the widths that the scene measured.
         plain = text.text.isascii()
         key = (text.bold, text.size, plain)
         if key not in self.opened:

@@ -123,9 +123,9 @@ _COLUMN = {name: n for n, name in enumerate(EVENT.names or ())}
 def events_of(records: Records, exchange: str, symbol: str) -> list[Event]:
     """Return the events that ``records`` (EVENT[n]) stand for, in the same order.
 
-    Every event has ``trend``, the higher interval's last break (1, -1, 0 before the first or without one). ``atr`` and
-    ``displacement`` are left out as long as the average true range is unknown. A swing's ``label`` is empty for the
-    first of its kind.
+    Every event but a swing has ``trend``, the higher interval's last break (1, -1, 0 before the first or without one);
+    swings must be the same where only swings are folded and no trend is known. ``atr`` and ``displacement`` are left
+    out as long as the average true range is unknown. A swing's ``label`` is empty for the first of its kind.
     """
     return [_event(row, exchange, symbol) for row in records.tolist()]
 

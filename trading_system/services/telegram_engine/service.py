@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -60,14 +60,19 @@ class RecentPast:
     def __init__(self, interval: str) -> None:
         self._interval = interval
         self._candles: deque[CandleDTO] = deque(maxlen=CANDLES_KEPT)
-        self._swings: deque[HighLowDTO] = deque()
+        self._swings: dict[str, HighLowDTO] = {}
 
     def keep(self, candles: Iterable[CandleDTO], swings: Iterable[HighLowDTO]) -> None:
-        """Take in what is newer than all before; other intervals are left out, as are swings older than the candles."""
-        self._candles.extend(candle for candle in candles if candle.get("interval") == self._interval)
-        self._swings.extend(swing for swing in swings if swing["interval"] == self._interval)
-        while self._candles and self._swings and self._swings[0]["time"] < self._candles[0]["open_time"]:
-            self._swings.popleft()
+        """Take in what is new: a step heard again changes nothing, other intervals and too old swings are left out."""
+        for candle in candles:
+            newer = not self._candles or candle["open_time"] > self._candles[-1]["open_time"]
+            if newer and candle.get("interval") == self._interval:
+                self._candles.append(candle)
+        self._swings.update((swing["id"], swing) for swing in swings if swing["interval"] == self._interval)
+        if self._candles and self._swings:
+            begin = self._candles[0]["open_time"]
+            for old in [swing["id"] for swing in self._swings.values() if swing["time"] < begin]:
+                del self._swings[old]
 
     def sighting(self, signal: TradeSignalDTO, events: Iterable[EventDTO]) -> Sighting:
         """Return ``signal`` with what is known now; ``events`` are those of its own step."""
@@ -77,7 +82,7 @@ class RecentPast:
                 zone = event
             elif event["kind"] == "flag_breakout" and signal["pattern"] == "flag" and _broke_out(event, signal):
                 breakout = event
-        return Sighting(signal, tuple(self._candles), tuple(self._swings), zone, breakout)
+        return Sighting(signal, tuple(self._candles), tuple(self._swings.values()), zone, breakout)
 
 
 class Fate(NamedTuple):
@@ -105,7 +110,6 @@ class TelegramEngine:
     def __init__(
         self,
         bus: Bus,
-        symbols: Sequence[str],
         instruments: Mapping[str, Instrument],
         signal_interval: str,
         folder: AlertFolder,
@@ -113,10 +117,10 @@ class TelegramEngine:
         risk_pct: float,
         leverage: float,
     ) -> None:
-        """Prepare; nothing is heard before ``start``. risk_pct: per cent of equity that one trade risks."""
+        """Prepare; nothing is heard before ``start``. instruments: by symbol; risk_pct: per cent of equity that one trade risks."""
         self._bus = bus
-        self._recent = {symbol: RecentPast(signal_interval) for symbol in symbols}
-        self._decimals = {symbol: tick_decimals(instruments[symbol].tick) for symbol in symbols}
+        self._recent = {symbol: RecentPast(signal_interval) for symbol in instruments}
+        self._decimals = {symbol: tick_decimals(one.tick) for symbol, one in instruments.items()}
         self._interval_ms = interval_ms(signal_interval)
         self._folder = folder
         self._mode = mode

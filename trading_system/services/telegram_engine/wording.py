@@ -74,6 +74,7 @@ ENGLISH: Mapping[str, str] = {
     "refused.rr_too_low": "R:R too low",
     "refused.against_trend": "against the higher trend",
     "refused.no_target": "without a target",
+    "refused.stop_not_a_price": "stop at or below zero",
     "refused.warm_up": "too few candles so far",
     "refused.setup_off": "setup switched off",
     "refused.drawdown_stop": "stopped after the drawdown, until resumed",

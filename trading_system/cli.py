@@ -1,0 +1,278 @@
+"""The command line: each command reads its words, calls the room that does the work, and prints what came of it.
+
+What a command needs is imported inside it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from trading_system.settings import Settings
+
+app = typer.Typer(
+    help="An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+FAILED = 1
+WRONG_INPUT = 2
+INTERRUPTED = 130
+
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one setting; repeatable")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
+SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
+Symbols = Annotated[list[str], typer.Option("--symbol", help="symbol of each file, in their order; repeatable")]
+InstrumentFile = Annotated[
+    Path | None, typer.Option("--instrument", metavar="FILE", help="JSON with tick, step, fees, min_notional")
+]
+Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to cause")]
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 20,
+    days: Annotated[int, typer.Option(help="days traded after the warm-up", min=1)] = 7,
+    set_: Sets = None,
+) -> None:
+    """Trade seven days of a synthetic market through the whole line, offline, and compare with the backtest."""
+    from trading_system.demo import run_demo, say_verdict
+
+    settings = _settings(set_)
+    folder = out or _new_folder(settings, "demo")
+    done = run_demo(settings, folder, seed=seed, days=days)
+    say_verdict(done)
+    _say(f"Alert pictures: {folder / 'run' / 'alerts'}")
+    if not done.passed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def run(
+    replay: Annotated[list[Path] | None, typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")] = None,
+    simulator: Annotated[
+        str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")
+    ] = None,
+    symbol: Symbols = [],  # noqa: B006  typer reads it as the default and never changes it
+    signal_interval: SignalInterval = None,
+    speed: Annotated[str, typer.Option(help="max: lockstep with the simulated market")] = "max",
+    set_: Sets = None,
+    out: Out = None,
+    json: AsJson = False,
+    alerts: Annotated[bool, typer.Option(help="a picture and a text for each signal")] = True,
+    instrument: InstrumentFile = None,
+    faults: Faults = None,
+) -> None:
+    """Trade candle files through the whole line: feed, detectors, signed orders, fills, over a simulated exchange."""
+    import asyncio
+
+    from trading_system.runs import run_replay, run_simulator, write
+
+    if speed != "max":
+        _refuse(f"--speed {speed}: expected max, the only speed at which a run can equal a backtest")
+    if (simulator is None) == (not replay):
+        _refuse("expected either --replay FILE with --symbol, or --simulator URL with --symbol")
+    settings = _settings(set_, signal_interval)
+    folder = out or _new_folder(settings, "run", *symbol)
+    mode = "PAPER" if alerts else ""
+    if simulator is not None:
+        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode))
+    else:
+        from trading_system.console import progress
+
+        inputs = _inputs(replay or [], symbol, settings, instrument)
+        with progress("trading in lockstep", inputs.minutes) as stepped:
+            first = inputs.origin // 60_000
+            done = asyncio.run(
+                run_replay(
+                    inputs,
+                    settings,
+                    folder,
+                    faults=_faults(faults),
+                    alerts=mode,
+                    stepped=lambda step: stepped(step - first),
+                )
+            )
+    write(folder, done)
+    _print(done.summary, folder, json)
+
+
+@app.command()
+def backtest(
+    candles: Annotated[list[Path], typer.Option("--candles", metavar="FILE", help="candle file; repeatable")],
+    symbol: Symbols = [],  # noqa: B006
+    signal_interval: SignalInterval = None,
+    set_: Sets = None,
+    out: Out = None,
+    json: AsJson = False,
+    instrument: InstrumentFile = None,
+    funding: Annotated[
+        list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
+    ] = None,
+) -> None:
+    """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
+    from trading_system.research.funding import read_funding
+    from trading_system.runs import run_backtest, write
+
+    settings = _settings(set_, signal_interval)
+    folder = out or _new_folder(settings, "backtest", *symbol)
+    inputs = _inputs(candles, symbol, settings, instrument)
+    if inputs.base != 60_000:
+        _say(f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes.")
+    if funding and len(funding) != len(symbol):
+        _refuse(f"expected one --funding file for each --symbol, was {len(funding)} for {len(symbol)}")
+    rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
+    done = run_backtest(inputs, settings, rates)
+    write(folder, done)
+    _print(done.summary, folder, json)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="a run's folder")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="another run's folder")],
+    json: AsJson = False,
+) -> None:
+    """Walk two run folders step by step; exit 1 and name the first difference."""
+    from trading_system.console import print_json
+    from trading_system.research.parity import compare as compare_folders
+
+    result = compare_folders(first, second)
+    difference = result.difference
+    if json:
+        print_json({"equal": difference is None, "counts": result.counts, "difference": difference and difference._asdict()})
+    elif difference is None:
+        typer.echo("equal: " + ", ".join(f"{count} {what}" for what, count in result.counts.items()))
+    else:
+        typer.echo(f"different at {difference.sentence()}")
+    if difference is not None:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def detect(
+    candles: Annotated[Path, typer.Option("--candles", metavar="FILE", help="candle file of any interval")],
+    interval: Annotated[str | None, typer.Option(help="interval to detect on; default: the file's own")] = None,
+    symbol: Annotated[str | None, typer.Option(help="symbol of the file; default: from its name")] = None,
+    set_: Sets = None,
+    format_: Annotated[str, typer.Option("--format", help="jsonl: one object a line")] = "jsonl",
+) -> None:
+    """Print every event of a candle file: swings, structure breaks, order blocks and flags."""
+    from trading_system.detect_file import events_of_file
+
+    if format_ != "jsonl":
+        _refuse(f"--format {format_}: expected jsonl")
+    for line in events_of_file(candles, _settings(set_), interval, symbol):
+        sys.stdout.write(line)
+
+
+@app.command()
+def exchange(
+    replay: Annotated[list[Path], typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")],
+    symbol: Symbols = [],  # noqa: B006
+    port: Annotated[int, typer.Option(help="port on 127.0.0.1; 0 takes a free one", min=0, max=65_535)] = 0,
+    set_: Sets = None,
+    signal_interval: SignalInterval = None,
+    instrument: InstrumentFile = None,
+    faults: Faults = None,
+) -> None:
+    """Serve a simulated Binance USDT-M exchange whose market is the given candles; it moves when it is told to."""
+    import asyncio
+
+    from trading_system.runs import serve_exchange
+
+    settings = _settings(set_, signal_interval)
+    inputs = _inputs(replay, symbol, settings, instrument)
+    asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), lambda line: typer.echo(line)))
+
+
+def main() -> None:
+    """Run the command line: known errors are one sentence, an interruption is one line."""
+    from trading_system.known_errors import is_known
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; what was not finished leaves no summary, start it again")
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if type(error).__module__.startswith("click") or type(error).__module__.startswith("typer"):
+            _say(f"error: {_usage(error)}")
+            sys.exit(WRONG_INPUT)
+        if not is_known(error):
+            raise
+        _say(f"error: {error}")
+        sys.exit(WRONG_INPUT)
+
+
+def _usage(error: Exception) -> str:
+    shown: Callable[[], str] | None = getattr(error, "format_message", None)
+    return shown() if shown is not None else str(error)
+
+
+def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
+    from trading_system.settings import settings_with
+
+    return settings_with(overrides or [], signal_interval=signal_interval)
+
+
+def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrument: Path | None) -> Any:
+    from trading_system.candle_inputs import read_inputs
+
+    inputs = read_inputs(files, symbols, settings, instrument)
+    for name, dropped in inputs.dropped.items():
+        if dropped:
+            _say(f"{name}: {dropped} rows lie outside the common span that begins at the origin, and are not used")
+    for name, gaps in inputs.gaps.items():
+        if gaps:
+            missing = sum(gap.missing for gap in gaps)
+            _say(f"{name}: {missing} candles are missing in {len(gaps)} gaps; they become GAP steps")
+    return inputs
+
+
+def _faults(path: Path | None) -> Any:
+    from trading_system.simulator.faults import FaultScript, read_faults
+
+    return FaultScript(read_faults(path)) if path is not None else None
+
+
+def _new_folder(settings: Settings, *words: str) -> Path:
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return settings.data_folder / "runs" / "-".join([now, *words])
+
+
+def _print(summary: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from trading_system.console import print_json, print_summary
+
+    if as_json:
+        print_json({**summary, "folder": str(folder)})
+    else:
+        print_summary(summary, folder)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def _refuse(sentence: str) -> None:
+    _say(f"error: {sentence}")
+    raise typer.Exit(WRONG_INPUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -431,7 +431,7 @@ class Streaming:
         self.sockets: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        assert request.headers["X-MBX-APIKEY"] == "canary-key" or request.path.startswith("/private")
+        assert request.path.startswith("/private") or request.headers["X-MBX-APIKEY"] == "canary-key"
         if request.path == "/fapi/v1/listenKey":
             if request.method == "PUT":
                 self.kept_alive.set()

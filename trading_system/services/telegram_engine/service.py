@@ -117,7 +117,7 @@ class TelegramEngine:
         risk_pct: float,
         leverage: float,
     ) -> None:
-        """Prepare; nothing is heard before ``start``. instruments: by symbol; risk_pct: per cent of equity that one trade risks."""
+        """Prepare; nothing is heard before ``start``. risk_pct: per cent of equity that one trade risks."""
         self._bus = bus
         self._recent = {symbol: RecentPast(signal_interval) for symbol in instruments}
         self._decimals = {symbol: tick_decimals(one.tick) for symbol, one in instruments.items()}

@@ -613,7 +613,9 @@ async def test_the_stream_is_opened_again_and_again_until_it_opens() -> None:
 @pytest.mark.shared
 async def test_every_recorded_user_frame_is_read_or_ignored(shared_data: Path) -> None:
     paths = sorted((shared_data / "payloads/binance_futures/ws_private").glob("*.json"))
-    frames = [json.loads(path.read_text()) for path in paths if "listenKeyExpired" not in path.name]
+    # an expired key and a delivery, which comes without its fee, end the stream; see the test above
+    ends = ("listenKeyExpired", "delivery")
+    frames = [json.loads(path.read_text()) for path in paths if not any(word in path.name for word in ends)]
     assert frames
     said = await heard(*frames)
     fills = [event for event in said if isinstance(event, VenueFill)]

@@ -138,8 +138,8 @@ class UserStream:
             return OrderChanged(name, facts.s, status_of(STATUSES, facts.X), order_id)
         if facts.n is None:
             raise OutcomeUnknownError(f"trade {facts.t} comes without its fee")
-        self._remember(facts.s, facts.t)
         price, quantity, fee = finite(facts.L), finite(facts.l), finite(facts.n)
+        self._remember(facts.s, facts.t)  # last: a trade that could not be read is not one that was said
         return VenueFill(facts.t, name, facts.s, facts.T, price, quantity, fee, facts.m)
 
     def _stop(self, facts: StopFacts) -> UserEvent:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import aiohttp
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Mode = Literal["DEMO", "PAPER"]  # what an alert says of the money behind it
 STORE_FILE = "store.db"
 JOURNAL_FILE = "journal.db"
 ALERTS = "alerts"
@@ -107,7 +108,7 @@ class Line:
         access: VenueAccess,
         pace: Pace,
         *,
-        alerts: str = "",
+        alerts: Mode | None = None,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -188,7 +189,8 @@ class Line:
     @property
     def failure(self) -> Exception | None:
         """The first failure of any part; a line with one must be started again."""
-        return next((part.failure for part in (self.feed, *self.rooms) if part.failure is not None), None)
+        failures = [self.feed.failure, *(room.failure for room in self.rooms)]
+        return next((failure for failure in failures if failure is not None), None)
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()
@@ -213,7 +215,7 @@ class Line:
         return DataFeed(self.letterbox, self.instruments, origins, wanted, socket, history)
 
     def _telegram_engine(self) -> TelegramEngine | None:
-        if not self._alerts:
+        if self._alerts is None:
             return None
         from trading_system.services.telegram_engine.folder import AlertFolder
         from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow

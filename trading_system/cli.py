@@ -61,7 +61,9 @@ def demo(
 
 @app.command()
 def run(
-    replay: Annotated[list[Path] | None, typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")] = None,
+    replay: Annotated[
+        list[Path] | None, typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")
+    ] = None,
     simulator: Annotated[
         str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")
     ] = None,
@@ -86,7 +88,7 @@ def run(
         _refuse("expected either --replay FILE with --symbol, or --simulator URL with --symbol")
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "run", *symbol)
-    mode = "PAPER" if alerts else ""
+    mode: Any = "PAPER" if alerts else None
     if simulator is not None:
         done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode))
     else:
@@ -130,7 +132,9 @@ def backtest(
     folder = out or _new_folder(settings, "backtest", *symbol)
     inputs = _inputs(candles, symbol, settings, instrument)
     if inputs.base != 60_000:
-        _say(f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes.")
+        _say(
+            f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes."
+        )
     if funding and len(funding) != len(symbol):
         _refuse(f"expected one --funding file for each --symbol, was {len(funding)} for {len(symbol)}")
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
@@ -152,7 +156,9 @@ def compare(
     result = compare_folders(first, second)
     difference = result.difference
     if json:
-        print_json({"equal": difference is None, "counts": result.counts, "difference": difference and difference._asdict()})
+        print_json(
+            {"equal": difference is None, "counts": result.counts, "difference": difference and difference._asdict()}
+        )
     elif difference is None:
         typer.echo("equal: " + ", ".join(f"{count} {what}" for what, count in result.counts.items()))
     else:
@@ -195,7 +201,7 @@ def exchange(
 
     settings = _settings(set_, signal_interval)
     inputs = _inputs(replay, symbol, settings, instrument)
-    asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), lambda line: typer.echo(line)))
+    asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), typer.echo))
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ def run_demo(settings: Settings, folder: Path, *, seed: int = SEED, days: int = 
                 settings,
                 folder / "run",
                 faults=faults,
-                alerts="DEMO" if alerts else "",
+                alerts="DEMO" if alerts else None,
                 warmed=warmed,
                 stepped=lambda step: stepped(step - start),
             )

@@ -31,7 +31,7 @@ _KNOWN = (
 
 
 def is_known(error: BaseException) -> bool:
-    """Tell whether ``error`` is one whose sentence says what a person can do; looks only at what is imported already."""
+    """Tell whether ``error``'s sentence says what a person can do; looks only at what is imported already."""
     if isinstance(error, OSError):
         return True
     for module, name in _KNOWN:

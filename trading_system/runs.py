@@ -13,9 +13,10 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from trading_system.app import STORE_FILE, Line, Pace, VenueAccess, signal_rules_of, terms_of
+from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess, signal_rules_of, terms_of
 from trading_system.candle_inputs import CandleInputs, InputError
 from trading_system.contracts import RejectionDTO, to_candle, to_step
+from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
 from trading_system.research.backtest import Series, backtest
 from trading_system.research.run_folder import RunRecord, fill_line, fingerprint, write_run
 from trading_system.rules.account import (
@@ -34,7 +35,6 @@ from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import candle_record, event_of, refusal_dto, rejection_dto, swing_of
-from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
@@ -90,7 +90,9 @@ def run_backtest(
     record = _record(inputs.instruments, [one.candles for one in series], events, result.facts, refused)
     summary = summary_of(record, result.facts, result.signals, inputs.instruments)
     extra = {"equity_final": result.account.equity, "seconds": round(seconds, 3)}
-    return Run(record, {"kind": "backtest", **summary, **extra, "fingerprint": fingerprint(map(fill_line, record.fills))})
+    return Run(
+        record, {"kind": "backtest", **summary, **extra, "fingerprint": fingerprint(map(fill_line, record.fills))}
+    )
 
 
 def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript | None = None) -> SimulatorServer:
@@ -124,7 +126,7 @@ async def run_replay(
     folder: Path,
     *,
     faults: FaultScript | None = None,
-    alerts: str = "",
+    alerts: Mode | None = None,
     warmed: Callable[[int], None] = lambda _: None,
     stepped: Callable[[int], None] = lambda _: None,
 ) -> Run:
@@ -135,7 +137,7 @@ async def run_replay(
     """
     if (folder / STORE_FILE).exists():
         raise InputError(
-            f"{folder}: expected a new folder, was one with a store; the exchange of that run is gone, give another --out"
+            f"{folder}: expected a new folder, was one of an earlier run whose exchange is gone; give another --out"
         )
     server = simulator_of(inputs, settings, faults)
     addresses = await server.start()
@@ -177,7 +179,9 @@ def closed_run(
     """
     booked = [fill_line(fill) for fill in run.record.fills]
     if list(lines) != booked:
-        at = next((n for n, (a, b) in enumerate(zip(lines, booked, strict=False)) if a != b), min(len(lines), len(booked)))
+        at = next(
+            (n for n, (a, b) in enumerate(zip(lines, booked, strict=False)) if a != b), min(len(lines), len(booked))
+        )
         raise WireMismatchError(
             f"fill {at}: expected the exchange's {lines[at] if at < len(lines) else 'nothing'}, the account booked "
             f"{booked[at] if at < len(booked) else 'nothing'}"
@@ -189,7 +193,10 @@ def closed_run(
 async def run_of(line: Line) -> Run:
     """Read a line's store and journal back as a run."""
     store = line.letterbox.store
-    candles, events, refused, signals = [], [], [], 0
+    candles: list[Any] = []
+    events: list[Event] = []
+    refused: list[RejectionDTO] = []
+    signals = 0
     for one in line.instruments:
         stream = Stream(CANDLES, one.exchange, one.symbol)
         head = await store.head(stream) or 0
@@ -296,7 +303,9 @@ def _record(
     )
 
 
-async def run_simulator(url: str, symbols: Sequence[str], settings: Settings, folder: Path, *, alerts: str = "") -> Run:
+async def run_simulator(
+    url: str, symbols: Sequence[str], settings: Settings, folder: Path, *, alerts: Mode | None = None
+) -> Run:
     """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
 
     Raises: SimulatorGoneError when nobody answers at ``url``.
@@ -358,4 +367,3 @@ class SimulatorGoneError(RuntimeError):
 def write(folder: Path, run: Run) -> None:
     """Write a run's files."""
     write_run(folder, run.record, run.summary)
-

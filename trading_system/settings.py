@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from trading_system.rules.intervals import INTERVALS
 
 Interval = str
-DETECTION_GROUPS = ("swings", "order_blocks", "flags")
+DETECTION_GROUPS = ("swings", "blocks", "flags")
 
 
 class SettingsError(ValueError):
@@ -29,13 +29,13 @@ class AccountSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    equity: float = Field(10_000.0, gt=0, description="starting equity in quote currency")
-    risk_pct: float = Field(1.0, gt=0, le=100, description="risk of one trade, fees included")
-    leverage: float = Field(5.0, ge=1, le=125, description="leverage of the isolated margin")
-    max_positions: int = Field(3, ge=1, description="trades at one time; a waiting entry counts")
-    open_risk_pct: float = Field(3.0, gt=0, description="open risk of all trades together")
-    day_loss_pct: float = Field(3.0, gt=0, description="loss of one UTC day that switches entries off until the next")
-    drawdown_pct: float = Field(15.0, gt=0, description="fall from the peak that switches entries off until `resume`")
+    equity: float = Field(default=10_000.0, gt=0, description="starting equity in quote currency")
+    risk_pct: float = Field(default=1.0, gt=0, le=100, description="risk of one trade, fees included")
+    leverage: float = Field(default=5.0, ge=1, le=125, description="leverage of the isolated margin")
+    max_positions: int = Field(default=3, ge=1, description="trades at one time; a waiting entry counts")
+    open_risk_pct: float = Field(default=3.0, gt=0, description="open risk of all trades together")
+    day_loss_pct: float = Field(default=3.0, gt=0, description="loss of one UTC day that ends its entries")
+    drawdown_pct: float = Field(default=15.0, gt=0, description="fall from the peak that ends entries until `resume`")
 
 
 class VenueSettings(BaseModel):
@@ -43,13 +43,13 @@ class VenueSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    taker_fee: float = Field(0.0005, ge=0, lt=1, description="taker fee as a fraction of the notional")
-    maker_fee: float = Field(0.0002, ge=0, lt=1, description="maker fee as a fraction of the notional")
-    maintenance_margin: float = Field(0.004, ge=0, lt=1, description="maintenance margin, a fraction")
-    min_notional: float = Field(5.0, ge=0, description="smallest notional of an entry in quote currency")
-    slippage_ticks: int = Field(1, ge=0, description="ticks against us on every taker fill")
-    limit_fill: Literal["through", "touch"] = Field("through", description="when a resting limit counts as filled")
-    walk: Literal["unkind", "nearest"] = Field("unkind", description="which extreme of a minute comes first")
+    taker_fee: float = Field(default=0.0005, ge=0, lt=1, description="taker fee as a fraction of the notional")
+    maker_fee: float = Field(default=0.0002, ge=0, lt=1, description="maker fee as a fraction of the notional")
+    maintenance_margin: float = Field(default=0.004, ge=0, lt=1, description="maintenance margin, a fraction")
+    min_notional: float = Field(default=5.0, ge=0, description="smallest notional of an entry in quote currency")
+    slippage_ticks: int = Field(default=1, ge=0, description="ticks against us on every taker fill")
+    limit_fill: Literal["through", "touch"] = Field(default="through", description="when a resting limit is filled")
+    walk: Literal["unkind", "nearest"] = Field(default="unkind", description="which extreme of a minute comes first")
 
 
 class PlanSettings(BaseModel):
@@ -57,17 +57,19 @@ class PlanSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    setups: tuple[Literal["order_block", "flag"], ...] = Field(("order_block", "flag"), description="setups that trade")
-    warm_up: int = Field(500, ge=1, description="signal candles that make events but no signals")
-    trend: Literal["off", "with", "not_against"] = Field("not_against", description="filter by the higher interval")
-    ttl: int = Field(20, ge=1, description="signal candles that an entry waits")
-    min_rr: float = Field(1.0, ge=0, description="least weighted reward to loss, net of fees")
-    entry_at: float = Field(0.0, ge=0, le=1, description="depth of a block's entry: 0 near edge, 1 far edge")
-    stop_atr: float = Field(0.1, ge=0, description="ATR between the pattern and the stop")
-    block_multiples: tuple[float, ...] = Field((1.0, 2.0, 3.0), description="targets of a block in R")
-    block_weights: tuple[float, ...] = Field((50.0, 30.0, 20.0), description="shares of a block's targets")
-    flag_targets: tuple[float, ...] = Field((0.5, 1.0), description="targets of a flag in poles")
-    flag_time_stop: int = Field(4, ge=0, description="time stop of a flag in widths; 0 = none")
+    setups: tuple[Literal["order_block", "flag"], ...] = Field(
+        default=("order_block", "flag"), description="what trades"
+    )
+    warm_up: int = Field(default=500, ge=1, description="signal candles that make events but no signals")
+    trend: Literal["off", "with", "not_against"] = Field(default="not_against", description="higher interval's say")
+    ttl: int = Field(default=20, ge=1, description="signal candles that an entry waits")
+    min_rr: float = Field(default=1.0, ge=0, description="least weighted reward to loss, net of fees")
+    entry_at: float = Field(default=0.0, ge=0, le=1, description="depth of a block's entry: 0 near edge, 1 far edge")
+    stop_atr: float = Field(default=0.1, ge=0, description="ATR between the pattern and the stop")
+    block_multiples: tuple[float, ...] = Field(default=(1.0, 2.0, 3.0), description="targets of a block in R")
+    block_weights: tuple[float, ...] = Field(default=(50.0, 30.0, 20.0), description="shares of a block's targets")
+    flag_targets: tuple[float, ...] = Field(default=(0.5, 1.0), description="targets of a flag in poles")
+    flag_time_stop: int = Field(default=4, ge=0, description="time stop of a flag in widths; 0 = none")
 
 
 class Settings(BaseSettings):
@@ -83,16 +85,18 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    exchange: Literal["binance_usdm"] = Field("binance_usdm", description="the venue of the line")
-    signal_interval: Interval = Field("15m", description="candles on which setups are looked for")
-    higher_interval: Interval = Field("4h", description="candles whose trend filters signals; empty = none")
-    data_folder: Path = Field(Path("data"), description="where runs and stores lie")
-    bus_url: str = Field("memory://", validation_alias="BUS_URL", description="the doorbell")
-    database_url: str = Field("", validation_alias="DATABASE_URL", description="the letterbox; empty = in the run's folder")
+    exchange: Literal["binance_usdm"] = Field(default="binance_usdm", description="the venue of the line")
+    signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
+    higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
+    data_folder: Path = Field(default=Path("data"), description="where runs and stores lie")
+    bus_url: str = Field(default="memory://", validation_alias="BUS_URL", description="the doorbell")
+    database_url: str = Field(
+        default="", validation_alias="DATABASE_URL", description="the letterbox; empty: in the run's folder"
+    )
     account: AccountSettings = AccountSettings()
     venue: VenueSettings = VenueSettings()
     plans: PlanSettings = PlanSettings()
-    detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, order_blocks.*, flags.*")
+    detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, blocks.*, flags.*")
 
 
 def settings_with(overrides: Sequence[str] = (), **values: Any) -> Settings:
@@ -170,4 +174,5 @@ def _number_or_text(value: str) -> float | int | str:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: expected {first['msg'][0].lower()}{first['msg'][1:]}, was {first['input']!r}"
+    wanted = first["msg"].removeprefix("Input should be ")
+    return f"{where}: expected {wanted[0].lower()}{wanted[1:]}, was {first['input']!r}"

@@ -288,6 +288,27 @@ async def test_a_stop_of_unknown_outcome_does_not_leave_the_position_bare_for_a_
     assert desk.reconciler.unknown == 1
 
 
+async def test_an_unknown_stop_that_only_the_list_shows_is_protection_enough(desk: Desk) -> None:
+    desk.venue.placings.append(TAKEN_ANSWER_LOST)
+    desk.venue.visible_after_ms = NEVER
+    listed = desk.venue.open_orders
+
+    async def open_orders(symbol: str):  # type: ignore[no-untyped-def]
+        desk.venue.held[client_id("s")].seen_from_ms = 0
+        return await listed(symbol)
+
+    desk.venue.open_orders = open_orders  # type: ignore[method-assign]
+    assert await desk.want(stop()) == AGREED
+    assert desk.venue.requests("place") == [client_id("s")]
+
+
+async def test_no_target_is_placed_once_the_stop_has_filled(desk: Desk) -> None:
+    await desk.want(stop())
+    desk.journal.fill(fill_of(stop(), 1))
+    assert (await desk.want(stop(), target())).awaited == (client_id("s"),)
+    assert desk.venue.requests("place") == [client_id("s")]
+
+
 async def test_the_stop_beside_it_is_proven_absent_after_a_minute(desk: Desk) -> None:
     desk.venue.placings.append(LOST)
     await desk.want(stop())
@@ -350,6 +371,14 @@ async def test_a_kill_between_send_and_answer_finds_the_order_again(desk: Desk) 
     again = restarted(desk)
     assert await again.want(entry()) == AGREED
     assert again.venue.requests("place") == [client_id("e")]
+    again.journal.close()
+
+
+async def test_two_looks_are_two_seconds_apart_also_long_after_the_fence(desk: Desk) -> None:
+    desk.journal.intend(entry(), SYMBOL, 0, created_ms=START_MS - 90_000, fence_at_ms=START_MS - 72_000)
+    again = restarted(desk)
+    assert await again.want(entry()) == Outcome(entry_not_placed=True)
+    assert 2_000 <= again.passed_ms() < 3_000
     again.journal.close()
 
 
@@ -506,4 +535,4 @@ async def test_a_position_that_cannot_be_read_is_not_flat(desk: Desk) -> None:
 
 async def test_two_calls_for_one_symbol_wait_for_each_other(desk: Desk) -> None:
     await asyncio.gather(desk.want(entry()), desk.want(entry()), desk.want(entry()))
-    assert desk.venue.requests("place") == [client_id("e")]
+    assert desk.venue.log == [f"place {client_id('e')}"]

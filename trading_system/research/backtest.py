@@ -146,15 +146,18 @@ class _Market:
             if slot.trade is None and not judged.plans:
                 continue
             row = self._rows[place][k]
-            minute = Minute(*row[:5], bool(row[5]))
+            open_time, open_, high, low, close, gap = row
+            minute = Minute(open_time, open_, high, low, close, bool(gap))
             funding = self._series[place].funding.get(time)
             symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding)
         return Instant(time, time % self._signal == 0, symbols)
 
     def all_minutes(self) -> Minutes:
         """Yield every minute."""
-        for k in range(self.length + 1):
+        k = 0
+        while True:
             yield k
+            k += 1
 
     def due_minutes(self) -> Minutes:
         """Yield the minutes that matter; each is answered with the account as it then stands."""
@@ -214,7 +217,7 @@ class _Market:
 
 
 def _rows_of(candles: npt.NDArray[Any]) -> list[tuple[Any, ...]]:
-    """Return the minutes as tuples; a GAP carries the last close, so that a jump over the minute before loses nothing."""
+    """Return the minutes as tuples; a GAP carries the last close, in case the minute before it is jumped over."""
     columns = {name: candles[name].tolist() for name in Minute._fields}
     if candles["gap"].any():
         closes = columns["close"]

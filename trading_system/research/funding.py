@@ -23,8 +23,8 @@ def read_funding(path: Path) -> dict[int, float]:
     Raises: FundingError naming row, expected and was; OSError.
     """
     rates: dict[int, float] = {}
-    opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")
-    with opened as file:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])
         if header != COLUMNS:

@@ -1,4 +1,4 @@
-"""Whether two runs are the same, step by step: candles, events, orders, fills, equity; the first difference is named."""
+"""Whether two runs are the same, step by step: candles, events, orders, fills, equity. Names the first difference."""
 
 from __future__ import annotations
 

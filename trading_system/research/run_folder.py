@@ -1,8 +1,8 @@
 """The folder that a run or a backtest leaves behind: five plain files to compare, the trades, and a summary.
 
 ``candles.csv`` every minute, ``events.jsonl`` detection, ``orders.csv`` what rested at the venue, ``fills.csv`` the
-canonical lines ``kind|id|time|price|qty|fee`` behind a step, ``equity.csv`` the marked account. The first column of each
-is the step, so that two folders can be walked side by side.
+canonical lines ``kind|id|time|price|qty|fee`` behind a step, ``equity.csv`` the marked account. The first column of
+each is the step, so that two folders can be walked side by side.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def fingerprint(lines: Iterable[str]) -> str:
 def write_run(folder: Path, record: RunRecord, summary: Mapping[str, Any]) -> None:
     """Write the files of one run into ``folder``, which is created; the summary last, so that it marks a whole run."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SUMMARY).unlink(missing_ok=True)  # an older run's summary must not vouch for half of this one
     place = {symbol: n for n, symbol in enumerate(record.symbols)}
     _write_candles(folder / CANDLES, record)
     _write_lines(folder / EVENTS, event_lines(record.events, place))

@@ -14,9 +14,7 @@ from typing import NamedTuple
 from trading_system.rules.grid import Grid
 
 MINUTE_MS = 60_000
-LEG_MS = (
-    15_000  # a fill's stamp: the minute's start plus a quarter for each leg begun; it orders and prints
-)
+LEG_MS = 15_000  # a fill's stamp: the minute's start plus a quarter for each leg begun; it orders and prints
 
 
 FLOAT_NOISE = 1e-9  # relative; sums of prices nearer than this are equal

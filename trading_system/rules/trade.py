@@ -13,7 +13,6 @@ from trading_system.rules.grid import Grid, Instrument, q8
 from trading_system.rules.matching import MINUTE_MS, OrderType, Role
 from trading_system.rules.trade_plan import Plan, Target
 
-
 FLOAT_NOISE = 1e-12  # relative; a quotient this near to the grid lies on it
 
 

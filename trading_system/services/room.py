@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from trading_system.bus.port import Bus, Subscription
 from trading_system.contracts import CandleDTO, StepDTO, to_candle, to_ms, to_step
+from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
@@ -99,6 +100,11 @@ class Room:
         """Return the channel whose bell wakes the room."""
         raise NotImplementedError
 
+    def is_whole(self, said: StepInput) -> bool:
+        """Tell whether a bell brought all of its step; what it did not bring is read from the store."""
+        del said
+        return True
+
     def output(self, symbol: str) -> Stream:
         """Return the stream that this room writes for ``symbol``."""
         return self.stream(self.target, symbol)
@@ -151,7 +157,7 @@ class Room:
             return
         async with self._locks[symbol]:
             expected = self._checkpoints[symbol] + 1
-            if said.step == expected and not self._letterbox.bus.leaves_process:
+            if said.step == expected and not self._letterbox.bus.leaves_process and self.is_whole(said):
                 await self._handle(symbol, said)
             elif said.step >= expected:  # what came from outside this process counts only as far as it is stored
                 await self._catch_up(symbol)
@@ -167,9 +173,10 @@ class Room:
             longer.append(candle)
             return None
         step = to_ms(candle["open_time"]) // MINUTE_MS + 1
-        candles = [*longer, candle]
+        # one whose own minute never rang was read from the store then, and must not join a later minute
+        candles = [one for one in longer if closing_step(one) == step]
         longer.clear()
-        return step_input(step, candles, None)
+        return step_input(step, [*candles, candle], None)
 
     async def _catch_up(self, symbol: str) -> None:
         head = await self._letterbox.store.head(self.stream(self.source, symbol))
@@ -195,6 +202,11 @@ class RoomFailedError(RuntimeError):
 
     def __init__(self, room: str) -> None:
         super().__init__(f"{room} failed and handles nothing more; start the line again, it resumes from the store")
+
+
+def closing_step(candle: CandleDTO) -> int:
+    """Return the step in which a closed candle closes."""
+    return (to_ms(candle["open_time"]) + interval_ms(candle.get("interval", "1m"))) // MINUTE_MS
 
 
 def step_input(step: int, candles: Sequence[CandleDTO], said: StepDTO | None) -> StepInput:

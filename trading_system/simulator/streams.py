@@ -162,7 +162,10 @@ class Streams:
                 return web.Response(status=401)
             return await self._serve_user(request, key, combined=door == "stream")
         ws = web.WebSocketResponse(compress=False)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionResetError:  # the client left before it was let in
+            return web.Response(status=400)
         socket = Socket(ws, request.transport, combined=door == "stream", silent=area != "market")
         self._market.add(socket)
         self._subscribe(socket, [name for name in named if _STREAM.fullmatch(name)])
@@ -176,7 +179,10 @@ class Streams:
 
     async def _serve_user(self, request: web.BaseRequest, key: str, *, combined: bool) -> web.StreamResponse:
         ws = web.WebSocketResponse(compress=False)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionResetError:  # the client left before it was let in
+            return web.Response(status=400)
         socket = Socket(ws, request.transport, combined=combined)
         socket.key = key
         socket.events = frozenset(filter(None, request.query.get("events", "").split("/")))

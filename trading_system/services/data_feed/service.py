@@ -20,7 +20,7 @@ from trading_system.contracts import (
     to_candle,
 )
 from trading_system.rules.grid import Instrument
-from trading_system.rules.intervals import LongerCandles
+from trading_system.rules.intervals import LongerCandles, past_boundary
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.sequencer import ClosedCandle, accept
@@ -133,8 +133,8 @@ class DataFeed:
         last = ClosedCandle((origin - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
         if head is not None:
             self._begun.add(symbol)
-            steps = self._longest // MINUTE_MS
-            first = max(head - head % steps, origin)  # the bucket of the longest interval that is still open
+            into_bucket = int(past_boundary(head * MINUTE_MS, self._longest)) // MINUTE_MS
+            first = max(head - into_bucket, origin)  # the bucket of the longest interval that is still open
             minutes: dict[int, Records] = {}
             for row in await self._letterbox.store.read(stream, first, head):
                 candle = to_candle(row.payload)

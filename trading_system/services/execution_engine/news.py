@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from trading_system.contracts import (
     OrderDTO,
@@ -14,25 +14,26 @@ from trading_system.contracts import (
     signal_rejected_channel,
 )
 from trading_system.rules.account import Closed, Fact, Fill, Placed
-from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import Order, OrderType
 from trading_system.rules.risk import Rejection
-from trading_system.rules.trade import Trade
 from trading_system.rules.words import rejection_dto
 
 PREFIX = 2  # "tm" before the signal's id in an order's name
 SIGNAL_ID = 16
 
 
-def bells_of(facts: Iterable[Fact], exchange: str) -> list[tuple[str, bytes]]:
-    """Return a channel and a payload for each fact that others listen to."""
+def bells_of(facts: Iterable[Fact], exchange: str, orders: Mapping[str, Order]) -> list[tuple[str, bytes]]:
+    """Return a channel and a payload for each fact that others listen to; ``orders`` by their names."""
     bells: list[tuple[str, bytes]] = []
     for fact in facts:
         if isinstance(fact, Placed):
             word = order_dto(fact.order, fact.symbol, exchange, "new")
             bells.append((order_updated_channel(fact.symbol), serialize(word)))
         elif isinstance(fact, Fill):
-            bells.append((order_updated_channel(fact.symbol), serialize(_filled(fact, exchange))))
+            word = order_dto(orders[fact.id], fact.symbol, exchange, "filled")
+            word["filled"] = fact.quantity
+            word["average_price"] = fact.price
+            bells.append((order_updated_channel(fact.symbol), serialize(word)))
         elif isinstance(fact, Closed):
             bells.append((position_updated_channel(fact.symbol), serialize(_closed(fact, exchange))))
         elif isinstance(fact, Rejection):
@@ -60,41 +61,6 @@ def order_dto(order: Order, symbol: str, exchange: str, status: str) -> OrderDTO
     elif order.type == OrderType.LIMIT:
         word["price"] = order.price
     return word
-
-
-def position_dto(trade: Trade, instrument: Instrument, protected: bool) -> PositionDTO:
-    """Return an open trade as the position that others see."""
-    plan = trade.plan
-    return {
-        "exchange": instrument.exchange,
-        "symbol": instrument.symbol,
-        "side": "long" if plan.side > 0 else "short",
-        "quantity": trade.held,
-        "entry_price": trade.entry_price,
-        "time": from_ms(trade.opened_at),
-        "protected": protected,
-        "stop_loss": trade.stop,
-        "take_profits": [{"price": target.price, "weight": target.weight} for target in plan.targets],
-        "signal_id": plan.id,
-        "realized": trade.earned,
-    }
-
-
-def _filled(fill: Fill, exchange: str) -> OrderDTO:
-    return {
-        "client_id": fill.id,
-        "exchange": exchange,
-        "symbol": fill.symbol,
-        "side": "fill",
-        "type": fill.role.name.lower(),
-        "quantity": fill.quantity,
-        "reduce_only": fill.name != "e",
-        "status": "filled",
-        "filled": fill.quantity,
-        "average_price": fill.price,
-        "signal_id": fill.id[PREFIX : PREFIX + SIGNAL_ID],
-        "role": fill.name,
-    }
 
 
 def _closed(closed: Closed, exchange: str) -> PositionDTO:

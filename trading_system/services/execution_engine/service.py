@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from trading_system.contracts import StepDTO, strategy_step_channel, to_step
+from trading_system.contracts import StepDTO, strategy_step_channel, to_candle, to_step
 from trading_system.rules.account import (
     Account,
     Fact,
@@ -34,7 +34,7 @@ from trading_system.rules.account import (
 from trading_system.rules.client_ids import canonical, is_ours
 from trading_system.rules.fact_record import pack_account, pack_fact, unpack_account
 from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import minute_of, plan_of_signal
 from trading_system.services.execution_engine.journal import Journal, JournalFill
@@ -48,7 +48,7 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ WHOLE_ACCOUNT = "*"
 SNAPSHOT = "account"
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 OUTCOMES_A_STEP = 20
+PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
 
 
 class Progress(NamedTuple):
@@ -99,6 +100,7 @@ class ExecutionEngine(Room):
         self._trade = 0
         self.account: Account = new_account(equity, len(terms.instruments), self._step * MINUTE_MS)
         self._stored: Account | None = None
+        self._orders: dict[str, Order] = {}
         self._facts: list[Fact] = []
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._inbox: deque[UserEvent] = deque()
@@ -115,6 +117,9 @@ class ExecutionEngine(Room):
         head = await self._letterbox.store.head(self.output(""))
         if head is not None:
             self._step = head
+            await self._recall_prices()
+        for slot in self.account.slots:
+            self._orders.update({order.id: order for order in slot.orders})
         self._held = [fill for fill in self._journal.fills_since(0) if fill.time >= self._step * MINUTE_MS]
         self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
         await self._read_fills()
@@ -138,6 +143,18 @@ class ExecutionEngine(Room):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _recall_prices(self) -> None:
+        """Give every slot its last price as of the snapshot's step; the snapshot itself need not be that new."""
+        slots = list(self.account.slots)
+        for place, instrument in enumerate(self._terms.instruments):
+            stream = self.stream(CANDLES, instrument.symbol)
+            rows = await self._letterbox.store.read(stream, self._step - PRICE_LOOKBACK, self._step)
+            for row in rows:
+                candle = to_candle(row.payload)
+                if candle.get("interval") == "1m":
+                    slots[place] = slots[place]._replace(close=candle["close"])
+        self.account = self.account._replace(slots=tuple(slots))
 
     @property
     def progress(self) -> Progress:
@@ -275,12 +292,20 @@ class ExecutionEngine(Room):
         after = None if self._step == min(self._origins.values()) else self._step
         await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
         self._step = step
-        if self.account != self._stored:
+        if self._stored is None or not same_but_prices(self.account, self._stored):
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
             self._stored = self.account
         await self._letterbox.store.commit()
-        for channel, payload in bells_of(facts, self._exchange):
+        for channel, payload in bells_of(facts, self._exchange, self._known_orders(facts)):
             await self._letterbox.bus.publish(channel, payload)
+
+    def _known_orders(self, facts: Sequence[Fact]) -> Mapping[str, Order]:
+        """Return the orders that ``facts`` may speak of, by name; those of ended trades are forgotten afterwards."""
+        self._orders.update({fact.order.id: fact.order for fact in facts if isinstance(fact, Placed)})
+        known = dict(self._orders)
+        if self.idle:
+            self._orders.clear()
+        return known
 
     async def _agree(self, place: int, time: int) -> None:
         """Make the venue agree with what should rest, and let the trade answer to what the venue refuses."""
@@ -319,6 +344,13 @@ class NoAgreementError(RuntimeError):
             f"{symbol}: expected the venue to hold the wanted orders, was still different after {attempts} attempts; "
             "the line stops, orders and stops at the venue stay; look at the venue's own order list"
         )
+
+
+def same_but_prices(one: Account, other: Account) -> bool:
+    """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
+    if one[:-1] != other[:-1]:
+        return False
+    return all(a[:-1] == b[:-1] for a, b in zip(one.slots, other.slots, strict=True))
 
 
 def step_close(time: int) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from trading_system.contracts import StepDTO, candle_close_channel, hl_updated_channel, last_hl_key, serialize
 from trading_system.rules.grid import Instrument
+from trading_system.rules.intervals import interval_ms, past_boundary
+from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.words import high_low_dto
 from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room, StepInput
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
@@ -24,10 +26,17 @@ class IndicatorEngine(Room):
     ) -> None:
         super().__init__(letterbox, instruments[0].exchange, origins)
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
+        names = [name for name in (terms.signal, terms.higher) if name]
+        self._lengths = [length for length in map(interval_ms, names) if length > MINUTE_MS]
 
     def channel(self, symbol: str) -> str:
         """Listen to closed candles."""
         return candle_close_channel(symbol)
+
+    def is_whole(self, said: StepInput) -> bool:
+        """Tell whether each longer candle that can close in this step rang before its minute."""
+        due = [length for length in self._lengths if past_boundary(said.step * MINUTE_MS, length) == 0]
+        return len(said.candles) == len(due) + 1
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
         """Fold a minute of an earlier life."""

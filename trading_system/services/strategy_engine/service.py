@@ -26,8 +26,8 @@ class DivergenceError(RuntimeError):
 
     def __init__(self, symbol: str, step: int, expected: list[str], was: list[str]) -> None:
         super().__init__(
-            f"{symbol} step {step}: expected the swings {expected}, was {was}; the two engines run other rules or other "
-            "parameters, start the line again with one version"
+            f"{symbol} step {step}: expected the swings {expected}, was {was}; the two engines run other rules or "
+            "other parameters, start the line again with one version"
         )
 
 
@@ -82,7 +82,7 @@ class StrategyEngine(Room):
         await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=bells)
 
     def _check_swings(self, symbol: str, said: StepInput, events: Sequence[Event]) -> None:
-        told = [swing["id"] for swing in (said.said or {}).get("swings", [])]
+        told = [] if said.said is None else [swing["id"] for swing in said.said.get("swings", ())]
         own = [event.id for event in events if event.kind in SWINGS]
         if told != own:
             raise DivergenceError(symbol, said.step, own, told)

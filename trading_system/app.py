@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import aiohttp
 
 from trading_system._feed import Feed
+from trading_system.contracts import to_candle, to_step
 from trading_system.database import open_bus, open_store
 from trading_system.rules.account import Terms
 from trading_system.rules.grid import Instrument
@@ -29,10 +30,11 @@ from trading_system.services.execution_engine.venues.binance_usdm import Binance
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import VenueRecord
 from trading_system.services.indicator_engine.service import IndicatorEngine
-from trading_system.services.room import Letterbox, Room
+from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
+from trading_system.store.port import Stream
 
 if TYPE_CHECKING:
     from trading_system.services.telegram_engine.service import TelegramEngine
@@ -43,6 +45,7 @@ Mode = Literal["DEMO", "PAPER"]  # what an alert says of the money behind it
 STORE_FILE = "store.db"
 JOURNAL_FILE = "journal.db"
 ALERTS = "alerts"
+PICTURED = 70  # candles in an alert picture
 
 
 class VenueAccess(NamedTuple):
@@ -157,6 +160,7 @@ class Line:
         self.telegram = self._telegram_engine()
         self.feed = self._data_feed(origins)
         if self.telegram is not None:
+            await self._remind(self.telegram)
             await self.telegram.start()
         for room in self.rooms:
             await room.start()
@@ -229,6 +233,21 @@ class Line:
             self.settings.account.risk_pct,
             self.settings.account.leverage,
         )
+
+    async def _remind(self, telegram: TelegramEngine) -> None:
+        """Give the pictures of a restarted line their past: the newest signal candles and swings in the store."""
+        signal = self.settings.signal_interval
+        for one in self.instruments:
+            stream = Stream(CANDLES, one.exchange, one.symbol)
+            head = await self.letterbox.store.head(stream)
+            if head is None:
+                continue
+            first = head - PICTURED * interval_ms(signal) // MINUTE_MS
+            rows = await self.letterbox.store.read(stream, first, head)
+            candles = [candle for row in rows if (candle := to_candle(row.payload)).get("interval") == signal]
+            steps = await self.letterbox.store.read(Stream(HIGHS_LOWS, one.exchange, one.symbol), first, head)
+            swings = [swing for row in steps for swing in to_step(row.payload).get("swings", ())]
+            telegram.remember(one.symbol, candles, [swing for swing in swings if swing["interval"] == signal])
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought."""

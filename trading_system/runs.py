@@ -38,7 +38,7 @@ from trading_system.rules.words import candle_record, event_of, refusal_dto, rej
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
+from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
 from trading_system.settings import Settings
@@ -308,9 +308,10 @@ async def run_simulator(
 ) -> Run:
     """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
 
-    Raises: SimulatorGoneError when nobody answers at ``url``.
+    Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there.
     """
     base = url.rstrip("/")
+    require_loopback(base)
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
         state = await _control(http, f"{base}/_sim/state")

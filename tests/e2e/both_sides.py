@@ -33,14 +33,15 @@ class Both(NamedTuple):
         assert min(wire["frames"], wire["signed_requests"], wire["user_events"]) > 0
 
 
-def trade_line(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] = ()) -> Run:
+def trade_line(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()) -> Run:
     """Run the line over the wire and write its folder."""
-    run = asyncio.run(run_replay(inputs, settings, folder, faults=FaultScript(faults)))
+    script = faults if isinstance(faults, FaultScript) else FaultScript(faults)
+    run = asyncio.run(run_replay(inputs, settings, folder, faults=script))
     write(folder, run)
     return run
 
 
-def trade_both(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] = ()) -> Both:
+def trade_both(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()) -> Both:
     """Run the line and the backtest, and compare them."""
     line = trade_line(inputs, settings, folder / "line", faults)
     backtest = run_backtest(inputs, settings)

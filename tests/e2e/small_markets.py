@@ -20,8 +20,10 @@ START_MS = 1_736_121_600_000  # Monday 2025-01-06 00:00 UTC
 SIX = ("ADAUSDT", "BNBUSDT", "BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 # Five-minute setups after two hundred minutes of warm-up: a morning holds several trades.
 QUICK = ("signal_interval=5m", "higher_interval=15m", "warm_up=40", "trend=off", "min_rr=0.3")
-WARM_UP_MINUTES = 200
-ONE_SEED, ONE_MINUTES = 11, 780
+# The one small market most tests use: 550 minutes of warm-up, then a trade that ends at its stop and one that climbs
+# its ladder of targets, and nothing open at the end.
+SMALL = ("warm_up=110",)
+SMALL_SEED, SMALL_MINUTES, SMALL_WARM_UP = 3, 780, 550
 
 
 def quick_settings(*overrides: str) -> Settings:
@@ -53,14 +55,13 @@ def made_market(settings: Settings, seed: int, symbols: Sequence[str], minutes: 
     return inputs_of(instruments, candles, settings)
 
 
-def one_market(settings: Settings) -> CandleInputs:
-    """One symbol with a few trades within minutes of wall time: what most tests of faults and kills use."""
-    return made_market(settings, ONE_SEED, ["BTCUSDT"], ONE_MINUTES)
+def small_settings(*overrides: str) -> Settings:
+    return quick_settings(*SMALL, *overrides)
 
 
-def first_step(inputs: CandleInputs) -> int:
-    """The last step of the warm-up: the market stands at its end when a line starts."""
-    return inputs.origin // MINUTE + WARM_UP_MINUTES
+def small_market(settings: Settings) -> CandleInputs:
+    """One symbol, two trades, a few seconds over the wire."""
+    return made_market(settings, SMALL_SEED, ["BTCUSDT"], SMALL_MINUTES)
 
 
 def with_gaps(inputs: CandleInputs, minutes: Mapping[str, Sequence[int]]) -> CandleInputs:

@@ -8,15 +8,13 @@ from typing import NamedTuple
 
 import pytest
 from both_sides import assert_each_signal_entered_once, journal_of, trade_both, trade_line
-from small_markets import one_market, quick_settings
+from small_markets import small_market, small_settings
 
-from trading_system.research.parity import compare
 from trading_system.research.run_folder import step_of_fill
 from trading_system.rules.matching import Role
-from trading_system.runs import run_backtest, write
+from trading_system.runs import run_backtest
+from trading_system.services.execution_engine.reconcile import ATTEMPTS
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
-
-SETTINGS = quick_settings
 
 
 class Moments(NamedTuple):
@@ -27,19 +25,18 @@ class Moments(NamedTuple):
 
 
 def moments() -> Moments:
-    settings = SETTINGS()
-    run = run_backtest(one_market(settings), settings)
+    settings = small_settings()
+    run = run_backtest(small_market(settings), settings)
     entry = next(fill for fill in run.record.fills if fill.role == Role.ENTRY)
     return Moments(step_of_fill(entry), run.record.trades[0].time // 60_000)
 
 
 Faults = Callable[[Moments], list[Fault]]
 
-# Each fault once while flat, once in the very step in which an entry fills, and once with the trade open.
-AT_THE_WORST_STEPS: Faults = lambda at: []  # noqa: E731
-
 
 def each_step(kind: FaultKind) -> Faults:
+    """The fault once while flat, once in the very step in which an entry fills, once with the trade open, at its end."""
+
     def faults(at: Moments) -> list[Fault]:
         return [Fault(kind, at_step=step) for step in (at.entry - 1, at.entry, at.entry + 1, at.end)]
 
@@ -75,10 +72,10 @@ CASES: dict[str, Faults] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_fault_on_the_wire_changes_no_trade(tmp_path: Path, case: str) -> None:
-    settings = SETTINGS()
+    settings = small_settings()
     faults = CASES[case](moments())
 
-    both = trade_both(one_market(settings), settings, tmp_path, faults)
+    both = trade_both(small_market(settings), settings, tmp_path, faults)
 
     both.assert_equal()
     assert both.line.summary["trades"] >= 2
@@ -88,11 +85,11 @@ def test_a_fault_on_the_wire_changes_no_trade(tmp_path: Path, case: str) -> None
 
 @pytest.mark.slow
 def test_a_damaged_frame_is_refused_counted_and_repaired(tmp_path: Path) -> None:
-    settings = SETTINGS()
+    settings = small_settings()
     at = moments()
     faults = [Fault(FaultKind.CORRUPTED_FRAME, at_step=step) for step in (at.entry, at.entry + 2)]
 
-    both = trade_both(one_market(settings), settings, tmp_path, faults)
+    both = trade_both(small_market(settings), settings, tmp_path, faults)
 
     both.assert_equal()
     assert both.line.summary["recovered"]["bad_frames"] == 2
@@ -101,21 +98,82 @@ def test_a_damaged_frame_is_refused_counted_and_repaired(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_lost_answers_are_named_in_the_summary(tmp_path: Path) -> None:
-    settings = SETTINGS()
+    settings = small_settings()
 
-    line = trade_line(one_market(settings), settings, tmp_path, [Fault(FaultKind.LOST_ANSWER, nth=2)])
+    line = trade_line(small_market(settings), settings, tmp_path, [Fault(FaultKind.LOST_ANSWER, nth=2)])
 
     assert len(line.summary["recovered"]["answers_lost"]) == 1
     assert line.summary["recovered"]["answers_lost"][0] == journal_of(tmp_path)[1].client_id
 
 
-class CountingScript(FaultScript):
-    """A script without faults that remembers which signed request each order request was."""
+class RefusedOrders(FaultScript):
+    """Damages signatures of orders with a role letter on their way: the newest intent of the journal is what is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, name: str, times: int = 1) -> None:
         super().__init__()
-        self.signed_at: list[int] = []
+        self._folder = folder
+        self._name = name
+        self._times = times
+        self.hit: list[str] = []
 
-    def on_order_request(self) -> Fault | None:
-        self.signed_at.append(self._signed_requests)
-        return super().on_order_request()
+    def on_signed_request(self) -> bool:
+        if len(self.hit) == self._times:
+            return False
+        newest = journal_of(self._folder)[-1:]
+        if not newest or (newest[0].name, newest[0].state) != (self._name, "INTENT"):
+            return False
+        self.hit.append(newest[0].client_id)
+        return True
+
+
+def assert_nothing_is_left_open(folder: Path) -> None:
+    assert {row.state for row in journal_of(folder)}.isdisjoint({"INTENT", "UNKNOWN", "ACKED"})
+
+
+@pytest.mark.slow
+def test_an_entry_whose_signature_is_refused_frees_its_slot_and_the_line_goes_on(tmp_path: Path) -> None:
+    settings = small_settings()
+    script = RefusedOrders(tmp_path / "line", "e")
+
+    both = trade_both(small_market(settings), settings, tmp_path, script)
+
+    refused = next(row for row in journal_of(tmp_path / "line") if row.client_id == script.hit[0])
+    assert (refused.state, refused.code) == ("REJECTED", -1022)
+    assert both.line.summary["refused_by"]["venue_refused"] == 1
+    assert both.line.summary["trades"] == both.backtest.summary["trades"] - 1
+    assert_nothing_is_left_open(tmp_path / "line")
+    difference = both.comparison.difference
+    assert difference is not None
+    assert script.hit[0][:-2] in (difference.second or "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["s", "1", "2"])
+def test_a_protecting_order_whose_signature_is_refused_is_placed_in_its_next_generation(
+    tmp_path: Path, name: str
+) -> None:
+    settings = small_settings()
+    script = RefusedOrders(tmp_path / "line", name)
+
+    both = trade_both(small_market(settings), settings, tmp_path, script)
+
+    both.assert_equal()
+    generations = [row for row in journal_of(tmp_path / "line") if row.client_id[:-2] == script.hit[0][:-2]]
+    assert (generations[0].client_id, generations[0].state) == (script.hit[0], "REJECTED")
+    assert generations[1].state in ("FILLED", "CANCELLED")
+    assert_nothing_is_left_open(tmp_path / "line")
+
+
+@pytest.mark.slow
+def test_a_trade_whose_stop_is_refused_every_time_leaves_at_market(tmp_path: Path) -> None:
+    settings = small_settings()
+    script = RefusedOrders(tmp_path, "s", ATTEMPTS[Role.STOP])
+
+    line = trade_line(small_market(settings), settings, tmp_path, script)
+
+    first, second = line.record.trades
+    assert len(script.hit) == ATTEMPTS[Role.STOP]
+    assert line.record.fills[1].role == Role.EXIT
+    assert first.time // 60_000 == step_of_fill(line.record.fills[0])
+    assert second.trade.plan.id != first.trade.plan.id
+    assert_nothing_is_left_open(tmp_path)

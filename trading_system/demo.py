@@ -112,7 +112,10 @@ def _say_recoveries(run: Run) -> None:
         f"{recovered['minutes_repaired']} minutes again by REST; none is missing."
     )
     for order in recovered["answers_lost"]:
-        say(f"The answer to order {order} was lost on purpose: the exchange was asked by its id, and it had it.")
+        say(
+            f"The answer to order {order} was lost on purpose: it counted as unknown, was not sent again, and the "
+            "exchange proved by its id that it had arrived."
+        )
 
 
 def say_verdict(demo: Demo) -> None:

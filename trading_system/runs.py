@@ -219,7 +219,7 @@ async def run_of(line: Line) -> Run:
         "cuts": line.feed.counts.get("cut", 0),
         "bad_frames": line.feed.counts.get("bad_frame", 0),
         "minutes_repaired": line.feed.counts.get("repaired", 0),
-        "answers_lost": [order.client_id for order in line.journal.orders_since(0) if order.reason and order.venue_id],
+        "answers_lost": list(line.execution.answers_lost),
     }
     extra = {"equity_final": line.execution.account.equity, "recovered": recovered}
     return Run(record, {"kind": "run", **summary, **extra})

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from both_sides import assert_each_signal_entered_once, journal_of, trade_both, trade_line
-from small_markets import small_market, small_settings
+from small_markets import made_market, quick_settings, small_market, small_settings
 
 from trading_system.research.run_folder import step_of_fill
 from trading_system.rules.matching import Role
 from trading_system.runs import run_backtest
 from trading_system.services.execution_engine.reconcile import ATTEMPTS
-from trading_system.simulator.faults import Fault, FaultKind, FaultScript
+from trading_system.simulator.faults import CLOSE_FAULTS, Fault, FaultKind, FaultScript
+
+BY_STEP = frozenset({*CLOSE_FAULTS, FaultKind.CUT, FaultKind.USER_CUT})
 
 
 class Moments(NamedTuple):
@@ -165,6 +168,40 @@ def test_a_protecting_order_whose_signature_is_refused_is_placed_in_its_next_gen
 
 
 @pytest.mark.slow
+def test_an_exit_whose_signature_is_refused_leaves_with_its_next_generation(tmp_path: Path) -> None:
+    settings = quick_settings("warm_up=85")
+    script = RefusedOrders(tmp_path / "line", "x")
+
+    both = trade_both(made_market(settings, 4, ["BTCUSDT"], 725), settings, tmp_path, script)
+
+    both.assert_equal()
+    assert [closed.reason for closed in both.line.record.trades] == ["time_stop"]
+    assert len(script.hit) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_random_storm_over_three_symbols_changes_no_trade(tmp_path: Path, seed: int) -> None:
+    settings = quick_settings("min_rr=1", "warm_up=60")
+    inputs = made_market(settings, 3, ["BTCUSDT", "ETHUSDT", "SOLUSDT"], 900)
+    first, last = inputs.origin // 60_000 + 301, inputs.origin // 60_000 + inputs.minutes
+    draw = np.random.Generator(np.random.PCG64(seed))
+    by_step = [FaultKind(kind) for kind in sorted(BY_STEP)]
+    steps = sorted(draw.choice(np.arange(first, last), 24, replace=False).tolist())
+    orders = sorted(draw.choice(np.arange(1, 24), 6, replace=False).tolist())
+    events = sorted(draw.choice(np.arange(1, 40), 4, replace=False).tolist())
+    faults = [Fault(by_step[int(draw.integers(len(by_step)))], at_step=step) for step in steps]
+    faults += [Fault(FaultKind.LOST_ANSWER, nth=nth) for nth in orders]
+    faults += [Fault(FaultKind.USER_CUT, nth=nth) for nth in events]
+
+    both = trade_both(inputs, settings, tmp_path, faults)
+
+    both.assert_equal()
+    assert both.line.summary["trades"] >= 3
+    assert sum(both.line.summary["faults"].values()) >= 24
+
+
+@pytest.mark.slow
 def test_a_trade_whose_stop_is_refused_every_time_leaves_at_market(tmp_path: Path) -> None:
     settings = small_settings()
     script = RefusedOrders(tmp_path, "s", ATTEMPTS[Role.STOP])
@@ -174,6 +211,6 @@ def test_a_trade_whose_stop_is_refused_every_time_leaves_at_market(tmp_path: Pat
     first, second = line.record.trades
     assert len(script.hit) == ATTEMPTS[Role.STOP]
     assert line.record.fills[1].role == Role.EXIT
-    assert first.time // 60_000 == step_of_fill(line.record.fills[0])
+    assert line.record.fills[1].time == line.record.fills[0].time
     assert second.trade.plan.id != first.trade.plan.id
     assert_nothing_is_left_open(tmp_path)

@@ -72,6 +72,7 @@ class Reconciler:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._refreshed: set[str] = set()
         self.in_flight = 0
+        self.answers_lost: list[str] = []  # orders whose sending got no answer in this life
 
     @property
     def unknown(self) -> int:
@@ -216,6 +217,7 @@ class Reconciler:
             refusal = error
         except VenueError as error:
             self._journal.unknown_outcome(meant.client_id, str(error))
+            self.answers_lost.append(meant.client_id)
         finally:
             self.in_flight -= 1
         return self._journal.order(meant.client_id) or meant, refusal

@@ -122,6 +122,10 @@ class ExecutionEngine(Room):
             self._orders.update({order.id: order for order in slot.orders})
         self._held = [fill for fill in self._journal.fills_since(0) if fill.time >= self._step * MINUTE_MS]
         self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
+        if head is None and stored is None:
+            for instrument in self._terms.instruments:  # what the account traded before is none of ours
+                newest = await self._venue.newest_trade_id(instrument.symbol)
+                self._journal.begin_trades_at(instrument.symbol, newest)
         await self._read_fills()
         await super().start()
         while self._ready():
@@ -130,7 +134,7 @@ class ExecutionEngine(Room):
             self._book(fill)
         self._held = []
         for place in range(len(self._terms.instruments)):
-            await self._agree(place, (self._step + 1) * MINUTE_MS)
+            await self._agree(place, self._now())
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
@@ -160,6 +164,11 @@ class ExecutionEngine(Room):
     def progress(self) -> Progress:
         """Return how far execution has come, for whoever must wait until all is quiet."""
         return Progress(self._step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
+
+    @property
+    def answers_lost(self) -> Sequence[str]:
+        """Return the client ids of orders whose answer was lost in this life, all of them resolved by proof since."""
+        return self._reconciler.answers_lost
 
     @property
     def idle(self) -> bool:
@@ -225,8 +234,12 @@ class ExecutionEngine(Room):
             for fill in self._held:
                 await self._react(fill)
             self._held = []
+            for place, instrument in enumerate(self._terms.instruments):
+                await self._reconciler.refresh(instrument.symbol)
+                await self._agree(place, self._now())
         elif isinstance(event, OrderChanged):
-            self._reconciler.changed(event)
+            if self._reconciler.changed(event):  # it ended without our doing
+                await self._agree(self._place[event.symbol], self._now())
         elif isinstance(event, StreamCut):
             log.warning("user stream: %s", event.reason)
 
@@ -263,6 +276,10 @@ class ExecutionEngine(Room):
         self.account = book_fill(self.account, place, booked, self._terms, self._facts)
         self.account = settle(self.account, place, step_close(fill.time), self._terms, self._facts)
         return True
+
+    def _now(self) -> int:
+        """Return the close of the step that is being played."""
+        return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
         return len(self._pending.get(self._step + 1, ())) == len(self._place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -62,7 +63,8 @@ class Pace(NamedTuple):
     """How patient a line is with its socket and its bells, in wall time."""
 
     poll_s: float = 1.0
-    silence_ms: int = 30_000
+    silence_ms: int = 30_000  # 0: a market that stands still is not taken for a dead socket
+    ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
 
 
@@ -121,16 +123,21 @@ class Line:
         self._pace = pace
         self._alerts = alerts
         self._http: aiohttp.ClientSession | None = None
-        self._poller: asyncio.Task[None] | None = None
+        self._opened = AsyncExitStack()
 
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Open the store, start every room from the last to the first, fetch history, listen."""
         self.folder.mkdir(parents=True, exist_ok=True)
         settings, access = self.settings, self._access
+        opened = self._opened
         store = open_store(settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
+        opened.push_async_callback(store.close)
         self.letterbox = Letterbox(store, open_bus(settings.bus_url))
+        opened.push_async_callback(self.letterbox.bus.close)
         self.journal = Journal(self.folder / JOURNAL_FILE)
+        opened.callback(self.journal.close)
         self._http = aiohttp.ClientSession()
+        opened.push_async_callback(self._http.close)
         clock = SystemClock()
         self.venue = BinanceUsdm(
             access.http,
@@ -141,6 +148,7 @@ class Line:
             clock=clock,
             known_stops=self.journal.stops_without_fill,
         )
+        opened.push_async_callback(self.venue.close)
         await self._prepare_venue()
         origins = {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
         folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
@@ -161,29 +169,23 @@ class Line:
         self.feed = self._data_feed(origins)
         if self.telegram is not None:
             await self._remind(self.telegram)
+            opened.push_async_callback(self.telegram.stop)
+            opened.push_async_callback(self.telegram.drain)
             await self.telegram.start()
         for room in self.rooms:
+            opened.push_async_callback(room.stop)
             await room.start()
+        opened.push_async_callback(self.feed.stop)
         await self.feed.start(progress)
-        self._poller = asyncio.create_task(self._poll(), name="poll")
+        opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
 
     async def stop(self) -> None:
-        """Stop the rooms, the feed first; what is not committed is done again at the next start."""
-        if self._poller is not None:
-            self._poller.cancel()
-            await asyncio.gather(self._poller, return_exceptions=True)
-        await self.feed.stop()
-        for room in reversed(self.rooms):
-            await room.stop()
-        if self.telegram is not None:
-            await self.telegram.drain()
-            await self.telegram.stop()
-        await self.venue.close()
-        await self.letterbox.bus.close()
-        await self.letterbox.store.close()
-        self.journal.close()
-        if self._http is not None:
-            await self._http.close()
+        """Close what was opened, the last first, also after a start that failed half way.
+
+        So the feed stops before the rooms and the rooms before the store; what is not committed is done again at the
+        next start.
+        """
+        await self._opened.aclose()
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -216,7 +218,7 @@ class Line:
         )
         history = Klines(self._http, self._access.http)
         wanted = [length for length in longer if length > MINUTE_MS]
-        return DataFeed(self.letterbox, self.instruments, origins, wanted, socket, history)
+        return DataFeed(self.letterbox, self.instruments, origins, wanted, socket, history, self._pace.ask_after_s)
 
     def _telegram_engine(self) -> TelegramEngine | None:
         if self._alerts is None:
@@ -259,6 +261,11 @@ class Line:
                 await self.feed.poll()
             except Exception:
                 log.exception("a room could not catch up")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class HedgeModeError(RuntimeError):

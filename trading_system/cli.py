@@ -210,20 +210,23 @@ def main() -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
+        code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; what was not finished leaves no summary, start it again")
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith("click") or type(error).__module__.startswith("typer"):
-            _say(f"error: {_usage(error)}")
+            # No command at all: click's words are the whole help.
+            helps = type(error).__name__ == "NoArgsIsHelpError"
+            _say(_usage(error) if helps else f"error: {_usage(error)}")
             sys.exit(WRONG_INPUT)
         if not is_known(error):
             raise
         _say(f"error: {error}")
         sys.exit(WRONG_INPUT)
+    if code == INTERRUPTED:
+        _say("interrupted; what was not finished leaves no summary, start it again")
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _usage(error: Exception) -> str:

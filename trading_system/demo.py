@@ -75,7 +75,7 @@ def run_demo(settings: Settings, folder: Path, *, seed: int = SEED, days: int = 
     start = inputs.origin // MINUTE_MS + first
     faults = FaultScript(
         [
-            Fault(FaultKind.CUT, at_step=start + CUT_AFTER_MINUTES),
+            Fault(FaultKind.CUT, at_step=start + min(CUT_AFTER_MINUTES, days * DAY_MINUTES // 2)),
             Fault(FaultKind.LOST_ANSWER, nth=LOST_ANSWER),
         ]
     )
@@ -108,7 +108,7 @@ def _say_recoveries(run: Run) -> None:
     """Say what was broken on purpose and how the line got over it."""
     recovered = run.summary["recovered"]
     say(
-        f"The feed was cut {recovered['cuts']} time on purpose: it came back and fetched "
+        f"The feed was cut {run.summary['faults'].get('cut', 0)} time on purpose: it came back and fetched "
         f"{recovered['minutes_repaired']} minutes again by REST; none is missing."
     )
     for order in recovered["answers_lost"]:

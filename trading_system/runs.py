@@ -47,7 +47,7 @@ from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.server import SimulatorServer
 from trading_system.store.port import Stream
 
-REPLAY_PACE = Pace(poll_s=0.1, silence_ms=1_000, backoff_cap_ms=1_000)
+REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
 SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
 
 

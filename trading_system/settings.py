@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSourceError
 
 from trading_system.rules.intervals import INTERVALS
 
@@ -27,11 +28,11 @@ class SettingsError(ValueError):
 class AccountSettings(BaseModel):
     """The account that a run starts with, and its limits; every ``_pct`` is in per cent of equity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     equity: float = Field(default=10_000.0, gt=0, description="starting equity in quote currency")
     risk_pct: float = Field(default=1.0, gt=0, le=100, description="risk of one trade, fees included")
-    leverage: float = Field(default=5.0, ge=1, le=125, description="leverage of the isolated margin")
+    leverage: float = Field(default=5.0, ge=1, le=125, multiple_of=1, description="leverage of the isolated margin")
     max_positions: int = Field(default=3, ge=1, description="trades at one time; a waiting entry counts")
     open_risk_pct: float = Field(default=3.0, gt=0, description="open risk of all trades together")
     day_loss_pct: float = Field(default=3.0, gt=0, description="loss of one UTC day that ends its entries")
@@ -41,7 +42,7 @@ class AccountSettings(BaseModel):
 class VenueSettings(BaseModel):
     """What an instrument that says nothing is taken to be, and how unkind fills are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     taker_fee: float = Field(default=0.0005, ge=0, lt=1, description="taker fee as a fraction of the notional")
     maker_fee: float = Field(default=0.0002, ge=0, lt=1, description="maker fee as a fraction of the notional")
@@ -55,7 +56,7 @@ class VenueSettings(BaseModel):
 class PlanSettings(BaseModel):
     """How signals become plans."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     setups: tuple[Literal["order_block", "flag"], ...] = Field(
         default=("order_block", "flag"), description="what trades"
@@ -115,6 +116,10 @@ def settings_with(overrides: Sequence[str] = (), **values: Any) -> Settings:
         settings = Settings(**nested)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    except UnreadableSourceError as error:  # a group or a list in the environment or in .env is JSON
+        raise SettingsError(
+            f"{error}: expected JSON such as [1.0, 2.0], was something else; correct the value"
+        ) from None
     for name in ("signal_interval", "higher_interval"):
         interval = getattr(settings, name)
         if interval not in INTERVALS and not (name == "higher_interval" and not interval):
@@ -142,15 +147,19 @@ def _put(nested: dict[str, Any], key: str, value: str) -> None:
     known = setting_keys()
     matches = [name for name in known if name == key or name.partition(".")[2] == key]
     if len(matches) != 1:
-        close = difflib.get_close_matches(key, [*known, *(name.partition(".")[2] for name in known)], n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise SettingsError(f"--set {key}: no such setting{hint}")
+        raise SettingsError(f"--set {key}: no such setting{_hint(key)}")
     group, _, name = matches[0].partition(".")
     listed: Any = [part.strip() for part in value.split(",")] if _is_list(known[matches[0]][0]) else value
     if name:
         nested.setdefault(group, {})[name] = listed
     else:
         nested[_alias(group)] = listed
+
+
+def _hint(key: str) -> str:
+    known = setting_keys()
+    close = difflib.get_close_matches(key, [*known, *(name.partition(".")[2] for name in known)], n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _alias(name: str) -> str:
@@ -174,5 +183,7 @@ def _number_or_text(value: str) -> float | int | str:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such setting{_hint(where)}"
     wanted = first["msg"].removeprefix("Input should be ")
     return f"{where}: expected {wanted[0].lower()}{wanted[1:]}, was {first['input']!r}"

@@ -59,6 +59,8 @@ pub fn run(settings: Settings, outbox: Arc<Outbox>, stop: Arc<Notify>) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         runtime.block_on(Line::new(settings, outbox).live(&stop));
+        // Without waiting: a name lookup in its own thread could hold up the end for many seconds.
+        runtime.shutdown_background();
         Ok::<(), String>(())
     });
     let detail = match std::panic::catch_unwind(life) {

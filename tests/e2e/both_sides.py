@@ -33,7 +33,9 @@ class Both(NamedTuple):
         assert min(wire["frames"], wire["signed_requests"], wire["user_events"]) > 0
 
 
-def trade_line(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()) -> Run:
+def trade_line(
+    inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()
+) -> Run:
     """Run the line over the wire and write its folder."""
     script = faults if isinstance(faults, FaultScript) else FaultScript(faults)
     run = asyncio.run(run_replay(inputs, settings, folder, faults=script))
@@ -41,7 +43,9 @@ def trade_line(inputs: CandleInputs, settings: Settings, folder: Path, faults: I
     return run
 
 
-def trade_both(inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()) -> Both:
+def trade_both(
+    inputs: CandleInputs, settings: Settings, folder: Path, faults: Iterable[Fault] | FaultScript = ()
+) -> Both:
     """Run the line and the backtest, and compare them."""
     line = trade_line(inputs, settings, folder / "line", faults)
     backtest = run_backtest(inputs, settings)
@@ -74,5 +78,7 @@ def assert_each_signal_entered_once(folder: Path) -> None:
     entries = Counter(row.plan for row in rows if row.name == "e" and row.state in ("FILLED", "ACKED", "CANCELLED"))
     assert max(entries.values()) == 1
     filled = {row.plan for row in rows if row.name == "e" and row.state == "FILLED"}
-    protected = {row.plan for row in rows if row.name in "sx" and row.state in ("FILLED", "CANCELLED", "ACKED", "EXPIRED")}
+    protected = {
+        row.plan for row in rows if row.name in "sx" and row.state in ("FILLED", "CANCELLED", "ACKED", "EXPIRED")
+    }
     assert filled <= protected

@@ -1,4 +1,4 @@
-"""Short markets that trade a lot: seeded minutes, real days cut from their files, and settings quick enough for both."""
+"""Short markets that trade a lot: seeded minutes, real days cut from their files, and settings that suit both."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def made_market(settings: Settings, seed: int, symbols: Sequence[str], minutes: 
     instruments, candles = [], {}
     for n, symbol in enumerate(symbols):
         shape = shapes.get(symbol, DEMO_SYMBOLS[n % len(DEMO_SYMBOLS)])
-        candles[symbol] = synthetic_candles(
-            seed, symbol, START_MS, minutes, shape.tick, shape.step, shape.start_price
-        )
+        candles[symbol] = synthetic_candles(seed, symbol, START_MS, minutes, shape.tick, shape.step, shape.start_price)
         venue = settings.venue
         instruments.append(
             Instrument(

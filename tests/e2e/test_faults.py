@@ -38,7 +38,7 @@ Faults = Callable[[Moments], list[Fault]]
 
 
 def each_step(kind: FaultKind) -> Faults:
-    """The fault once while flat, once in the very step in which an entry fills, once with the trade open, at its end."""
+    """The fault while flat, in the very step in which an entry fills, with the trade open, and at its end."""
 
     def faults(at: Moments) -> list[Fault]:
         return [Fault(kind, at_step=step) for step in (at.entry - 1, at.entry, at.entry + 1, at.end)]
@@ -110,7 +110,7 @@ def test_lost_answers_are_named_in_the_summary(tmp_path: Path) -> None:
 
 
 class RefusedOrders(FaultScript):
-    """Damages signatures of orders with a role letter on their way: the newest intent of the journal is what is sent."""
+    """Damages signatures of one role's orders on their way; what is sent is the newest intent of the journal."""
 
     def __init__(self, folder: Path, name: str, times: int = 1) -> None:
         super().__init__()

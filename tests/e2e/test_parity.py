@@ -1,4 +1,4 @@
-"""The claim of the house: the line over the wire and the backtest of the same candles are the same, to the last digit."""
+"""The claim of the house: a line over the wire and a backtest of the same candles are the same, to the last digit."""
 
 from __future__ import annotations
 

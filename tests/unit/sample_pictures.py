@@ -1,9 +1,12 @@
-"""Random but repeatable alert pictures: any price size, any distance of levels, both sides, crowds and bare ones."""
+"""Random but repeatable alert pictures (any price size, any distance of levels, crowds and bare ones), and real ones."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
+from trading_system.charts.picture import ClosedPicture, PictureFill
 from trading_system.charts.scene import (
     AlertPicture,
     PictureCandle,
@@ -13,6 +16,16 @@ from trading_system.charts.scene import (
     PictureZone,
     Segment,
 )
+from trading_system.research.detect import detect
+from trading_system.research.history import History, load_candles
+from trading_system.research.instrument import InstrumentDefaults, instrument_of
+from trading_system.rules.events import Event
+from trading_system.rules.grid import Instrument
+from trading_system.rules.interval_table import interval_name
+from trading_system.rules.signals import SignalRules, judge
+from trading_system.rules.trade_plan import Plan, PlanRules
+from trading_system.rules.words import candle_dto, event_dto, high_low_dto, signal_dto
+from trading_system.services.telegram_engine.alert import alert_picture, flag_of_breakout
 
 INTERVAL_MS = 900_000
 START = 1_763_424_000_000
@@ -109,3 +122,84 @@ def random_flag(rng: random.Random, candles: tuple[PictureCandle, ...]) -> Pictu
     pole = Segment(start, base.low, candles[tip].open_time, top)
     upper = Segment(candles[tip].open_time, top, end.open_time, end.high)
     return PictureFlag(pole, upper, Segment(candles[tip].open_time, low, end.open_time, low))
+
+
+REAL_FILES = tuple(
+    f"BINANCEUSDM_{symbol}USDT_{interval}.csv.gz"
+    for symbol, intervals in {
+        "BTC": ("1m", "5m", "15m"),
+        "ETH": ("1m", "5m", "15m"),
+        "SOL": ("1m", "5m"),
+        "XRP": ("1m", "5m"),
+        "ADA": ("1m", "5m"),
+    }.items()
+    for interval in intervals
+)
+_ROWS = 8_000
+_AROUND = 70
+_WARM_UP = 500
+
+
+def real_alerts(file: Path, most: int) -> Iterator[tuple[AlertPicture, ClosedPicture]]:
+    """Yield up to ``most`` signals of a candle file, spread over it, each with a picture of how it might have ended."""
+    history = load_candles(file)
+    defaults = InstrumentDefaults(5.0, 0.0005, 0.0002, 0.004)
+    instrument = instrument_of(history, "binance_usdm", history.symbol or "", defaults)
+    base = interval_name(history.base_interval)
+    rows = history.candles[:_ROWS]
+    events = detect(rows, instrument, base=base, signal=base, higher=None)
+    rules = SignalRules(PlanRules(), base, history.base_interval, int(rows["open_time"][0]), _WARM_UP)
+    plans = judge(events, instrument, rules).plans
+    for plan in plans[:: max(1, len(plans) // most)][:most]:
+        alert = _alert(plan, history, instrument, events)
+        yield alert, _closed(alert, history)
+
+
+def _alert(plan: Plan, history: History, instrument: Instrument, events: list[Event]) -> AlertPicture:
+    length = history.base_interval
+    at = (plan.confirmed_at - int(history.candles["open_time"][0])) // length
+    rows = history.candles[max(0, at - _AROUND) : at]
+    own = [event for event in events if event.confirmed_at == plan.confirmed_at and event.direction == plan.side]
+    zone = next((event for event in own if event.id == plan.zone), None)
+    broke_out = next((event for event in own if event.kind == "flag_breakout"), None)
+    swings = [high_low_dto(event) for event in events if event.kind in ("swing_high", "swing_low")]
+    return alert_picture(
+        signal_dto(plan),
+        [candle_dto(row, "binance_usdm", plan.symbol, length) for row in rows if not row["gap"]],
+        swings,
+        interval_ms=length,
+        tick_decimals=history.price_decimals or 0,
+        mode="PAPER",
+        zone=None if zone is None else event_dto(zone),
+        flag=None if plan.zone or broke_out is None else flag_of_breakout(event_dto(broke_out), length),
+        risk_percent=1.0,
+        quantity="0.083 " + plan.symbol.removesuffix("USDT"),
+    )
+
+
+def _closed(alert: AlertPicture, history: History) -> ClosedPicture:
+    """End the trade of ``alert`` at its stop, its last target or a time stop, seen on closed candles alone."""
+    rows = history.candles
+    length, sign = history.base_interval, 1 if alert.side == "long" else -1
+    at = (alert.confirmed_at - int(rows["open_time"][0])) // length
+    fills = [PictureFill(alert.confirmed_at, alert.entry, "entry")]
+    waiting = list(enumerate(alert.targets, start=1))
+    after = [PictureCandle(*row[:6]) for row in rows[at : at + 300].tolist() if not row[6]]
+    for candle in after:
+        best, worst = (candle.high, candle.low) if sign > 0 else (candle.low, candle.high)
+        time = candle.open_time + length // 2
+        if (worst - alert.stop) * sign <= 0:
+            fills.append(PictureFill(time, alert.stop, "stop"))
+            break
+        while waiting and (best - waiting[0][1].price) * sign >= 0:
+            number, target = waiting.pop(0)
+            fills.append(PictureFill(time, target.price, "target", number))
+        if not waiting:
+            break
+    else:
+        fills.append(PictureFill(after[-1].open_time + length // 2, after[-1].close, "exit"))
+    rest = sum(target.weight for _, target in waiting)
+    result = sum(t.weight * t.r_multiple for t in alert.targets[: len(alert.targets) - len(waiting)])
+    result += rest * (fills[-1].price - alert.entry) / (alert.entry - alert.stop)
+    candles = (*alert.candles, *(candle for candle in after if candle.open_time <= fills[-1].time))
+    return ClosedPicture(alert, candles, tuple(fills), result, f"{result * 33.1:+.2f} USDT".replace("-", "−"))

@@ -25,7 +25,7 @@ def busy_book() -> Book:
     book.minute(101.0, funding=0.0001)
     book.minute(101.0, 101.0, 97.0, 97.0)
     book.time = START + 96 * QUARTER
-    book.minute(97.0, plans=[plan_at(book.time, zone="gone")])
+    book.minute(97.0, plans=[plan_at(book.time, entry=90.0, stop=88.0, zone="gone")])
     book.minute(97.0, ended=frozenset({"gone"}))
     book.minute(97.0, plans=[short_plan_at(book.time)])
     book.minute(97.0, 101.0, 97.0, 99.0)

@@ -10,7 +10,6 @@ import pytest
 from PIL import ImageFont
 from sample_pictures import INTERVAL_MS, START, random_picture
 
-from trading_system.charts import theme
 from trading_system.charts.advances import MEASURED_CHARACTERS, UNITS_PER_EM, text_width
 from trading_system.charts.drawing import SMALLEST_TEXT, Box, Layer, Line, Poly, Rect, Scene, Text, fitted, text_box
 from trading_system.charts.placement import spread
@@ -27,6 +26,7 @@ from trading_system.charts.scene import (
     Segment,
     scene,
 )
+from trading_system.charts.theme import DARK
 
 
 def rally(count: int = 60) -> tuple[PictureCandle, ...]:
@@ -242,7 +242,7 @@ def test_levels_far_away_sit_at_the_edge_with_an_arrow() -> None:
 
     assert arrows(near) == []
     assert len(arrows(far)) == 1
-    assert arrows(far)[0].colour == theme.GREEN
+    assert arrows(far)[0].colour == DARK.green
     assert "2,000" in words(far)
 
 
@@ -257,7 +257,7 @@ def test_levels_near_each_other_get_rows_apart_in_the_order_of_their_prices() ->
 def test_a_grid_label_under_a_pill_is_left_out() -> None:
     drawn = scene(picture())
     pills = [op for op in drawn.ops if isinstance(op, Rect) and op.layer == Layer.LEVEL and op.width > 100]
-    labels = [op for op in texts(drawn) if op.colour == theme.MUTED and op.x > 850 and 160 < op.y < 960]
+    labels = [op for op in texts(drawn) if op.colour == DARK.muted and op.x > 850 and 160 < op.y < 960]
     assert labels
     for label in labels:
         box = text_box(label, text_width)

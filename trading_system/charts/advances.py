@@ -52,6 +52,11 @@ _BOLD_OF = dict(zip(_CHARACTERS, _BOLD, strict=True))
 
 MEASURED_CHARACTERS = frozenset(_CHARACTERS)
 
+# Marks that only tell a text's direction have no width of their own.
+_UNSEEN = dict.fromkeys("\u200e\u200f\u2066\u2067\u2068\u2069", 0)
+_REGULAR_OF |= _UNSEEN
+_BOLD_OF |= _UNSEEN
+
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of ``text`` in px at ``size`` px an em; a character outside the table counts a whole em.

@@ -1,10 +1,11 @@
 """The few words a picture is made of: rectangles, lines, polygons and texts, each with a colour and a layer.
 
-A scene is plain data, so that tests compare operations and any back-end (``png``) can draw it.
+A scene is plain data, so that tests compare operations and any back-end (``png``, ``svg``) can draw it.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ SMALLEST_TEXT = 24
 
 _ASCENT = 0.76
 _DESCENT = 0.24
+_FROM_THE_RIGHT = frozenset({"R", "AL"})
 
 
 class Layer(IntEnum):
@@ -118,6 +120,11 @@ def text_box(text: Text, measure: MeasureText) -> Box:
     width = measure(text.text, text.size, text.bold)
     left = text.x - width * {"left": 0.0, "middle": 0.5, "right": 1.0}[text.anchor]
     return Box(left, text.y - _ASCENT * text.size, left + width, text.y + _DESCENT * text.size)
+
+
+def reads_from_the_right(text: str) -> bool:
+    """Tell whether ``text`` has a letter of a script that is written from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(character) in _FROM_THE_RIGHT for character in text)
 
 
 def centred_baseline(centre: float, size: float) -> float:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import theme
-from .advances import MeasureText
 from .drawing import SMALLEST_TEXT, Box, Layer, Line, Op, Poly, Rect, Text, centred_baseline
 from .frame import WIDTH
+from .look import Look
 from .picture import AlertPicture
 from .placement import Page, spread
 from .scales import PriceScale, price_text, shared_decimals
+from .theme import faint
 
 _NAME_SIZE = 27
 _PILL_HEIGHT = 42
@@ -44,23 +44,32 @@ class LevelColumns(NamedTuple):
     pill_size: float
 
 
-def levels_of(picture: AlertPicture) -> list[Level]:
-    """Return the levels of ``picture`` from the highest price to the lowest."""
+def levels_of(picture: AlertPicture, look: Look, exit_price: float | None = None, exit_colour: str = "") -> list[Level]:
+    """Return the levels of ``picture`` from the highest price to the lowest.
+
+    ``exit_price``: where the trade ended; it is a level of its own unless the plan has one there.
+    """
+    theme = look.theme
     prices = [picture.entry, picture.stop, *(target.price for target in picture.targets)]
-    decimals = shared_decimals(prices, picture.tick_decimals)
+    shown = prices if exit_price is None else [*prices, exit_price]
+    decimals = shared_decimals(shown, picture.tick_decimals)
     distance = abs(picture.entry - picture.stop) / picture.entry * 100
+    stop = look.say("level.stop", percent=f"−{distance:.2f}%")
     levels = [
-        Level("entry", picture.entry, "ENTRY", price_text(picture.entry, decimals), theme.WHITE),
-        Level("stop", picture.stop, f"SL  −{distance:.2f}%", price_text(picture.stop, decimals), theme.RED),
+        Level("entry", picture.entry, look.say("level.entry"), price_text(picture.entry, decimals), theme.ink),
+        Level("stop", picture.stop, stop, price_text(picture.stop, decimals), theme.red),
     ]
     for number, target in enumerate(picture.targets, start=1):
-        name = f"TP{number}  {target.r_multiple:.1f}R"
-        levels.append(Level("target", target.price, name, price_text(target.price, decimals), theme.GREEN))
+        name = look.say("level.target", number=number, r=f"{target.r_multiple:.1f}R")
+        levels.append(Level("target", target.price, name, price_text(target.price, decimals), theme.green))
+    if exit_price is not None and exit_price not in prices:
+        levels.append(Level("exit", exit_price, look.say("level.exit"), price_text(exit_price, decimals), exit_colour))
     return sorted(levels, key=lambda level: -level.price)
 
 
-def columns_of(levels: list[Level], measure: MeasureText) -> LevelColumns:
+def columns_of(levels: list[Level], look: Look) -> LevelColumns:
     """Return the columns, as wide as their widest text asks for."""
+    measure = look.measure
     size: float = 29
     while size > SMALLEST_TEXT and max(measure(level.price_text, size, True) for level in levels) > 140:
         size -= 1
@@ -72,39 +81,48 @@ def columns_of(levels: list[Level], measure: MeasureText) -> LevelColumns:
     return LevelColumns(right - max(names + _STUB + _LEADER + 15, 191), right, pill_left, pill_right, size)
 
 
+def axis_only(text: str, look: Look) -> LevelColumns:
+    """Return the columns of a chart without a trade: only the axis, wide enough for ``text``."""
+    pill_right = WIDTH - _PILL_MARGIN
+    pill_left = pill_right - max(look.measure(text, 29, True) + 22, 160)
+    return LevelColumns(pill_left - 3, pill_left - 3, pill_left, pill_right, 29)
+
+
 def draw_levels(
-    picture: AlertPicture, levels: list[Level], at: LevelColumns, scale: PriceScale, page: Page
+    levels: list[Level], at: LevelColumns, scale: PriceScale, page: Page, look: Look, *, long: bool
 ) -> list[Op]:
-    """Return the boxes, lines and pills; their texts are placed on ``page`` and every pill is kept free of others."""
+    """Return the lines and pills; their texts are placed on ``page`` and every pill is kept free of others."""
     lines = [scale.clamped(level.price) for level in levels]
     rows = spread([y for y, _ in lines], _ROW_GAP, scale.top, scale.bottom)
     crowded = any(abs(row - y) > 0.5 for row, (y, _) in zip(rows, lines, strict=True))
-    ops = _boxes(picture, at, scale)
+    ops: list[Op] = []
     for level, (y, beyond), row in zip(levels, lines, rows, strict=True):
-        ops += _pill(level, at, row, page)
+        ops += draw_pill(level, at, row, page, look)
         if crowded:
             ops += _tied_line(level, at, y, row, page)
         else:
-            ops += _plain_line(picture, level, at, y, page)
+            ops += _plain_line(level, at, y, page, long=long)
         if beyond:
             ops.append(_arrow(at.left + _STUB / 2 + 2, y, beyond, level.colour))
-    entry_y, _ = scale.clamped(picture.entry)
-    return [*ops, *_dot(at.left, entry_y)]
+    return ops
 
 
-def _boxes(picture: AlertPicture, at: LevelColumns, scale: PriceScale) -> list[Op]:
+def draw_boxes(picture: AlertPicture, left: float, right: float, scale: PriceScale, look: Look) -> list[Op]:
+    """Return the areas of reward and risk between ``left`` and ``right`` px."""
+    theme = look.theme
     entry, _ = scale.clamped(picture.entry)
     stop, _ = scale.clamped(picture.stop)
     furthest = max((target.price for target in picture.targets), key=lambda price: abs(price - picture.entry))
     goal, _ = scale.clamped(furthest)
-    width = at.right - at.left
+    reward, risk = faint(theme.green, theme.reward_shade), faint(theme.red, theme.risk_shade)
     return [
-        Rect(at.left, min(entry, goal), width, abs(goal - entry), theme.faint(theme.GREEN, 0.16), Layer.ZONE),
-        Rect(at.left, min(entry, stop), width, abs(stop - entry), theme.faint(theme.RED, 0.18), Layer.ZONE),
+        Rect(left, min(entry, goal), right - left, abs(goal - entry), reward, Layer.ZONE),
+        Rect(left, min(entry, stop), right - left, abs(stop - entry), risk, Layer.ZONE),
     ]
 
 
-def _pill(level: Level, at: LevelColumns, row: float, page: Page) -> list[Op]:
+def draw_pill(level: Level, at: LevelColumns, row: float, page: Page, look: Look) -> list[Op]:
+    """Return the plate of a price in the axis; its text is placed on ``page`` and the plate kept free of others."""
     box = Box(at.pill_left, row - _PILL_HEIGHT / 2, at.pill_right, row + _PILL_HEIGHT / 2)
     page.put(
         Text(
@@ -112,7 +130,7 @@ def _pill(level: Level, at: LevelColumns, row: float, page: Page) -> list[Op]:
             centred_baseline(row, at.pill_size),
             level.price_text,
             at.pill_size,
-            theme.ON_PILL,
+            look.theme.on_pill,
             bold=True,
             anchor="middle",
         )
@@ -121,9 +139,9 @@ def _pill(level: Level, at: LevelColumns, row: float, page: Page) -> list[Op]:
     return [Rect(box.left, box.top, box.right - box.left, _PILL_HEIGHT, level.colour, Layer.LEVEL, radius=8)]
 
 
-def _plain_line(picture: AlertPicture, level: Level, at: LevelColumns, y: float, page: Page) -> list[Op]:
+def _plain_line(level: Level, at: LevelColumns, y: float, page: Page, *, long: bool) -> list[Op]:
     """Draw a level with room around it: the line over the whole box, its name beside it on the outer side."""
-    above = (level.kind == "stop") != (picture.side == "long")
+    above = (level.kind == "stop") != long
     baseline = y - 10 if above else y + 10 + 0.73 * _NAME_SIZE
     page.put(Text(at.right - 7, baseline, level.name, _NAME_SIZE, level.colour, bold=True, anchor="right"))
     return [_stroke(level, at.left, at.right, y)]
@@ -156,9 +174,10 @@ def _arrow(x: float, y: float, direction: int, colour: str) -> Poly:
     return Poly(((x - 9, base), (x + 9, base), (x, base - direction * 16)), colour, Layer.LEVEL)
 
 
-def _dot(x: float, y: float) -> list[Op]:
+def draw_dot(x: float, y: float, colour: str, look: Look) -> list[Op]:
+    """Return the mark of a fill, or of a waiting entry, with a ring that sets it off from what lies below."""
     ring, core = 10, 7
     return [
-        Rect(x - ring, y - ring, 2 * ring, 2 * ring, theme.BACKGROUND, Layer.LEVEL, radius=ring),
-        Rect(x - core, y - core, 2 * core, 2 * core, theme.WHITE, Layer.LEVEL, radius=core),
+        Rect(x - ring, y - ring, 2 * ring, 2 * ring, look.theme.background, Layer.LEVEL, radius=ring),
+        Rect(x - core, y - core, 2 * core, 2 * core, colour, Layer.LEVEL, radius=core),
     ]

@@ -5,12 +5,13 @@ The axes are given; a label that finds no free place is dropped, a thing outside
 
 from __future__ import annotations
 
-from . import theme
 from .drawing import Box, Layer, Line, Op, Poly, Rect, Text
 from .levels import LevelColumns
-from .picture import AlertPicture, PictureCandle, PictureSwing, PictureZone, Segment
+from .look import Look, clock_text
+from .picture import PictureCandle, PictureFlag, PictureSwing, PictureZone, Segment
 from .placement import Page
 from .scales import PriceScale, TimeScale, round_prices, round_times
+from .theme import faint
 
 GRID_TOP = 160
 VOLUME_TOP = 972
@@ -22,29 +23,31 @@ _SWING_GAP = 6
 _POLE_DASH = (11.0, 6.0)
 
 
-def draw_grid(at: LevelColumns, times: TimeScale, prices: PriceScale, page: Page) -> list[Op]:
+def draw_grid(at: LevelColumns, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
     """Return the lines at round prices and hours; the label of one that a pill covers is left out."""
     ops: list[Op] = []
     axis = Box(at.pill_left, GRID_TOP, at.pill_right, VOLUME_TOP)
     for price, text in round_prices(prices, 8):
         y = prices.y(price)
-        ops.append(Line(0, y, at.right, y, theme.GRID, Layer.GRID))
-        page.place([Text(at.pill_left + 10, y + 9, text, _SMALL_SIZE, theme.MUTED)], 1.0, axis)
+        ops.append(Line(0, y, at.right, y, look.theme.grid, Layer.GRID))
+        page.place([Text(at.pill_left + 10, y + 9, text, _SMALL_SIZE, look.theme.muted)], 1.0, axis)
     floor = Box(4, VOLUME_BOTTOM, at.right, VOLUME_BOTTOM + 48)
-    for x, text in round_times(times, 150):
-        ops.append(Line(x, GRID_TOP, x, VOLUME_BOTTOM, theme.GRID, Layer.GRID))
-        page.place([Text(x, _TIME_BASELINE, text, _SMALL_SIZE, theme.MUTED, anchor="middle")], 1.0, floor)
+    for x, text in round_times(times, 150, clock_text, look.day):
+        ops.append(Line(x, GRID_TOP, x, VOLUME_BOTTOM, look.theme.grid, Layer.GRID))
+        page.place([Text(x, _TIME_BASELINE, text, _SMALL_SIZE, look.theme.muted, anchor="middle")], 1.0, floor)
     return ops
 
 
-def draw_candles(candles: tuple[PictureCandle, ...], times: TimeScale, prices: PriceScale, page: Page) -> list[Op]:
+def draw_candles(
+    candles: tuple[PictureCandle, ...], times: TimeScale, prices: PriceScale, page: Page, look: Look
+) -> list[Op]:
     """Return bodies, wicks and volume bars; labels will avoid the candles."""
     ops: list[Op] = []
     body = max(2.0, round(times.slot * 0.72))
     busiest = max(candle.volume for candle in candles)
     for candle in candles:
         x = times.x(candle.open_time)
-        colour = theme.GREEN if candle.close >= candle.open else theme.RED
+        colour = look.theme.green if candle.close >= candle.open else look.theme.red
         top, bottom = prices.y(max(candle.open, candle.close)), prices.y(min(candle.open, candle.close))
         high, low = prices.y(candle.high), prices.y(candle.low)
         ops.append(Line(x, high, x, low, colour, Layer.CANDLE, width=2))
@@ -52,20 +55,20 @@ def draw_candles(candles: tuple[PictureCandle, ...], times: TimeScale, prices: P
         page.draw([Box(x - body / 2, high, x + body / 2, max(low, high + 2))])
         if busiest > 0 and candle.volume > 0:
             height = max(1.0, (VOLUME_BOTTOM - VOLUME_TOP) * candle.volume / busiest)
-            faint = theme.faint(colour, 0.32)
-            ops.append(Rect(x - body / 2, VOLUME_BOTTOM - height, body, height, faint, Layer.VOLUME))
+            shade = faint(colour, look.theme.volume_shade)
+            ops.append(Rect(x - body / 2, VOLUME_BOTTOM - height, body, height, shade, Layer.VOLUME))
     return ops
 
 
-def draw_zone(zone: PictureZone, times: TimeScale, prices: PriceScale, page: Page) -> list[Op]:
+def draw_zone(zone: PictureZone, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
     """Return the band of an order block from its candle to the last one, and its label outside the candles."""
     top, bottom = max(prices.y(zone.top), prices.top), min(prices.y(zone.bottom), prices.bottom)
     left = max(times.x(zone.time) - times.slot / 2, times.left)
     if bottom <= top or left >= times.right:
         return []
-    colour = theme.BLUE if zone.direction > 0 else theme.VIOLET
+    colour = look.theme.blue if zone.direction > 0 else look.theme.violet
     ops: list[Op] = [
-        Rect(left, top, times.right - left, bottom - top, theme.faint(colour, 0.26), Layer.ZONE),
+        Rect(left, top, times.right - left, bottom - top, faint(colour, look.theme.zone_shade), Layer.ZONE),
         Line(left, top, times.right, top, colour, Layer.ZONE),
         Line(left, bottom, times.right, bottom, colour, Layer.ZONE),
     ]
@@ -78,37 +81,37 @@ def draw_zone(zone: PictureZone, times: TimeScale, prices: PriceScale, page: Pag
     places = [left + 8 + span * part / 12 for part in (1, 0, 2, 3, 4, 5, 6, 7, 8, 9)]
     places += [max(times.left, left - 60 * back) for back in (1, 2, 3, 4, 5, 6)]
     labels = [Text(x, y, zone.label, _LABEL_SIZE, colour, bold=True) for y in rows for x in places]
-    return ops + _labelled(labels, page)
+    return ops + _labelled(labels, page, look)
 
 
-def draw_flag(picture: AlertPicture, times: TimeScale, prices: PriceScale, page: Page) -> list[Op]:
+def draw_flag(flag: PictureFlag, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
     """Return the dashed pole and the two lines of the flag with their light fill and labels."""
-    flag = picture.flag
-    if flag is None:
-        return []
+    yellow = look.theme.yellow
     up = flag.pole.end_price >= flag.pole.start_price
     ops: list[Op] = []
     pole = _visible(flag.pole, times, prices)
     upper, lower = _visible(flag.upper, times, prices), _visible(flag.lower, times, prices)
     for ends, dash, width in ((pole, _POLE_DASH, 4), (upper, None, 4), (lower, None, 4)):
         if ends is not None:
-            ops.append(Line(*ends, theme.YELLOW, Layer.DRAWING, width=width, dash=dash))
-            page.draw(_along(ends))
+            ops.append(Line(*ends, yellow, Layer.DRAWING, width=width, dash=dash))
+            page.draw(along(ends))
     if upper is not None and lower is not None:
         corners = ((upper[0], upper[1]), (upper[2], upper[3]), (lower[2], lower[3]), (lower[0], lower[1]))
-        ops.append(Poly(corners, theme.faint(theme.YELLOW, 0.11), Layer.ZONE))
+        ops.append(Poly(corners, faint(yellow, look.theme.flag_shade), Layer.ZONE))
     if pole is not None:
-        ops += _labelled(_pole_labels(pole), page)
+        ops += _labelled(_pole_labels(pole, look), page, look)
     edge = upper if up else lower
     if edge is not None:
-        ops += _labelled(_flag_labels(edge, above=up), page)
+        ops += _labelled(_flag_labels(edge, look, above=up), page, look)
     return ops
 
 
-def draw_swings(picture: AlertPicture, times: TimeScale, prices: PriceScale, page: Page) -> list[Op]:
+def draw_swings(
+    swings: tuple[PictureSwing, ...], times: TimeScale, prices: PriceScale, page: Page, look: Look
+) -> list[Op]:
     """Return a triangle at each swing of the window; its label only where it covers nothing, the newest first."""
-    window = set(times.open_times)
-    shown = sorted((swing for swing in picture.swings if swing.time in window), key=lambda swing: -swing.time)
+    begin, end = times.open_times[0], times.open_times[-1] + times.interval_ms
+    shown = sorted((swing for swing in swings if begin <= swing.time < end), key=lambda swing: -swing.time)
     ops: list[Op] = []
     marks: list[tuple[PictureSwing, float, float, int]] = []
     for swing in shown:
@@ -120,7 +123,7 @@ def draw_swings(picture: AlertPicture, times: TimeScale, prices: PriceScale, pag
         mark = Box(x - 7, min(tip, base), x + 7, max(tip, base))
         if not page.free(mark):
             continue
-        ops.append(Poly(((x - 7, base), (x + 7, base), (x, tip)), theme.WHITE, Layer.DRAWING))
+        ops.append(Poly(((x - 7, base), (x + 7, base), (x, tip)), look.theme.ink, Layer.DRAWING))
         page.draw([mark])
         if swing.label:
             marks.append((swing, x, base, away))
@@ -131,9 +134,9 @@ def draw_swings(picture: AlertPicture, times: TimeScale, prices: PriceScale, pag
                 Text(
                     x + dx,
                     base + away * (5 + dy) + rise,
-                    swing.label,
+                    look.named("swing", swing.label),
                     _SMALL_SIZE,
-                    theme.MUTED,
+                    look.theme.muted,
                     Layer.TEXT,
                     True,
                     "middle",
@@ -146,7 +149,7 @@ def draw_swings(picture: AlertPicture, times: TimeScale, prices: PriceScale, pag
     return ops
 
 
-def _pole_labels(pole: tuple[float, float, float, float]) -> list[Text]:
+def _pole_labels(pole: tuple[float, float, float, float], look: Look) -> list[Text]:
     x1, y1, x2, y2 = pole
     labels: list[Text] = []
     for side, anchor in ((-16, "right"), (16, "left")):
@@ -154,31 +157,33 @@ def _pole_labels(pole: tuple[float, float, float, float]) -> list[Text]:
             for further in (1, 2, 4):
                 x = x1 + (x2 - x1) * part + side * further
                 y = y1 + (y2 - y1) * part + 9
-                labels.append(Text(x, y, "Pole", _LABEL_SIZE, theme.YELLOW, bold=True, anchor=anchor))
+                labels.append(Text(x, y, look.say("pole"), _LABEL_SIZE, look.theme.yellow, bold=True, anchor=anchor))
     return labels
 
 
-def _flag_labels(edge: tuple[float, float, float, float], *, above: bool) -> list[Text]:
+def _flag_labels(edge: tuple[float, float, float, float], look: Look, *, above: bool) -> list[Text]:
     x1, y1, x2, y2 = edge
     labels: list[Text] = []
     for lift in (12, 26, 44):
         for part in (0.65, 0.5, 0.8, 0.35, 0.95, 0.2):
             x, y = x1 + (x2 - x1) * part, y1 + (y2 - y1) * part
             y = y - lift if above else y + lift + 0.76 * _LABEL_SIZE
-            labels.append(Text(x, y, "Flag", _LABEL_SIZE, theme.YELLOW, bold=True, anchor="middle"))
+            labels.append(Text(x, y, look.say("flag"), _LABEL_SIZE, look.theme.yellow, bold=True, anchor="middle"))
     return labels
 
 
-def _labelled(labels: list[Text], page: Page) -> list[Op]:
+def _labelled(labels: list[Text], page: Page, look: Look) -> list[Op]:
     """Place one of ``labels``; where the best place still covers something, a chip under the text keeps it readable."""
     box = page.place(labels, 3.0)
     if box is None or page.covered(box) == 0:
         return []
     chip = box.grown(2)
-    return [Rect(chip.left, chip.top, chip.right - chip.left, chip.bottom - chip.top, theme.CHIP, Layer.CHIP, radius=6)]
+    return [
+        Rect(chip.left, chip.top, chip.right - chip.left, chip.bottom - chip.top, look.theme.chip, Layer.CHIP, radius=6)
+    ]
 
 
-def _along(ends: tuple[float, float, float, float]) -> list[Box]:
+def along(ends: tuple[float, float, float, float]) -> list[Box]:
     """Return small boxes along a line, as what labels avoid."""
     x1, y1, x2, y2 = ends
     pieces = max(1, int(max(abs(x2 - x1), abs(y2 - y1)) / 10))

@@ -1,15 +1,20 @@
-"""What an alert picture shows, as frozen values: candles, structure, levels and the few facts of its tiles and footer.
+"""What a picture shows, as frozen values: candles, structure, levels and the few facts of its tiles and footer.
 
-It refuses what cannot be drawn truthfully; where each thing is drawn is left to ``scene``.
+They refuse what cannot be drawn truthfully; where each thing is drawn is left to the layouts: ``scene`` (an alert),
+``closed_scene`` (a trade that ended) and ``chart_scene`` (the market without a trade).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 MOST_TARGETS = 6
+
+Mode = Literal["DEMO", "PAPER", "LIVE"]
+Side = Literal["long", "short"]
 
 
 class PictureError(ValueError):
@@ -71,6 +76,33 @@ class PictureTarget(NamedTuple):
     r_multiple: float
 
 
+class PictureFill(NamedTuple):
+    """A fill of a trade: its time (ms UTC), its price, and what filled; ``number`` counts targets from 1."""
+
+    time: int
+    price: float
+    kind: Literal["entry", "target", "stop", "exit"]
+    number: int = 0
+
+
+def check_candles(candles: Sequence[PictureCandle]) -> None:
+    """Raise PictureError when ``candles`` are missing, unsorted or not positive; otherwise do nothing."""
+    if not candles:
+        raise PictureError("expected at least one candle, was none; give the window that ends with the signal")
+    before = None
+    for candle in candles:
+        if before is not None and candle.open_time <= before:
+            raise PictureError(
+                f"expected ascending candles, was {candle.open_time} after {before}; sort the window by open time"
+            )
+        before = candle.open_time
+        numbers = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+        whole = all(math.isfinite(number) for number in numbers) and candle.low > 0 and candle.volume >= 0
+        bodies = (candle.open, candle.close)
+        if not whole or candle.low > min(bodies) or candle.high < max(bodies):
+            raise PictureError(f"expected 0 < low <= open, close <= high, was {candle}; drop the candle")
+
+
 @dataclass(frozen=True, slots=True)
 class AlertPicture:
     """Everything that one alert picture says.
@@ -87,7 +119,7 @@ class AlertPicture:
     symbol: str
     interval: str
     interval_ms: int
-    side: Literal["long", "short"]
+    side: Side
     setup: str
     reasons: tuple[str, ...]
     candles: tuple[PictureCandle, ...]
@@ -104,28 +136,12 @@ class AlertPicture:
     venue: str
     confirmed_at: int
     signal_id: str
-    mode: Literal["DEMO", "PAPER", "LIVE"]
+    mode: Mode
     tick_decimals: int
 
     def __post_init__(self) -> None:
-        self._check_candles()
+        check_candles(self.candles)
         self._check_levels()
-
-    def _check_candles(self) -> None:
-        if not self.candles:
-            raise PictureError("expected at least one candle, was none; give the window that ends with the signal")
-        before = None
-        for candle in self.candles:
-            if before is not None and candle.open_time <= before:
-                raise PictureError(
-                    f"expected ascending candles, was {candle.open_time} after {before}; sort the window by open time"
-                )
-            before = candle.open_time
-            numbers = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-            whole = all(math.isfinite(number) for number in numbers) and candle.low > 0 and candle.volume >= 0
-            bodies = (candle.open, candle.close)
-            if not whole or candle.low > min(bodies) or candle.high < max(bodies):
-                raise PictureError(f"expected 0 < low <= open, close <= high, was {candle}; drop the candle")
 
     def _check_levels(self) -> None:
         if self.side not in {"long", "short"}:
@@ -149,3 +165,56 @@ class AlertPicture:
                 raise PictureError(
                     f"expected the targets of a {self.side} beyond {self.entry}, was {target.price}; check the side"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPicture:
+    """What became of a signal: the alert's own facts, the candles from its window to the exit, and the fills.
+
+    ``candles``: ascending, beginning with the alert's window. ``fills``: ascending, the entry first, the one that
+    ended the trade last. ``r``: the result in units of the planned risk; ``money``: a ready text such as
+    ``+33.12 USDT``, None where it is not known.
+    Raises: PictureError when the candles or the fills contradict themselves.
+    """
+
+    alert: AlertPicture
+    candles: tuple[PictureCandle, ...]
+    fills: tuple[PictureFill, ...]
+    r: float
+    money: str | None
+
+    def __post_init__(self) -> None:
+        check_candles(self.candles)
+        kinds = [fill.kind for fill in self.fills]
+        if len(kinds) < 2 or kinds[0] != "entry" or "entry" in kinds[1:]:
+            raise PictureError(f"expected an entry and then the fills that closed it, was {kinds}; give them all")
+        times = [fill.time for fill in self.fills]
+        if times != sorted(times):
+            raise PictureError(f"expected fills in the order of their times, was {times}; sort them")
+        if not all(math.isfinite(fill.price) and fill.price > 0 for fill in self.fills) or not math.isfinite(self.r):
+            raise PictureError(f"expected positive prices and a finite result, was {self.fills}, {self.r} R; check it")
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPicture:
+    """The market of one symbol at one moment, without a trade.
+
+    ``candles``: ascending closed candles, of which the newest 90 are drawn; ``at``: the moment (ms UTC) of which the
+    picture speaks, the close of the last candle. ``zones`` are the order blocks that are live then, ``flags`` the
+    ones in sight.
+    Raises: PictureError when the candles are missing, unsorted or not positive.
+    """
+
+    symbol: str
+    interval: str
+    interval_ms: int
+    candles: tuple[PictureCandle, ...]
+    swings: tuple[PictureSwing, ...]
+    zones: tuple[PictureZone, ...]
+    flags: tuple[PictureFlag, ...]
+    venue: str
+    at: int
+    tick_decimals: int
+
+    def __post_init__(self) -> None:
+        check_candles(self.candles)

@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
-from .drawing import Line, Poly, Rect, Scene, Text
+from .drawing import Line, Poly, Rect, Scene, Text, reads_from_the_right
 
 _FONTS = Path(__file__).parent / "fonts"
 _FILES = {False: _FONTS / "DejaVuSans.ttf", True: _FONTS / "DejaVuSans-Bold.ttf"}
@@ -37,15 +37,15 @@ class _Fonts(threading.local):
     def __init__(self) -> None:
         self.opened: dict[tuple[bool, float, bool], ImageFont.FreeTypeFont] = {}
 
-    def get(self, text: Text) -> ImageFont.FreeTypeFont:
+    def get(self, text: str, size: float, bold: bool) -> ImageFont.FreeTypeFont:
         # Plain letters need no shaping; the basic layout is quicker and keeps to the widths that the scene measured.
-        plain = text.text.isascii()
-        key = (text.bold, text.size, plain)
+        plain = text.isascii()
+        key = (bold, size, plain)
         if key not in self.opened:
             if len(self.opened) >= _MOST_FONTS:  # sizes follow the room a text has, so there is no end of them
                 self.opened.clear()
             layout = ImageFont.Layout.BASIC if plain else None
-            self.opened[key] = ImageFont.truetype(_FILES[text.bold], text.size, layout_engine=layout)
+            self.opened[key] = ImageFont.truetype(_FILES[bold], size, layout_engine=layout)
         return self.opened[key]
 
 
@@ -55,8 +55,14 @@ _fonts = _Fonts()
 def png(scene: Scene) -> bytes:
     """Return ``scene`` as an RGB PNG of its own size; some tens of ms of one core, half of it compression.
 
-    Raises: FileNotFoundError when the package was installed without its ``fonts`` folder.
+    Raises: FileNotFoundError when the package was installed without its ``fonts`` folder; ShapingError when a text is
+    written from right to left and nothing here can shape it.
     """
+    return _encoded(raster(scene))
+
+
+def raster(scene: Scene) -> Image.Image:
+    """Return ``scene`` as an RGB image of its own size. Raises: as ``png``."""
     image = Image.new("RGB", (scene.width, scene.height))
     pen = ImageDraw.Draw(image)
     for op in scene.ops:
@@ -67,8 +73,46 @@ def png(scene: Scene) -> bytes:
         elif isinstance(op, Poly):
             _poly(image, op)
         else:
-            pen.text((op.x, op.y), op.text, font=_fonts.get(op), fill=op.colour, anchor=_ANCHORS[op.anchor])
-    return _encoded(image)
+            _text(pen, op)
+    return image
+
+
+class ShapingError(RuntimeError):
+    """A text needs letters joined and reordered, and the library that does so is missing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expected FriBiDi for texts that are written from right to left, was a machine without it; install it "
+            "(Debian: apt-get install libfribidi0) or choose English"
+        )
+
+
+def shaped_width(text: str, size: float, bold: bool = False) -> float:
+    """Return the width of ``text`` in px as it will be drawn, its letters joined and reordered: a ``MeasureText``.
+
+    Raises: ShapingError.
+    """
+    return _fonts.get(text, size, bold).getlength(text, direction=_direction(text))
+
+
+def _text(pen: ImageDraw.ImageDraw, op: Text) -> None:
+    pen.text(
+        (op.x, op.y),
+        op.text,
+        font=_fonts.get(op.text, op.size, op.bold),
+        fill=op.colour,
+        anchor=_ANCHORS[op.anchor],
+        direction=_direction(op.text),
+    )
+
+
+def _direction(text: str) -> str | None:
+    """Return rtl for a text that reads from the right, whatever its first letter is; else leave it to the layout."""
+    if not reads_from_the_right(text):
+        return None
+    if not features.check("raqm") or features.version("fribidi") is None:
+        raise ShapingError
+    return "rtl"
 
 
 def _rect(image: Image.Image, pen: ImageDraw.ImageDraw, op: Rect) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 _CANDLE_SHARE = 0.42
 _PADDING = 0.045
+_WIDEST_SLOT = 24.0
 _TIME_STEPS_MINUTES = (5, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 7200, 14400, 43200, 129600)
 _DAY_MS = 86_400_000
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class PriceScale(NamedTuple):
@@ -87,6 +86,12 @@ class TimeScale(NamedTuple):
         return self.left + (index + 0.5) * self.slot
 
 
+def time_scale(open_times: Sequence[int], interval_ms: int, left: float, right: float) -> TimeScale:
+    """Return the axis that ends at ``right`` px; a few candles get slots of a fair width and room at their left."""
+    slot = min((right - left) / len(open_times), _WIDEST_SLOT)
+    return TimeScale(tuple(open_times), interval_ms, right - slot * len(open_times), slot)
+
+
 def round_step(span: float, most: int) -> float:
     """Return the least of 1, 2, 5 times a power of ten of which at most ``most`` fit into ``span``."""
     rough = span / most
@@ -108,8 +113,13 @@ def round_prices(scale: PriceScale, most: int) -> list[tuple[float, str]]:
     return [(units * step, price_text(units * step, decimals)) for units in range(max(first, 1), last + 1)]
 
 
-def round_times(scale: TimeScale, spacing: float) -> list[tuple[float, str]]:
-    """Return the x and text of round hours (or days) that have a candle and lie ``spacing`` px or more apart."""
+def round_times(
+    scale: TimeScale, spacing: float, clock: Callable[[int], str], day: Callable[[int], str]
+) -> list[tuple[float, str]]:
+    """Return the x and text of round hours (or days) that have a candle and lie ``spacing`` px or more apart.
+
+    ``clock`` and ``day`` put a time (ms UTC) into words.
+    """
     minutes = scale.interval_ms / 60_000
     wanted = spacing / scale.slot * minutes
     step_minutes = next((step for step in _TIME_STEPS_MINUTES if step >= wanted), _TIME_STEPS_MINUTES[-1])
@@ -119,7 +129,7 @@ def round_times(scale: TimeScale, spacing: float) -> list[tuple[float, str]]:
     for time in scale.open_times:
         x = scale.x(time)
         if time % step == 0 and (not marks or x - marks[-1][0] >= spacing * 0.9):
-            marks.append((x, day_text(time) if days else clock_text(time)))
+            marks.append((x, day(time) if days else clock(time)))
     return marks
 
 
@@ -136,21 +146,3 @@ def shared_decimals(prices: Sequence[float], most: int) -> int:
         _, _, fraction = text.partition(".")
         needed = max(needed, len(fraction.rstrip("0")))
     return needed
-
-
-def clock_text(time: int) -> str:
-    """Return the UTC clock time of ``time`` (ms) as HH:MM."""
-    moment = datetime.fromtimestamp(time / 1000, UTC)
-    return f"{moment.hour:02d}:{moment.minute:02d}"
-
-
-def day_text(time: int) -> str:
-    """Return the UTC day of ``time`` (ms) as ``18 Nov``, the same under every locale."""
-    moment = datetime.fromtimestamp(time / 1000, UTC)
-    return f"{moment.day} {_MONTHS[moment.month - 1]}"
-
-
-def moment_text(time: int) -> str:
-    """Return ``time`` (ms UTC) as ``18 Nov 2025 06:30 UTC``."""
-    moment = datetime.fromtimestamp(time / 1000, UTC)
-    return f"{day_text(time)} {moment.year} {clock_text(time)} UTC"

@@ -1,16 +1,16 @@
 """The alert picture as a list of drawing operations: a pure function of the facts it shows.
 
 It decides the layout (columns, axes, the corner of the why-list) and the order in which labels get their places;
-colours are ``theme``'s, pixels are ``png``'s.
+colours and words are ``look``'s, pixels are ``png``'s.
 """
 
 from __future__ import annotations
 
-from . import theme
-from .advances import MeasureText, text_width
-from .drawing import Box, Layer, Line, Op, Poly, Rect, Scene, Text, centred_baseline, fitted
-from .frame import HEIGHT, MARGIN, WIDTH, footer, header, side_colour, tiles
-from .levels import Level, LevelColumns, columns_of, draw_levels, levels_of
+from .corner import CornerList, prices_beside
+from .drawing import Box, Layer, Line, Op, Poly, Rect, Scene, Text
+from .frame import HEIGHT, WIDTH, Pill, Tile, footer, header, plain_text, ratio_text, side_colour, tiles
+from .levels import columns_of, draw_boxes, draw_dot, draw_levels, levels_of
+from .look import Look
 from .market import GRID_TOP, VOLUME_TOP, draw_candles, draw_flag, draw_grid, draw_swings, draw_zone
 from .picture import (
     AlertPicture,
@@ -23,12 +23,13 @@ from .picture import (
     Segment,
 )
 from .placement import Page
-from .scales import PriceScale, TimeScale, price_scale
+from .scales import TimeScale, time_scale
 
 __all__ = [
     "AlertPicture",
     "Layer",
     "Line",
+    "Look",
     "PictureCandle",
     "PictureError",
     "PictureFlag",
@@ -40,118 +41,77 @@ __all__ = [
     "Scene",
     "Segment",
     "Text",
+    "assembled",
     "scene",
+    "watermark",
 ]
 
-_WATERMARK = "TRADING SYSTEM"
 _MOST_CANDLES = 70
-_WIDEST_SLOT = 24.0
-_PRICE_TOP = 195.0
-_PRICE_BOTTOM = 945.0
-_WHY_TOP = 178.0
-_WHY_ROW = 42.0
-_WHY_SIZE = 29.0
-_WHY_INDENT = 34.0
-_MOST_REASONS = 4
-_WHY_CLEARANCE = 46.0
-"""Room for a swing's triangle and label between the why-list and the candle beside it."""
+_LOW_MARK, _HIGH_MARK = 880, 260
+CHART_LEFT = 8.0
 
 
-def scene(picture: AlertPicture, measure: MeasureText = text_width) -> Scene:
+def scene(picture: AlertPicture, look: Look | None = None) -> Scene:
     """Return the 1024 x 1280 px picture of one signal.
 
-    ``measure``: (text, size px, bold) -> width px, by default the table of the bundled fonts. No two texts overlap
-    except that the watermark lies under everything, and none is smaller than 24 px; a label without a free place is
-    left out. At most four reasons are listed. Source: the alert picture of the design pages.
+    ``look``: colours, words and text widths; dark, English and the table of the bundled fonts by default. No two texts
+    overlap except that the watermark lies under everything, and none is smaller than 24 px; a label without a free
+    place is left out. At most four reasons are listed. Source: the alert picture of the design pages.
     """
+    look = look or Look()
     candles = picture.candles[-_MOST_CANDLES:]
-    levels = levels_of(picture)
-    at = columns_of(levels, measure)
-    times = _time_scale(picture, candles, at)
-    why = _Why.of(picture, times.right - 90, measure)
-    prices = _price_scale(candles, levels, times, why)
+    is_long = picture.side == "long"
+    levels = levels_of(picture, look)
+    at = columns_of(levels, look)
+    times = time_scale([candle.open_time for candle in candles], picture.interval_ms, CHART_LEFT, at.left - 4)
+    why = CornerList.of(picture.reasons, times.right - 90, look, at_top=is_long)
+    prices = prices_beside(candles, [level.price for level in levels], times, why)
+    colour = side_colour(picture.side, look.theme)
 
-    page = Page(measure, Box(4, GRID_TOP, at.left - 2, VOLUME_TOP - 2))
+    page = Page(look.measure, Box(4, GRID_TOP, at.left - 2, VOLUME_TOP - 2))
     ops: list[Op] = [
-        Rect(0, 0, WIDTH, HEIGHT, theme.BACKGROUND, Layer.BACKGROUND),
-        *_watermark(picture, times, measure),
-        *header(picture, measure),
-        *tiles(picture, measure),
-        *footer(picture, measure),
+        *watermark(times, look, low=is_long),
+        *header(picture.symbol, picture.interval, picture.setup, Pill(look.say(f"side.{picture.side}"), colour), look),
+        *tiles(_facts(picture, look), look),
+        *footer(picture.venue, picture.confirmed_at, picture.signal_id, picture.mode, look),
     ]
-    ops += draw_levels(picture, levels, at, prices, page)
-    ops += why.draw(side_colour(picture), page)
-    ops += draw_grid(at, times, prices, page)
-    ops += draw_candles(candles, times, prices, page)
+    ops += draw_boxes(picture, at.left, at.right, prices, look)
+    ops += draw_levels(levels, at, prices, page, look, long=is_long)
+    ops += draw_dot(at.left, prices.clamped(picture.entry)[0], look.theme.ink, look)
+    ops += why.draw([colour] * len(why.lines), page, look)
+    ops += draw_grid(at, times, prices, page, look)
+    ops += draw_candles(candles, times, prices, page, look)
     for zone in picture.zones:
-        ops += draw_zone(zone, times, prices, page)
-    ops += draw_flag(picture, times, prices, page)
-    ops += draw_swings(picture, times, prices, page)
-    ops += page.placed
-    return Scene(WIDTH, HEIGHT, tuple(sorted(ops, key=lambda op: op.layer)))
+        ops += draw_zone(zone, times, prices, page, look)
+    if picture.flag is not None:
+        ops += draw_flag(picture.flag, times, prices, page, look)
+    ops += draw_swings(picture.swings, times, prices, page, look)
+    return assembled(ops, page, look)
 
 
-class _Why:
-    """The reasons for the signal, one a line, in the corner that the trade's boxes leave empty."""
-
-    def __init__(self, lines: tuple[tuple[str, float], ...], box: Box, *, at_top: bool) -> None:
-        self.lines = lines
-        self.box = box
-        self.at_top = at_top
-
-    @classmethod
-    def of(cls, picture: AlertPicture, width: float, measure: MeasureText) -> _Why:
-        """Lay the reasons out: top left for a long, bottom left for a short."""
-        fits = [
-            fitted(reason, width, _WHY_SIZE, measure) for reason in picture.reasons[:_MOST_REASONS] if reason.strip()
-        ]
-        size = min((size for _, size in fits), default=_WHY_SIZE)
-        widest = max((measure(text, size, False) for text, _ in fits), default=0.0)
-        height = _WHY_ROW * len(fits)
-        at_top = picture.side == "long"
-        top = _WHY_TOP if at_top else _PRICE_BOTTOM + 10 - height
-        box = Box(MARGIN, top, MARGIN + _WHY_INDENT + widest, top + height)
-        return cls(tuple((text, size) for text, _ in fits), box, at_top=at_top)
-
-    def draw(self, colour: str, page: Page) -> list[Op]:
-        """Place the lines on ``page`` and return their dots."""
-        ops: list[Op] = []
-        for number, (text, size) in enumerate(self.lines):
-            middle = self.box.top + _WHY_ROW * (number + 0.5)
-            ops.append(Rect(MARGIN + 4, middle - 6, 12, 12, colour, Layer.CHIP, radius=6))
-            page.put(Text(MARGIN + _WHY_INDENT, centred_baseline(middle, size), text, size, theme.TEXT))
-        if self.lines:
-            page.reserve(self.box)
-        return ops
+def assembled(ops: list[Op], page: Page, look: Look) -> Scene:
+    """Return ``ops`` and the texts of ``page`` on the background, in drawing order."""
+    ground = Rect(0, 0, WIDTH, HEIGHT, look.theme.background, Layer.BACKGROUND)
+    whole: list[Op] = [ground, *ops, *page.placed]
+    return Scene(WIDTH, HEIGHT, tuple(sorted(whole, key=lambda op: op.layer)))
 
 
-def _time_scale(picture: AlertPicture, candles: tuple[PictureCandle, ...], at: LevelColumns) -> TimeScale:
-    left, right = 8.0, at.left - 4
-    slot = min((right - left) / len(candles), _WIDEST_SLOT)
-    open_times = tuple(candle.open_time for candle in candles)
-    return TimeScale(open_times, picture.interval_ms, right - slot * len(candles), slot)
-
-
-def _price_scale(candles: tuple[PictureCandle, ...], levels: list[Level], times: TimeScale, why: _Why) -> PriceScale:
-    low, high = min(candle.low for candle in candles), max(candle.high for candle in candles)
-    scale = price_scale(low, high, [level.price for level in levels], _PRICE_TOP, _PRICE_BOTTOM)
-    beside = [c for c in candles if times.x(c.open_time) - times.slot / 2 < why.box.right + 8]
-    if not why.lines or not beside:
-        return scale
-    # Candles under the why-list are moved out of it by headroom: the axis grows just enough on that side.
-    height = scale.bottom - scale.top
-    if why.at_top:
-        share = (why.box.bottom + _WHY_CLEARANCE - scale.top) / height
-        needed = (max(c.high for c in beside) - share * scale.low) / (1 - share)
-        return scale._replace(high=max(scale.high, needed))
-    share = (scale.bottom - (why.box.top - _WHY_CLEARANCE)) / height
-    needed = (min(c.low for c in beside) - share * scale.high) / (1 - share)
-    return scale._replace(low=min(scale.low, needed))
-
-
-def _watermark(picture: AlertPicture, times: TimeScale, measure: MeasureText) -> list[Op]:
+def watermark(times: TimeScale, look: Look, *, low: bool) -> list[Op]:
+    """Return the faint name under the candles, ``low`` or high on the chart: away from the list in the corner."""
+    name = look.say("watermark")
     room = max(times.right - 60, 200)
-    size = min(92.0, 60 * room / measure(_WATERMARK, 60, True))
-    # Away from the why-list: low for a long, high for a short.
-    y = 880 if picture.side == "long" else 260
-    return [Text(times.right / 2, y, _WATERMARK, size, theme.WATERMARK, Layer.WATERMARK, bold=True, anchor="middle")]
+    size = min(92.0, 60 * room / look.measure(name, 60, True))
+    y = _LOW_MARK if low else _HIGH_MARK
+    return [Text(times.right / 2, y, name, size, look.theme.watermark, Layer.WATERMARK, bold=True, anchor="middle")]
+
+
+def _facts(picture: AlertPicture, look: Look) -> list[Tile]:
+    """Return the ratio net of fees, risk, size and score; what is not known is a dash."""
+    ink, unknown = look.theme.ink, look.say("unknown")
+    risk = unknown if picture.risk_percent is None else f"{plain_text(picture.risk_percent)}%"
+    return [
+        Tile(look.say("tile.rr"), ratio_text(picture.rr_net), ink),
+        Tile(look.say("tile.risk"), risk, look.theme.red),
+        Tile(look.say("tile.size"), picture.quantity or unknown, ink),
+        Tile(look.say("tile.score"), f"{picture.score}/100", ink),
+    ]

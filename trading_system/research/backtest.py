@@ -131,7 +131,7 @@ class _Market:
         self._signal = signal
         self._base = base
         self._start = int(series[0].candles["open_time"][0])
-        self._rows = [_rows_of(one.candles) for one in series]
+        self._closes = [_closes_over_gaps(one.candles) for one in series]
         planned = {time for found in verdicts for time, judged in found.items() if judged.plans}
         self._planned = sorted(self._index(time) for time in planned)
         self._changes = [sorted(self._index(time) for time in found) for found in verdicts]
@@ -145,9 +145,7 @@ class _Market:
             judged = self._verdicts[place].get(time, NOTHING)
             if slot.trade is None and not judged.plans:
                 continue
-            row = self._rows[place][k]
-            open_time, open_, high, low, close, gap = row
-            minute = Minute(open_time, open_, high, low, close, bool(gap))
+            minute = self._minute(place, k)
             funding = self._series[place].funding.get(time)
             symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding)
         return Instant(time, time % self._signal == 0, symbols)
@@ -171,6 +169,11 @@ class _Market:
                         due = min(due, self._next_of(place, slot, k))
             k = min(due, self.length)
             account = yield k
+
+    def _minute(self, place: int, k: int) -> Minute:
+        """Return a minute; a GAP carries the last close, in case the minute before it is jumped over."""
+        open_time, open_, high, low, close, _, gap = self._series[place].candles[k].item()
+        return Minute(open_time, open_, high, low, float(self._closes[place][k]) if gap else close, bool(gap))
 
     def _index(self, time: int) -> int:
         return (time - self._start) // self._base - 1
@@ -216,15 +219,14 @@ class _Market:
         return min(self._index((time // length + 1) * length) for length in (self._signal, DAY_MS))
 
 
-def _rows_of(candles: npt.NDArray[Any]) -> list[tuple[Any, ...]]:
-    """Return the minutes as tuples; a GAP carries the last close, in case the minute before it is jumped over."""
-    columns = {name: candles[name].tolist() for name in Minute._fields}
-    if candles["gap"].any():
-        closes = columns["close"]
-        for k in range(1, len(closes)):
-            if columns["gap"][k]:
-                closes[k] = closes[k - 1]
-    return list(zip(*columns.values(), strict=True))
+def _closes_over_gaps(candles: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the close that was last known in each minute; only a minute before all prices keeps its own."""
+    gaps = candles["gap"] != 0
+    if not gaps.any():
+        closes: npt.NDArray[Any] = candles["close"]
+        return closes
+    known = np.maximum.accumulate(np.where(gaps, 0, np.arange(len(candles))))
+    return np.asarray(candles["close"][known])
 
 
 def _after(sorted_minutes: Sequence[int], k: int) -> int:

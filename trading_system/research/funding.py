@@ -6,6 +6,7 @@ import csv
 import gzip
 import math
 from pathlib import Path
+from typing import IO, Any
 
 from trading_system.rules.matching import MINUTE_MS
 
@@ -22,19 +23,28 @@ def read_funding(path: Path) -> dict[int, float]:
     Instants are rounded to the minute in which they fall, as venues stamp them some ms late.
     Raises: FundingError naming row, expected and was; OSError.
     """
-    rates: dict[int, float] = {}
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        if header != COLUMNS:
-            raise FundingError(f"{path}, row 1: expected the columns {', '.join(COLUMNS)}, was {', '.join(header)}")
-        for number, row in enumerate(rows, start=2):
-            try:
-                time, rate = int(row[0]), float(row[1])
-            except (ValueError, IndexError):
-                raise FundingError(f"{path}, row {number}: expected a time in ms and a rate, was {row}") from None
-            if not math.isfinite(rate) or abs(rate) >= 1:
-                raise FundingError(f"{path}, row {number}: expected a fraction such as 0.0001, was {rate}")
-            rates[time - time % MINUTE_MS] = rate
+    try:
+        with opener(path, "rt", encoding="utf-8", newline="") as file:
+            return _rates(path, file)
+    except (UnicodeDecodeError, EOFError, csv.Error) as error:
+        raise FundingError(f"{path}: expected a text of comma-separated values, was {error}; fetch it again") from error
+
+
+def _rates(path: Path, file: IO[Any]) -> dict[int, float]:
+    rates: dict[int, float] = {}
+    rows = csv.reader(file)
+    header = next(rows, [])
+    if header != COLUMNS:
+        raise FundingError(f"{path}, row 1: expected the columns {', '.join(COLUMNS)}, was {', '.join(header)}")
+    for number, row in enumerate(rows, start=2):
+        try:
+            time, rate = int(row[0]), float(row[1])
+        except (ValueError, IndexError):
+            raise FundingError(f"{path}, row {number}: expected a time in ms and a rate, was {row}") from None
+        if not math.isfinite(rate) or abs(rate) >= 1:
+            raise FundingError(f"{path}, row {number}: expected a fraction such as 0.0001, was {rate}")
+        due = time - time % MINUTE_MS
+        if rates.setdefault(due, rate) != rate:
+            raise FundingError(f"{path}, row {number}: expected one rate for an instant, was {rate} after {rates[due]}")
     return rates

@@ -47,8 +47,7 @@ def compare(first: Path, second: Path) -> Comparison:
     counts: dict[str, int] = {}
     found: list[tuple[int, int, Difference]] = []
     for rank, file in enumerate(COMPARED):
-        ours = (first / file).read_text(encoding="utf-8").splitlines()
-        theirs = (second / file).read_text(encoding="utf-8").splitlines()
+        ours, theirs = _lines(first / file), _lines(second / file)
         counts[file.partition(".")[0]] = len(ours)
         if ours == theirs:
             continue
@@ -63,6 +62,12 @@ def summary_of(folder: Path) -> dict[str, Any]:
     return summary
 
 
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise CompareError(f"{path.parent}: expected {path.name} of a finished run, was none; run it again")
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def _first_difference(file: str, ours: list[str], theirs: list[str]) -> Difference:
     for one, other in zip_longest(ours, theirs):
         if one != other:
@@ -72,4 +77,7 @@ def _first_difference(file: str, ours: list[str], theirs: list[str]) -> Differen
 
 
 def _step(file: str, line: str) -> int:
-    return int(json.loads(line)["step"]) if file == EVENTS else int(line.partition("|")[0])
+    try:
+        return int(json.loads(line)["step"]) if file == EVENTS else int(line.partition("|")[0])
+    except (KeyError, TypeError, ValueError):
+        raise CompareError(f"{file}: expected a line that begins with its step, was {line[:80]!r}") from None

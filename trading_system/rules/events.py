@@ -10,6 +10,8 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from trading_system.rules.interval_table import interval_name
@@ -20,10 +22,12 @@ VERSION = "1"
 
 def short_hash(*parts: object) -> str:
     """Return the sixteen characters that identify ``parts``: base32 of SHA-256 in lower case."""
-    text = "|".join(str(part) for part in parts)
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:16].lower()
+    text = "|".join(map(str, parts))
+    # ten bytes are the sixteen characters: encoding the rest of the hash would only be thrown away
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:10]).decode().lower()
 
 
+@lru_cache(maxsize=4096)  # later events of a life name its birth again and again
 def event_id(exchange: str, symbol: str, interval: str, kind: str, direction: int, time: int, confirmed_at: int) -> str:
     """Return the id of an event: the same candles give the same id, live and in a backtest."""
     return short_hash(VERSION, exchange, symbol, interval, kind, direction, time, confirmed_at)
@@ -118,6 +122,13 @@ _TEXTS: dict[str, dict[int, str]] = {
     "break_kind": {kind: kind.name.lower() for kind in (EventKind.BOS, EventKind.CHOCH)},
 }
 _COLUMN = {name: n for n, name in enumerate(EVENT.names or ())}
+_NAMES: dict[int, str] = {kind: kind.name.lower() for kind in EventKind}
+_VALUE_COLUMNS: dict[int, tuple[tuple[str, int, Mapping[int, str] | None], ...]] = {
+    kind: tuple((name, _COLUMN[name], _TEXTS.get(name)) for name in names) for kind, names in _VALUES.items()
+}
+_COMMON = itemgetter(*(_COLUMN[name] for name in ("kind", "interval", "direction", "time", "confirmed_at")))
+_REF = itemgetter(*(_COLUMN[name] for name in ("ref_kind", "ref_direction", "ref_time", "ref_confirmed_at")))
+_TREND = _COLUMN["trend"]
 
 
 def events_of(records: Records, exchange: str, symbol: str) -> list[Event]:
@@ -131,19 +142,13 @@ def events_of(records: Records, exchange: str, symbol: str) -> list[Event]:
 
 
 def _event(row: tuple[Any, ...], exchange: str, symbol: str) -> Event:
-    kind = EventKind(row[_COLUMN["kind"]])
-    interval = interval_name(row[_COLUMN["interval"]])
-    direction, time, confirmed_at = (row[_COLUMN[name]] for name in ("direction", "time", "confirmed_at"))
+    kind, length, direction, time, confirmed_at = _COMMON(row)
+    interval = interval_name(length)
     ref = None
-    if row[_COLUMN["ref_kind"]]:
-        ref = event_id(
-            exchange,
-            symbol,
-            interval,
-            EventKind(row[_COLUMN["ref_kind"]]).name.lower(),
-            *(row[_COLUMN[name]] for name in ("ref_direction", "ref_time", "ref_confirmed_at")),
-        )
-    name = kind.name.lower()
+    ref_kind, *birth = _REF(row)
+    if ref_kind:
+        ref = event_id(exchange, symbol, interval, _NAMES[ref_kind], *birth)
+    name = _NAMES[kind]
     if kind in _BIRTHS or ref is None:
         own = event_id(exchange, symbol, interval, name, direction, time, confirmed_at)
     else:
@@ -164,16 +169,15 @@ def _event(row: tuple[Any, ...], exchange: str, symbol: str) -> Event:
     )
 
 
-def _values(kind: EventKind, row: tuple[Any, ...], time: int) -> dict[str, float | int | str]:
+def _values(kind: int, row: tuple[Any, ...], time: int) -> dict[str, float | int | str]:
     values: dict[str, float | int | str] = {}
-    for name in _VALUES[kind]:
-        value = row[_COLUMN[name]]
-        values[name] = _TEXTS[name][value] if name in _TEXTS else value
+    for name, column, texts in _VALUE_COLUMNS[kind]:
+        values[name] = row[column] if texts is None else texts[row[column]]
     if values.get("atr") == 0.0:
         del values["atr"]
         values.pop("displacement", None)
     if kind >= EventKind.FLAG_POLE:
         values["tip_time"] = time
     if kind not in _SWINGS:
-        values["trend"] = row[_COLUMN["trend"]]
+        values["trend"] = row[_TREND]
     return values

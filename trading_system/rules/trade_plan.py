@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from trading_system.rules.events import VERSION, Event, short_hash
@@ -113,6 +114,7 @@ class PlanRules(NamedTuple):
     trend: Literal["off", "with", "not_against"] = "not_against"
 
 
+@lru_cache(maxsize=64)  # the same rules judge every event of a run
 def check_plan_rules(rules: PlanRules) -> None:
     """Raise PlanRulesError, naming the first setting that is outside of what it may be; otherwise do nothing."""
     checks = (

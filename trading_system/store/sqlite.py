@@ -46,6 +46,7 @@ CREATE TABLE documents (
 _HEAD = "SELECT step FROM heads WHERE exchange = ? AND symbol = ? AND kind = ?"
 _FIRST_HEAD = "INSERT OR IGNORE INTO heads (exchange, symbol, kind, step) VALUES (?, ?, ?, ?)"
 _MOVE_HEAD = "UPDATE heads SET step = ? WHERE exchange = ? AND symbol = ? AND kind = ? AND step = ?"
+_SET_HEAD = "UPDATE heads SET step = ? WHERE exchange = ? AND symbol = ? AND kind = ?"
 _APPEND = "INSERT INTO rows (exchange, symbol, step, kind, n, payload) VALUES (?, ?, ?, ?, ?, ?)"
 _READ = (
     "SELECT step, n, payload FROM rows"
@@ -84,6 +85,8 @@ class SqliteStore:
         self.path = path
         self._read_only = read_only
         self._closed = False
+        self._heads: dict[Stream, int] = {}  # moved in the open transaction
+        self._lagging: set[Stream] = set()  # those of them whose table row is still to follow, at the commit
         try:
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,11 +115,15 @@ class SqliteStore:
         kind, exchange, symbol = stream
         execute = self._connection.execute
         try:
-            if after is None:
+            if stream in self._heads:  # the transaction keeps every other writer out: only its last move is written
+                moved = int(self._heads[stream] == after)
+                self._lagging.add(stream)
+            elif after is None:
                 moved = execute(_FIRST_HEAD, (exchange, symbol, kind, step)).rowcount
             else:
                 moved = execute(_MOVE_HEAD, (step, exchange, symbol, kind, after)).rowcount
             if moved == 1:
+                self._heads[stream] = step
                 for n, payload in enumerate(payloads):
                     execute(_APPEND, (exchange, symbol, step, kind, n, payload))
         except sqlite3.Error as error:
@@ -129,6 +136,8 @@ class SqliteStore:
 
     async def head(self, stream: Stream) -> int | None:
         """Return the last complete step of ``stream``."""
+        if stream in self._heads:
+            return self._heads[stream]
         rows = self._query(_HEAD, (stream.exchange, stream.symbol, stream.kind))
         return rows[0][0] if rows else None
 
@@ -168,15 +177,21 @@ class SqliteStore:
         self._require_open()
         if self._connection.in_transaction:
             try:
+                for stream in self._lagging:
+                    self._connection.execute(
+                        _SET_HEAD, (self._heads[stream], stream.exchange, stream.symbol, stream.kind)
+                    )
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise self._undone(error) from error
+            self._forget_heads()
 
     async def rollback(self) -> None:
         """Undo the open transaction; nothing happens if there is none."""
         self._require_open()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+        self._forget_heads()
 
     async def close(self) -> None:
         """Roll back and close the file."""
@@ -237,6 +252,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._busy_or(self._unusable(error), error) from error
 
+    def _forget_heads(self) -> None:
+        self._heads.clear()
+        self._lagging.clear()
+
     def _require_open(self) -> None:
         if self._closed:
             raise StoreClosedError(str(self.path))
@@ -244,6 +263,7 @@ class SqliteStore:
     def _undone(self, error: sqlite3.Error) -> StoreWriteError:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+        self._forget_heads()
         return StoreWriteError(
             f"{self.path}: expected the disk to take a write, was: {error}; all since the last commit is undone: "
             "free the disk, then start again from the head"

@@ -20,6 +20,7 @@ ROWS_A_CALL = 1500
 ATTEMPTS = 5
 FIRST_WAIT_S = 0.2
 DEADLINE_S = 10.0
+LONGEST_GAP_MS = 400 * 86_400_000
 
 
 class HistoryUnavailableError(RuntimeError):
@@ -64,8 +65,10 @@ class Klines:
 def closed_rows(rows: Sequence[Sequence[Any]], start: int) -> list[ClosedCandle]:
     """Return the closed minutes of an answer that was asked for ``start`` on; skipped minutes become gaps.
 
-    Raises: ValueError when a row is not a sane candle.
+    Raises: ValueError when a row is not a sane candle, or the answer no list of rows.
     """
+    if not isinstance(rows, list):
+        raise ValueError(f"expected a list of rows, was {str(rows)[:80]}")  # noqa: TRY004 - one error for a bad answer
     closed: list[ClosedCandle] = []
     expected = start
     for row in rows[:-1]:
@@ -81,14 +84,19 @@ def closed_rows(rows: Sequence[Sequence[Any]], start: int) -> list[ClosedCandle]
 
 
 def _fill_gaps(closed: list[ClosedCandle], start: int, end: int) -> None:
+    if end - start > LONGEST_GAP_MS:
+        raise ValueError(f"expected the next minute within 400 days of {start}, was {end}")
     closed.extend(ClosedCandle(time, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True) for time in range(start, end, MINUTE_MS))
 
 
 def _candle(row: Sequence[Any]) -> ClosedCandle:
-    open_time = row[0]
-    numbers = [float(text) for text in row[1:6]]
-    open_, high, low, close, volume = numbers
+    try:
+        open_time, *texts = row[:6]
+        open_, high, low, close, volume = numbers = [float(text) for text in texts]
+    except (TypeError, ValueError, LookupError):
+        raise ValueError(f"expected a candle's row, was {str(row)[:80]}") from None
     sane = low <= min(open_, close) and high >= max(open_, close) and low > 0 and volume >= 0
-    if type(open_time) is not int or not all(map(math.isfinite, numbers)) or not sane:
+    on_time = type(open_time) is int and open_time % MINUTE_MS == 0
+    if not on_time or not all(map(math.isfinite, numbers)) or not sane:
         raise ValueError(f"expected a sane candle, was {list(row[:6])}")
     return ClosedCandle(open_time, open_, high, low, close, volume)

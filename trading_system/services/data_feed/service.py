@@ -62,6 +62,7 @@ class DataFeed:
     """One line's market data.
 
     ``longer``: the intervals (ms) to build beside the minute. ``origins``: the step before the first, by symbol.
+    ``ask_after_s``: how long nothing may be heard before the exchange is asked by REST whether a close was missed.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class DataFeed:
         longer: Sequence[int],
         socket: MarketSocket,
         history: ClosedMinutes,
+        ask_after_s: float = 5.0,
     ) -> None:
         self._letterbox = letterbox
         self._instruments = {one.symbol: one for one in instruments}
@@ -81,6 +83,8 @@ class DataFeed:
         self._socket = socket
         self._history = history
         self._minutes: dict[str, Minutes] = {}
+        self._ask_after_s = ask_after_s
+        self._heard = 0.0
         self._begun: set[str] = set()
         self._behind: set[str] = set()
         self._wanted: set[str] = set()
@@ -107,7 +111,12 @@ class DataFeed:
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def poll(self) -> None:
-        """Ask for the minutes of symbols that have stayed behind the others since the last poll."""
+        """Ask for the minutes of symbols that have stayed behind the others since the last poll, or of all in silence."""
+        now = asyncio.get_running_loop().time()
+        if now - self._heard >= self._ask_after_s:
+            self._heard = now
+            self._wanted.update(self._minutes)
+            self._wake.set()
         newest = max(minutes.last.open_time for minutes in self._minutes.values())
         behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
         late, self._behind = behind & self._behind, behind
@@ -179,6 +188,7 @@ class DataFeed:
                 await self._wake.wait()
                 self._wake.clear()
                 for event in self._socket.drain():
+                    self._heard = asyncio.get_running_loop().time()
                     await self._on_event(event)
                 for symbol in sorted(self._wanted):
                     await self._repair_all(symbol)

@@ -102,6 +102,7 @@ class ExecutionEngine(Room):
         self._stored: Account | None = None
         self._orders: dict[str, Order] = {}
         self._facts: list[Fact] = []
+        self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._inbox: deque[UserEvent] = deque()
         self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
@@ -130,6 +131,7 @@ class ExecutionEngine(Room):
         await super().start()
         while self._ready():
             await self._close(reconcile=False)
+        await self._commit()
         for fill in self._held:
             self._book(fill)
         self._held = []
@@ -207,9 +209,11 @@ class ExecutionEngine(Room):
                 self._wake.clear()
                 while self._inbox or self._ready():
                     if self._inbox:
+                        await self._commit()
                         await self._on_event(self._inbox.popleft())
                     else:
                         await self._close(reconcile=True)
+                await self._commit()
                 self.moved.set()
         except Exception as error:
             log.exception("execution stopped")
@@ -285,7 +289,7 @@ class ExecutionEngine(Room):
         return len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self, *, reconcile: bool) -> None:
-        """Close the next step: the account first, then the venue, then the store; bells last."""
+        """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
         step = self._step + 1
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
@@ -302,7 +306,7 @@ class ExecutionEngine(Room):
                 if old.orders != new.orders
             ]
             if changed:
-                await self._letterbox.store.commit()  # what is acted on is stored
+                await self._commit()  # what is acted on is stored
             for place in changed:
                 await self._agree(place, time)
         facts, self._facts = self._facts, []
@@ -312,8 +316,16 @@ class ExecutionEngine(Room):
         if self._stored is None or not same_but_prices(self.account, self._stored):
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
             self._stored = self.account
+        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    async def _commit(self) -> None:
+        """Commit the steps closed since the last commit, then ring their bells.
+
+        Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
+        """
         await self._letterbox.store.commit()
-        for channel, payload in bells_of(facts, self._exchange, self._known_orders(facts)):
+        unrung, self._unrung = self._unrung, []
+        for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)
 
     def _known_orders(self, facts: Sequence[Fact]) -> Mapping[str, Order]:

@@ -65,8 +65,9 @@ class StrategyEngine(Room):
         judged = judge(events, self._instruments[symbol], self._rules[symbol])
         signals = [signal_dto(plan) for plan in judged.plans]
         word: StepDTO = {"exchange": self._exchange, "symbol": symbol, "step": said.step, "candles": list(said.candles)}
-        if said.said is not None and "swings" in said.said:
-            word["swings"] = said.said["swings"]
+        swings = None if said.said is None else said.said.get("swings")
+        if swings:  # none are left out, as they are where an empty step was read from the store
+            word["swings"] = swings
         found = [event_dto(event) for event in events if event.kind not in SWINGS]
         if found:
             word["events"] = found

@@ -1,4 +1,4 @@
-"""From a signal and the facts around it to the values of its picture.
+"""From a signal and the facts around it to the values of its picture, and from its trade's end to those of the next.
 
 Pure: it picks the window, the swings, the block and the flag that the signal speaks about and finds the words; the
 layout is ``charts.scene``'s. Facts later than the signal's own moment are never shown.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from trading_system.charts.picture import ClosedPicture, PictureFill
 from trading_system.charts.scene import (
     AlertPicture,
     PictureCandle,
@@ -18,8 +19,8 @@ from trading_system.charts.scene import (
     PictureZone,
     Segment,
 )
-from trading_system.contracts import CandleDTO, EventDTO, HighLowDTO, TradeSignalDTO, to_ms
-from trading_system.services.telegram_engine.messages import r_multiple, setup_text, short_id
+from trading_system.contracts import CandleDTO, EventDTO, HighLowDTO, PositionDTO, TradeSignalDTO, to_ms
+from trading_system.services.telegram_engine.messages import money_text, r_multiple, setup_text, short_id, signed
 from trading_system.services.telegram_engine.wording import named, say
 
 WINDOW = 60
@@ -73,6 +74,28 @@ def alert_picture(
         signal_id=short_id(signal["id"]),
         mode=mode,
         tick_decimals=tick_decimals,
+    )
+
+
+def closed_picture(
+    alert: AlertPicture, candles: Sequence[CandleDTO], fills: Sequence[PictureFill], position: PositionDTO
+) -> ClosedPicture:
+    """Return what the picture of a closed trade shows.
+
+    alert: the picture of its signal. candles: of the signal's interval, ascending, from the alert's window to the
+    exit; earlier ones are left out. fills: as they were heard, each at the minute that brought it; the last one gets
+    the position's own time. position: flat, with the trade's ``r``.
+    Raises: KeyError without ``r``; PictureError when there is no entry or nothing that closed it.
+    """
+    ended = to_ms(position["time"])
+    first = alert.candles[0].open_time
+    *before, last = sorted(fills, key=lambda fill: fill.time)
+    return ClosedPicture(
+        alert=alert,
+        candles=tuple(_candle(candle) for candle in candles if first <= to_ms(candle["open_time"]) <= ended),
+        fills=(*before, last._replace(time=max(ended, last.time))),
+        r=position["r"],
+        money=None if "realized" not in position else money_text(signed(position["realized"], 2), alert.symbol),
     )
 
 

@@ -37,6 +37,12 @@ class AlertFolder:
         _write_whole(files.text, (text + "\n").encode())
         return files
 
+    def write_closed(self, confirmed_at: int, symbol: str, side: str, signal_id: str, picture: bytes) -> Path:
+        """Write the picture of the trade that an alert led to beside the alert, and return its file."""
+        path = self.path / f"{alert_name(confirmed_at, symbol, side, signal_id)}_closed.png"
+        _write_whole(path, picture)
+        return path
+
 
 def alert_name(confirmed_at: int, symbol: str, side: str, signal_id: str) -> str:
     """Return ``20251118T063000Z_BTCUSDT_long_A41F``, which sorts by time and is safe as a file name anywhere."""

@@ -138,7 +138,7 @@ def fill_text(signal: TradeSignalDTO, fill: FillDTO) -> str:
         quantity=text_of(fill["quantity"]),
         price=text_of(fill["price"]),
         slip=signed(slip, decimals),
-        fee=_money(f"{fill['fee']:.2f}", signal["symbol"]),
+        fee=money_text(f"{fill['fee']:.2f}", signal["symbol"]),
     )
     return f"{_head('fill.head', signal)}\n{line}"
 
@@ -216,11 +216,11 @@ def _head(key: str, signal: TradeSignalDTO, **values: object) -> str:
 def _with_profit(line: str, signal: TradeSignalDTO, fill: FillDTO) -> str:
     if "realized" not in fill:
         return line
-    return f"{line} · {_money(signed(fill['realized'], 2), signal['symbol'])}"
+    return f"{line} · {money_text(signed(fill['realized'], 2), signal['symbol'])}"
 
 
-def _money(amount: str, symbol: str) -> str:
-    """Add the quote currency where the symbol's name says it."""
+def money_text(amount: str, symbol: str) -> str:
+    """Return ``amount`` with the quote currency where the symbol's name says it."""
     return f"{amount} {_quote(symbol)}".rstrip()
 
 

@@ -1,5 +1,7 @@
 """Facts in, alerts out: a picture and a text for each signal, made when it is known what became of the signal.
 
+When the trade of a signal ends, a second picture shows the way from the entry to the exit.
+
 What an alert says and shows is decided in ``messages`` and ``alert``; here is only the listening. The line never waits
 for a picture: one thread draws them in order, and what fails there is logged and counted.
 """
@@ -9,33 +11,41 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from trading_system.bus.port import Bus, Subscription
+from trading_system.charts.closed_scene import closed_scene
+from trading_system.charts.look import Look
+from trading_system.charts.picture import AlertPicture
 from trading_system.charts.png import png
 from trading_system.charts.scene import scene
 from trading_system.contracts import (
     CandleDTO,
     EventDTO,
     HighLowDTO,
+    OrderDTO,
+    PositionDTO,
     RejectionDTO,
     TradeSignalDTO,
     order_updated_channel,
+    position_updated_channel,
     signal_rejected_channel,
     strategy_step_channel,
-    to_ms,
     to_order,
+    to_position,
     to_rejection,
     to_step,
 )
 from trading_system.rules.grid import Grid, Instrument, text_of
 from trading_system.rules.interval_table import interval_ms
-from trading_system.services.telegram_engine.alert import alert_picture, flag_of_breakout
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.services.telegram_engine.alert import alert_picture, closed_picture, flag_of_breakout
 from trading_system.services.telegram_engine.folder import AlertFolder
-from trading_system.services.telegram_engine.messages import alert_text, quantity_text, short_id
+from trading_system.services.telegram_engine.messages import alert_text, quantity_text
+from trading_system.services.telegram_engine.trade_path import TradePath
 
 log = logging.getLogger(__name__)
 
@@ -99,12 +109,14 @@ class _Case:
     sighting: Sighting | None = None
     fate: Fate | None = None
     alerted: bool = False
+    path: TradePath | None = None  # while the entry waits or the trade lives
 
 
 class TelegramEngine:
     """Makes the alerts of one line. Without a token they go to a folder.
 
-    ``alerts`` counts the signals whose files are written, ``failures`` the alerts that could not be made.
+    ``alerts`` counts the signals whose files are written, ``closings`` the pictures of ended trades, ``failures`` what
+    could not be made.
     """
 
     def __init__(
@@ -116,30 +128,40 @@ class TelegramEngine:
         mode: Literal["DEMO", "PAPER"],
         risk_pct: float,
         leverage: float,
+        look: Look | None = None,
     ) -> None:
-        """Prepare; nothing is heard before ``start``. risk_pct: per cent of equity that one trade risks."""
+        """Prepare; nothing is heard before ``start``.
+
+        risk_pct: per cent of equity that one trade risks. look: colours and words of the pictures.
+        """
         self._bus = bus
         self._recent = {symbol: RecentPast(signal_interval) for symbol in instruments}
         self._decimals = {symbol: tick_decimals(one.tick) for symbol, one in instruments.items()}
+        self._interval = signal_interval
         self._interval_ms = interval_ms(signal_interval)
         self._folder = folder
         self._mode = mode
         self._risk_pct = risk_pct
         self._leverage = leverage
+        self._look = look or Look()
         self._cases: dict[str, _Case] = {}
+        self._followed: dict[str, _Case] = {}  # the newest taken signal of each symbol
+        self._minutes: dict[str, int] = {}  # open time of the newest minute heard, by symbol
         self._subscriptions: list[Subscription] = []
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="alerts")
         self._painting: set[asyncio.Future[None]] = set()
-        self.alerts = 0  # both are moved by the painter's thread alone
+        self.alerts = 0  # all three are moved by the painter's thread alone
+        self.closings = 0
         self.failures = 0
 
     async def start(self) -> None:
-        """Listen to every symbol's steps, entry orders and rejections."""
+        """Listen to every symbol's steps, orders, rejections and positions."""
         for symbol in self._recent:
             for channel, listener in (
                 (strategy_step_channel(symbol), self._hear_step),
                 (order_updated_channel(symbol), self._hear_order),
                 (signal_rejected_channel(symbol), self._hear_rejection),
+                (position_updated_channel(symbol), self._hear_position),
             ):
                 self._subscriptions.append(await self._bus.subscribe(channel, listener))
 
@@ -166,8 +188,12 @@ class TelegramEngine:
 
     async def _hear_step(self, payload: bytes) -> None:
         step = to_step(payload)
-        recent = self._recent[step["symbol"]]
+        symbol = step["symbol"]
+        recent = self._recent[symbol]
         recent.keep(step["candles"], step.get("swings", ()))
+        self._minutes[symbol] = (step["step"] - 1) * MINUTE_MS
+        if symbol in self._followed and (path := self._followed[symbol].path) is not None:
+            path.keep(step["candles"])
         for signal in step.get("signals", ()):
             case = self._case(signal["id"])
             if case.sighting is None:
@@ -176,6 +202,8 @@ class TelegramEngine:
 
     async def _hear_order(self, payload: bytes) -> None:
         order = to_order(payload)
+        if order["status"] == "filled":
+            self._follow(order)
         if order["role"] != "e" or order["status"] != "new":
             return
         case = self._case(order["signal_id"])
@@ -183,11 +211,29 @@ class TelegramEngine:
             case.fate = Fate(quantity=order["quantity"])
             self._settle(case)
 
+    def _follow(self, order: OrderDTO) -> None:
+        """Note a fill of a trade whose entry was heard of, at the newest minute: the fill's own time is not said."""
+        case, minute = self._cases.get(order["signal_id"]), self._minutes.get(order["symbol"])
+        if case is not None and case.path is not None and minute is not None and "average_price" in order:
+            case.path.fill(order["role"], minute, order["average_price"])
+
+    async def _hear_position(self, payload: bytes) -> None:
+        position = to_position(payload)
+        if position["quantity"] > 0 or "signal_id" not in position:
+            return
+        case = self._cases.get(position["signal_id"])
+        if case is None or case.path is None or case.sighting is None or case.fate is None:
+            log.info("the trade of signal %s began before this start; it has no closing picture", position["signal_id"])
+            return
+        path, case.path = case.path, None
+        self._hand_over(self._paint_closed, case.sighting, case.fate, path, position)
+
     async def _hear_rejection(self, payload: bytes) -> None:
         rejection = to_rejection(payload)
         if "signal_id" not in rejection:
             return
         case = self._case(rejection["signal_id"])
+        case.path = None
         case.fate = Fate(refused=rejection)  # also after an order: the exchange may refuse what was placed
         self._settle(case)
 
@@ -196,7 +242,7 @@ class TelegramEngine:
         if case is None:
             case = self._cases[signal_id] = _Case()
             if len(self._cases) > SIGNALS_KEPT:
-                oldest = next(iter(self._cases))
+                oldest = next((id_ for id_, one in self._cases.items() if one.path is None), next(iter(self._cases)))
                 if self._cases.pop(oldest).fate is None:
                     log.warning("it was never said what became of signal %s; it has no alert", oldest)
         return case
@@ -205,9 +251,21 @@ class TelegramEngine:
         """Hand a signal whose fate is known to the painter; a later fate replaces the files of the earlier one."""
         if case.sighting is None or case.fate is None:
             return
-        loop = asyncio.get_running_loop()
-        painting = loop.run_in_executor(self._painter, self._paint, case.sighting, case.fate, not case.alerted)
+        if case.fate.refused is None and not case.alerted:
+            self._begin_path(case, case.sighting.signal["symbol"])
+        self._hand_over(self._paint, case.sighting, case.fate, not case.alerted)
         case.alerted = True
+
+    def _begin_path(self, case: _Case, symbol: str) -> None:
+        """Follow a taken signal; an earlier one of its symbol never filled, for a symbol has one slot."""
+        if symbol in self._followed:
+            self._followed[symbol].path = None
+        self._followed[symbol] = case
+        case.path = TradePath(self._interval, self._interval_ms)
+
+    def _hand_over(self, paint: Callable[..., None], *facts: object) -> None:
+        """Let the painter's thread do ``paint`` after what it has to do already."""
+        painting = asyncio.get_running_loop().run_in_executor(self._painter, paint, *facts)
         self._painting.add(painting)
         painting.add_done_callback(self._painting.discard)
 
@@ -221,12 +279,37 @@ class TelegramEngine:
         else:
             self.alerts += first
 
+    def _paint_closed(self, sighting: Sighting, fate: Fate, path: TradePath, position: PositionDTO) -> None:
+        """Write the picture of an ended trade, in the painter's thread."""
+        signal = sighting.signal
+        try:
+            alert = self._picture(sighting, fate)
+            picture = closed_picture(alert, path.since(sighting.candles), path.fills, position)
+            content = png(closed_scene(picture, self._look))
+            self._folder.write_closed(alert.confirmed_at, alert.symbol, alert.side, alert.signal_id, content)
+        except Exception:
+            self.failures += 1
+            log.exception("the closing picture of signal %s could not be made; trading goes on", signal["id"])
+        else:
+            self.closings += 1
+
     def _write(self, sighting: Sighting, fate: Fate) -> None:
+        signal, taken = sighting.signal, fate.refused is None
+        picture = self._picture(sighting, fate)
+        text = alert_text(
+            signal,
+            mode=self._mode,
+            risk_percent=picture.risk_percent,
+            quantity=picture.quantity,
+            leverage=self._leverage if taken else None,
+            refused=fate.refused,
+        )
+        content = png(scene(picture, self._look))
+        self._folder.write(picture.confirmed_at, signal["symbol"], signal["side"], picture.signal_id, content, text)
+
+    def _picture(self, sighting: Sighting, fate: Fate) -> AlertPicture:
         signal, breakout = sighting.signal, sighting.breakout
-        taken = fate.refused is None
-        quantity = None if fate.quantity is None else quantity_text(signal["symbol"], fate.quantity)
-        risk = self._risk_pct if taken else None
-        picture = alert_picture(
+        return alert_picture(
             signal,
             sighting.candles,
             sighting.swings,
@@ -235,19 +318,9 @@ class TelegramEngine:
             mode=self._mode,
             zone=sighting.zone,
             flag=None if breakout is None else flag_of_breakout(breakout, self._interval_ms),
-            risk_percent=risk,
-            quantity=quantity,
+            risk_percent=self._risk_pct if fate.refused is None else None,
+            quantity=None if fate.quantity is None else quantity_text(signal["symbol"], fate.quantity),
         )
-        text = alert_text(
-            signal,
-            mode=self._mode,
-            risk_percent=risk,
-            quantity=quantity,
-            leverage=self._leverage if taken else None,
-            refused=fate.refused,
-        )
-        confirmed_at, name = to_ms(signal["confirmed_at"]), short_id(signal["id"])
-        self._folder.write(confirmed_at, signal["symbol"], signal["side"], name, png(scene(picture)), text)
 
 
 def tick_decimals(tick: Grid) -> int:

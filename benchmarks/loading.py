@@ -28,15 +28,15 @@ LIMITS = {"year.parquet": 50.0, "year.csv.gz": 600.0}
 
 
 def year_of_minutes() -> pa.Table:
-    """A seeded walk on a grid of one cent with the spread of real minutes, volumes of five decimals."""
+    """A seeded walk like BTCUSDT's perpetual: a tick of 0.1, a step of 0.001, the spread of real minutes."""
     chance = np.random.default_rng(7)
-    closes = 6_000_000 + np.cumsum(np.rint(chance.normal(0, 1500, ROWS)).astype(np.int64))
-    opens = np.concatenate([[6_000_000], closes[:-1]])
-    highs = np.maximum(opens, closes) + chance.integers(0, 2000, ROWS)
-    lows = np.minimum(opens, closes) - chance.integers(0, 2000, ROWS)
-    volumes = np.rint(chance.lognormal(13.5, 1.0, ROWS))
+    closes = 600_000 + np.cumsum(np.rint(chance.normal(0, 250, ROWS)).astype(np.int64))
+    opens = np.concatenate([[600_000], closes[:-1]])
+    highs = np.maximum(opens, closes) + chance.integers(0, 300, ROWS)
+    lows = np.minimum(opens, closes) - chance.integers(0, 300, ROWS)
+    volumes = np.rint(chance.lognormal(11.0, 1.0, ROWS))
     times = START + 60_000 * np.arange(ROWS, dtype=np.int64)
-    values = [times, opens / 100, highs / 100, lows / 100, closes / 100, volumes / 100_000]
+    values = [times, opens / 10, highs / 10, lows / 10, closes / 10, volumes / 1000]
     return pa.table(dict(zip(COLUMNS, values, strict=True)))
 
 
@@ -76,9 +76,8 @@ def main() -> None:
             limit = LIMITS.get(path.name)
             size = path.stat().st_size / 1e6
             over = "  over" if limit is not None and ours > limit else ""
-            print(
-                f"{path.name:<14}{size:>7.1f}{ours:>10.1f}{theirs:>10.1f}{'' if limit is None else f'{limit:.0f}':>8}{over}"
-            )
+            most = "" if limit is None else f"{limit:.0f}"
+            print(f"{path.name:<14}{size:>7.1f}{ours:>10.1f}{theirs:>10.1f}{most:>8}{over}")
 
 
 if __name__ == "__main__":

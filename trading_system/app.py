@@ -14,6 +14,7 @@ import aiohttp
 from trading_system._feed import Feed
 from trading_system.contracts import to_candle, to_step
 from trading_system.database import open_bus, open_store
+from trading_system.line_terms import hold_to_terms
 from trading_system.rules.account import Terms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
@@ -126,12 +127,16 @@ class Line:
         self._opened = AsyncExitStack()
 
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Open the store, start every room from the last to the first, fetch history, listen."""
+        """Open the store, start every room from the last to the first, fetch history, listen.
+
+        Raises: OtherLineError when the folder's line was begun with other settings; what a room's start raises.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         settings, access = self.settings, self._access
         opened = self._opened
         store = open_store(settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
         opened.push_async_callback(store.close)
+        await hold_to_terms(store, settings, self.instruments, self.origin)
         self.letterbox = Letterbox(store, open_bus(settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
         self.journal = Journal(self.folder / JOURNAL_FILE)

@@ -6,6 +6,7 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,7 +34,19 @@ Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", he
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
-Symbols = Annotated[list[str], typer.Option("--symbol", help="symbol of each file, in their order; repeatable")]
+
+
+def _symbols(names: list[str]) -> list[str]:
+    for name in names:
+        if not re.fullmatch("[A-Z0-9_]+", name):
+            raise typer.BadParameter(f"expected capital letters and digits, was {name!r}")
+    return names
+
+
+Symbols = Annotated[
+    list[str],
+    typer.Option("--symbol", callback=_symbols, help="symbol of each file, in their order; repeatable"),
+]
 InstrumentFile = Annotated[
     Path | None, typer.Option("--instrument", metavar="FILE", help="JSON with tick, step, fees, min_notional")
 ]
@@ -84,7 +97,7 @@ def run(
 
     if speed != "max":
         _refuse(f"--speed {speed}: expected max, the only speed at which a run can equal a backtest")
-    if (simulator is None) == (not replay):
+    if (simulator is None) == (not replay) or (simulator is not None and not symbol):
         _refuse("expected either --replay FILE with --symbol, or --simulator URL with --symbol")
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "run", *symbol)

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess, signal_rules_of, terms_of
+from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace, VenueAccess, signal_rules_of, terms_of
 from trading_system.candle_inputs import CandleInputs, InputError
 from trading_system.contracts import RejectionDTO, to_candle, to_step
 from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
@@ -308,13 +308,19 @@ async def run_simulator(
 ) -> Run:
     """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
 
-    Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there.
+    Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there;
+    InputError when another line has traded there.
     """
     base = url.rstrip("/")
     require_loopback(base)
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
         state = await _control(http, f"{base}/_sim/state")
+        if state["trade"] and not (folder / JOURNAL_FILE).exists():
+            raise InputError(
+                f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, was "
+                "a new one; give that folder as --out, or start a new `trading-system exchange`"
+            )
         access = VenueAccess(
             base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
         )

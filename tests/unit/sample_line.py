@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -71,6 +72,7 @@ class Socket:
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe()
+        os.set_blocking(self._out, False)
         self._events: list[tuple[Any, ...]] = []
         self.running = False
 
@@ -90,7 +92,8 @@ class Socket:
         os.write(self._in, b"x" * len(events))
 
     def drain(self) -> list[tuple[Any, ...]]:
-        os.read(self._out, 4096)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._out, 4096)
         events, self._events = self._events, []
         return events
 

@@ -1,4 +1,4 @@
-"""Random but repeatable alert pictures (any price size, any distance of levels, crowds and bare ones), and real ones."""
+"""Random but repeatable alert pictures (any price size, any distance of levels, crowds, bare ones), and real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instant T: what an account books, when its day turns, when entries go, and that skipping minutes changes nothing."""
+"""The instant T: what an account books, when its day turns, when entries go; and skipping minutes changes nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def test_stop_and_targets_rest_at_the_point_where_the_entry_filled() -> None:
         ({}, (101.0, 104.0), "missed"),
     ],
 )
-def test_a_waiting_entry_goes_when_its_reason_is_gone(said: dict[str, Any], prices: tuple[float, ...], rule: str) -> None:
+def test_a_waiting_entry_goes_when_its_reason_is_gone(
+    said: dict[str, Any], prices: tuple[float, ...], rule: str
+) -> None:
     book = book_with(plan_at(START))
     book.minute(*prices, **said)
     assert withdrawals(book) == [rule]
@@ -277,7 +279,12 @@ def test_a_second_plan_on_a_symbol_is_refused_and_limits_bind_over_symbols() -> 
     for place, one in enumerate(instruments):
         plans = [plan_at(START, one.symbol, number) for number in range(2)]
         book.minute(101.0, plans=plans, place=place)
-    assert [fact.rule for fact in book.named(Rejection)] == ["slot_taken", "slot_taken", "max_positions", "max_positions"]
+    assert [fact.rule for fact in book.named(Rejection)] == [
+        "slot_taken",
+        "slot_taken",
+        "max_positions",
+        "max_positions",
+    ]
 
 
 def test_a_fill_that_no_trade_can_have_caused_is_an_error() -> None:
@@ -319,9 +326,7 @@ def run(minutes: int, rules: RiskRules, *, every_minute: bool, seed: int, fundin
         series.append(Series(instrument, candles, rates))
         signal_rules.append(SignalRules(PlanRules(min_rr=0.5), "5m", 5 * MINUTE, start, 50))
     terms = Terms(tuple(one.instrument for one in series), rules, FillRules())
-    return backtest(
-        series, terms, signal_rules, higher="1h", overrides={}, equity=10_000.0, every_minute=every_minute
-    )
+    return backtest(series, terms, signal_rules, higher="1h", overrides={}, equity=10_000.0, every_minute=every_minute)
 
 
 @pytest.mark.parametrize(

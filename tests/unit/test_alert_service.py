@@ -19,6 +19,7 @@ from trading_system.contracts import (
     HighLowDTO,
     TradeSignalDTO,
     order_updated_channel,
+    position_updated_channel,
     serialize,
     signal_rejected_channel,
     strategy_step_channel,
@@ -42,6 +43,7 @@ BTC = "BTCUSDT"
 SIGNAL = "a41fxyzxyzxyzxyz"
 QUARTER = timedelta(minutes=15)
 PLACE = {"exchange": "binance_usdm", "symbol": BTC}
+CLOSED = "20240501T121500Z_BTCUSDT_long_A41F_closed.png"
 FILES = ("20240501T121500Z_BTCUSDT_long_A41F.png", "20240501T121500Z_BTCUSDT_long_A41F.txt")
 
 
@@ -70,6 +72,24 @@ class Line:
     async def reject(self, rule: str, signal_id: str = SIGNAL, **numbers: float) -> None:
         word = {**PLACE, "rule": rule, "confirmed_at": AT + QUARTER, "numbers": numbers, "signal_id": signal_id}
         await self.bus.publish(signal_rejected_channel(BTC), serialize(word))
+
+    async def filled(self, role: str, price: float, **changes: Any) -> None:
+        await self.order(role=role, status="filled", filled=0.083, average_price=price, **changes)
+
+    async def closed(self, quarters: int, signal_id: str = SIGNAL, **changes: Any) -> None:
+        word = {
+            **PLACE,
+            "side": "long",
+            "quantity": 0.0,
+            "entry_price": 100.0,
+            "time": AT + quarters * QUARTER,
+            "protected": True,
+            "signal_id": signal_id,
+            "r": 1.2,
+            "realized": 3.4,
+            **changes,
+        }
+        await self.bus.publish(position_updated_channel(BTC), serialize(word))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -233,6 +253,65 @@ async def test_a_flag_signal_shows_the_breakout_of_its_own_candle(line: Line) ->
     await line.order(signal_id="b" * 16)
     await line.engine.drain()
     assert (line.engine.alerts, line.engine.failures) == (2, 0)
+
+
+async def test_an_ended_trade_gets_a_picture_beside_its_alert(line: Line) -> None:
+    await line.step(signal())
+    await line.order()
+    await line.step(candles=[candle(1)], step=to_ms(AT + 2 * QUARTER) // 60_000)
+    await line.filled("e", 100.0)
+    await line.step(candles=[candle(2)], step=to_ms(AT + 3 * QUARTER) // 60_000)
+    await line.filled("1", 102.0)
+    await line.closed(3)
+    await line.closed(3)
+    await line.engine.drain()
+    assert line.files == tuple(sorted((*FILES, CLOSED)))
+    assert (line.engine.alerts, line.engine.closings, line.engine.failures) == (1, 1, 0)
+    with Image.open(line.path / CLOSED) as picture:
+        assert picture.size == (1024, 1280)
+
+
+async def test_a_trade_without_a_known_signal_has_no_closing_picture(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        await line.filled("e", 100.0)
+        await line.closed(3)
+        await line.engine.drain()
+    assert line.files == ()
+    assert "began before this start" in caplog.text
+    assert line.engine.failures == 0
+
+
+async def test_a_position_that_is_still_held_closes_nothing(line: Line) -> None:
+    await line.step(signal())
+    await line.order()
+    await line.filled("e", 100.0)
+    await line.closed(2, quantity=0.04)
+    await line.engine.drain()
+    assert line.files == FILES
+
+
+async def test_a_closing_picture_that_cannot_be_made_is_counted(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    await line.step(signal())
+    await line.order()
+    with caplog.at_level(logging.ERROR):
+        await line.closed(3)
+        await line.engine.drain()
+    assert (line.engine.closings, line.engine.failures) == (0, 1)
+    assert f"the closing picture of signal {SIGNAL} could not be made; trading goes on" in caplog.text
+
+
+async def test_a_trade_is_not_forgotten_however_many_signals_follow(line: Line) -> None:
+    await line.step(signal())
+    await line.order()
+    await line.filled("e", 100.0)
+    for number in range(SIGNALS_KEPT + 5):
+        await line.reject("margin", f"other{number}")
+    await line.filled("s", 98.0)
+    await line.closed(1)
+    await line.engine.drain()
+    assert CLOSED in line.files
 
 
 async def test_each_symbol_has_its_own_past(tmp_path: Path) -> None:

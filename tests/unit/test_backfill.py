@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -73,11 +72,13 @@ def test_rows_out_of_order_are_refused(numbers: list[int]) -> None:
     ],
 )
 def test_a_candle_that_cannot_be_is_refused(prices: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="expected a sane candle|expected a candle's row"):
+    with pytest.raises(ValueError, match=r"expected a (sane candle|candle's row)"):
         closed_rows([row(0, *prices), row(1)], START)
 
 
-@pytest.mark.parametrize("broken", [
+@pytest.mark.parametrize(
+    "broken",
+    [
         [[]],
         [["1700000040000", "1", "1", "1", "1", "1"], row(1)],
         [row(0)[:4], row(1)],
@@ -140,18 +141,3 @@ async def test_an_exchange_that_never_answers_well_is_named_with_its_last_answer
     served.answers = [web.Response(status=418, text="banned") for _ in range(backfill.ATTEMPTS)]
     with pytest.raises(HistoryUnavailableError, match="was HTTP 418: banned after 5 attempts"):
         await klines.closed_from("BTCUSDT", START)
-
-
-async def test_waiting_between_attempts_can_be_cancelled(
-    exchange: tuple[Exchange, Klines], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    served, klines = exchange
-    monkeypatch.setattr(backfill, "FIRST_WAIT_S", 3600.0)
-    served.answers = [web.Response(status=503)]
-    asking = asyncio.create_task(klines.closed_from("BTCUSDT", START))
-    async with asyncio.timeout(5):
-        while served.answers:
-            await asyncio.sleep(0)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking

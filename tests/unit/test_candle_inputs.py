@@ -1,4 +1,4 @@
-"""Candle files become one market: a common span from the origin on, gaps as steps, and one sentence when they do not."""
+"""Candle files become one market: a common span from the origin on, gaps as steps, or one sentence of refusal."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ def bare_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def rows_of(path: Path, *overrides: str, interval: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
+def rows_of(
+    path: Path, *overrides: str, interval: str | None = None, symbol: str | None = None
+) -> list[dict[str, Any]]:
     settings: Settings = settings_with(overrides)
     lines = list(events_of_file(path, settings, interval, symbol))
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
@@ -71,7 +73,7 @@ def test_with_an_interval_the_candles_are_folded_first(candles: Path) -> None:
 def test_detection_keys_reach_the_rules(candles: Path) -> None:
     few = rows_of(candles, "swings.left=50", "swings.right=50")
     assert sum(row["kind"] == "swing_high" for row in few) < 60
-    with pytest.raises(ParameterError, match="did you mean swings.left"):
+    with pytest.raises(ParameterError, match=r"did you mean swings\.left"):
         rows_of(candles, "swings.lefft=3")
 
 

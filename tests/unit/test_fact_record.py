@@ -56,7 +56,8 @@ def test_an_account_with_an_open_trade_comes_back_equal_and_goes_on_as_before() 
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"{}", b"[]", b'["Placed"]', b'["Nothing", {}]', b'[["Placed"], []]', b'["EquityPoint", ["x", 1.0]]']
+    "payload",
+    [b"", b"{}", b"[]", b'["Placed"]', b'["Nothing", {}]', b'[["Placed"], []]', b'["EquityPoint", ["x", 1.0]]'],
 )
 def test_what_is_no_fact_of_this_version_is_refused(payload: bytes) -> None:
     with pytest.raises(UnreadableRecordError, match="expected a fact of this version"):

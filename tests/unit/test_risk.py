@@ -14,7 +14,9 @@ from trading_system.rules.trade import Trade, open_risk
 from trading_system.rules.trade_plan import Target
 
 RULES = RiskRules()
-FREE = Standing(10_000.0, 10_000.0, day_locked=False, drawdown_locked=False, slot_taken=False, positions=0, open_risk=0.0)
+FREE = Standing(
+    10_000.0, 10_000.0, day_locked=False, drawdown_locked=False, slot_taken=False, positions=0, open_risk=0.0
+)
 INSTRUMENT = instrument_of()
 ONE_STEP = instrument_of()._replace(step=instrument_of().step._replace(den=1))
 

@@ -35,6 +35,7 @@ class Echo(Room):
         return candle_close_channel(symbol)
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
+        assert symbol in self._origins
         self.rebuilt.append(said.step - ORIGIN)
 
     async def handle(self, symbol: str, said: StepInput) -> None:

@@ -91,7 +91,10 @@ def test_after_the_first_target_the_stop_is_at_the_price_of_the_entry() -> None:
     trade = reduced(opened(price=99.5), "1", 104.0, 0.5, 0.0, STEP)
     assert trade.stop == 99.5
     assert trade.held == 0.5
-    assert [(want.name, want.price, want.quantity) for want in wanted_orders(trade)] == [("s", 99.5, 0.5), ("2", 108.0, 0.5)]
+    assert [(want.name, want.price, want.quantity) for want in wanted_orders(trade)] == [
+        ("s", 99.5, 0.5),
+        ("2", 108.0, 0.5),
+    ]
 
 
 def test_break_even_never_loosens_a_stop() -> None:

@@ -1,1 +1,1 @@
-"""What an alert looks like: ``scene`` decides what is drawn where, ``png`` draws it."""
+"""Pictures: ``scene``, ``closed_scene`` and ``chart_scene`` decide what is drawn where, ``png`` and ``svg`` draw it."""

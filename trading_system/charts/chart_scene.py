@@ -7,7 +7,7 @@ from .drawing import Box, Layer, Line, Op, Scene
 from .frame import Pill, Tile, footer, header, signed_text, tiles
 from .levels import Level, axis_only, draw_pill
 from .look import Look
-from .market import GRID_TOP, VOLUME_TOP, draw_candles, draw_flag, draw_grid, draw_swings, draw_zone
+from .market import GRID_TOP, VOLUME_TOP, draw_candles, draw_grid, draw_patterns, draw_swings
 from .picture import ChartPicture, PictureCandle
 from .placement import Page
 from .scales import PriceScale, price_scale, price_text, shared_decimals, time_scale
@@ -51,10 +51,8 @@ def chart_scene(picture: ChartPicture, look: Look | None = None) -> Scene:
     ops += draw_grid(at, times, prices, page, look)
     ops += draw_candles(candles, times, prices, page, look)
     # The nearest first: where labels run out of room, those far away go without.
-    for zone in sorted(picture.zones, key=lambda zone: abs((zone.top + zone.bottom) / 2 - last.close)):
-        ops += draw_zone(zone, times, prices, page, look)
-    for flag in picture.flags:
-        ops += draw_flag(flag, times, prices, page, look)
+    zones = sorted(picture.zones, key=lambda zone: abs((zone.top + zone.bottom) / 2 - last.close))
+    ops += draw_patterns(zones, picture.flags, times, prices, page, look)
     ops += draw_swings(picture.swings, times, prices, page, look)
     return assembled(ops, page, look)
 

@@ -13,7 +13,7 @@ from .drawing import Box, Layer, Line, Op, Scene
 from .frame import Pill, Tile, footer, header, plain_text, ratio_text, signed_text, tiles
 from .levels import columns_of, draw_boxes, draw_dot, draw_levels, levels_of
 from .look import Look, clock_text
-from .market import GRID_TOP, VOLUME_TOP, along, draw_candles, draw_flag, draw_grid, draw_swings, draw_zone
+from .market import GRID_TOP, VOLUME_TOP, along, draw_candles, draw_grid, draw_patterns, draw_swings
 from .picture import ClosedPicture, PictureCandle, PictureFill
 from .placement import Page
 from .scales import PriceScale, TimeScale, price_text, time_scale
@@ -66,10 +66,8 @@ def closed_scene(picture: ClosedPicture, look: Look | None = None) -> Scene:
     ops += draw_grid(at, times, prices, page, look)
     ops += draw_candles(candles, times, prices, page, look)
     ops += _path(picture, times, prices, page, look, colour)
-    for zone in alert.zones:
-        ops += draw_zone(zone, times, prices, page, look)
-    if alert.flag is not None:
-        ops += draw_flag(alert.flag, times, prices, page, look)
+    flags = () if alert.flag is None else (alert.flag,)
+    ops += draw_patterns(alert.zones, flags, times, prices, page, look)
     ops += draw_swings(alert.swings, times, prices, page, look)
     return assembled(ops, page, look)
 

@@ -144,8 +144,8 @@ def footer(venue: str, time: int, signal_id: str, mode: Mode | None, look: Look)
         shown = Text(WIDTH - MARGIN, _FOOTER_BASELINE, word, 25, theme.modes[mode], bold=True, anchor="right")
         room = text_box(shown, measure).left - MARGIN - 24
         ops.append(shown)
-    facts = f"  ·  {look.moment(time)}" + (f"  ·  #{signal_id}" if signal_id else "")
+    facts = f"  ·  {look.moment(time)}" + (f"  ·  {look.isolated('#' + signal_id)}" if signal_id else "")
     # The venue's name gives way, never the time or the id.
     size = 25 if measure(venue + facts, 25, False) <= room else SMALLEST_TEXT
     name, _ = fitted(venue, room - measure(facts, size, False), size, measure)
-    return [Text(MARGIN, _FOOTER_BASELINE, name + facts, size, theme.muted), *ops]
+    return [Text(MARGIN, _FOOTER_BASELINE, look.isolated(name) + facts, size, theme.muted), *ops]

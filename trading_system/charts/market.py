@@ -1,9 +1,12 @@
-"""The market in the picture: grid, candles, volume, zones, pole and flag, swings, and the labels of the last three.
+"""The market in the picture: grid, candles, volume, zones, poles and flags, swings, and the labels of the last three.
 
 The axes are given; a label that finds no free place is dropped, a thing outside the axes is cut at their edge.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from .drawing import Box, Layer, Line, Op, Poly, Rect, Text
 from .levels import LevelColumns
@@ -21,6 +24,15 @@ _LABEL_SIZE = 27
 _SMALL_SIZE = 24
 _SWING_GAP = 6
 _POLE_DASH = (11.0, 6.0)
+_LITTLE = 0.2
+"""A label beside its thing may cover this share of its own area in candles rather than stand far away."""
+
+
+class _Label(NamedTuple):
+    """The places where a label may stand, and those further away for when the near ones are taken."""
+
+    near: list[Text]
+    further: list[Text]
 
 
 def draw_grid(at: LevelColumns, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
@@ -60,32 +72,64 @@ def draw_candles(
     return ops
 
 
-def draw_zone(zone: PictureZone, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
-    """Return the band of an order block from its candle to the last one, and its label outside the candles."""
+def draw_patterns(
+    zones: Sequence[PictureZone],
+    flags: Sequence[PictureFlag],
+    times: TimeScale,
+    prices: PriceScale,
+    page: Page,
+    look: Look,
+) -> list[Op]:
+    """Return the bands of the order blocks, the poles and flags, and their labels, the labels of the first ones first.
+
+    Everything is drawn before the first label looks for a place, so that no later line runs through it.
+    """
+    ops: list[Op] = []
+    labels: list[_Label] = []
+    for zone in zones:
+        ops += _zone(zone, times, prices, page, look, labels)
+    for flag in flags:
+        ops += _flag(flag, times, prices, page, look, labels)
+    for label in labels:
+        ops += _labelled(label, page, look)
+    return ops
+
+
+def _zone(
+    zone: PictureZone, times: TimeScale, prices: PriceScale, page: Page, look: Look, labels: list[_Label]
+) -> list[Op]:
+    """Return the band of an order block from its candle to the last one; its label belongs outside the candles."""
     top, bottom = max(prices.y(zone.top), prices.top), min(prices.y(zone.bottom), prices.bottom)
     left = max(times.x(zone.time) - times.slot / 2, times.left)
     if bottom <= top or left >= times.right:
         return []
     colour = look.theme.blue if zone.direction > 0 else look.theme.violet
-    ops: list[Op] = [
-        Rect(left, top, times.right - left, bottom - top, faint(colour, look.theme.zone_shade), Layer.ZONE),
-        Line(left, top, times.right, top, colour, Layer.ZONE),
-        Line(left, bottom, times.right, bottom, colour, Layer.ZONE),
-    ]
     page.draw([Box(left, top - 2, times.right, top + 2), Box(left, bottom - 2, times.right, bottom + 2)])
     below, above, inside = bottom + 8 + 0.76 * _LABEL_SIZE, top - 10, (top + bottom) / 2 + 0.365 * _LABEL_SIZE
     rows = [below, above] if zone.direction > 0 else [above, below]
     if bottom - top >= _LABEL_SIZE + 8:
         rows.append(inside)
     span = times.right - left
-    places = [left + 8 + span * part / 12 for part in (1, 0, 2, 3, 4, 5, 6, 7, 8, 9)]
-    places += [max(times.left, left - 60 * back) for back in (1, 2, 3, 4, 5, 6)]
-    labels = [Text(x, y, zone.label, _LABEL_SIZE, colour, bold=True) for y in rows for x in places]
-    return ops + _labelled(labels, page, look)
+    places = [(left + 8 + span * part / 12, "left") for part in (1, 0, 2, 3, 4, 5, 6, 7, 8, 9)]
+    # A young block is narrower than its name: then the name ends where the block does, or stands beside it.
+    places += [(times.right - 4, "right")]
+    further = [(max(times.left, left - 60 * back), "left") for back in (1, 2, 3, 4, 5, 6)]
+
+    def texts(spots: list[tuple[float, str]]) -> list[Text]:
+        return [Text(x, y, zone.label, _LABEL_SIZE, colour, bold=True, anchor=end) for y in rows for x, end in spots]
+
+    labels.append(_Label(texts(places), texts(further)))
+    return [
+        Rect(left, top, times.right - left, bottom - top, faint(colour, look.theme.zone_shade), Layer.ZONE),
+        Line(left, top, times.right, top, colour, Layer.ZONE),
+        Line(left, bottom, times.right, bottom, colour, Layer.ZONE),
+    ]
 
 
-def draw_flag(flag: PictureFlag, times: TimeScale, prices: PriceScale, page: Page, look: Look) -> list[Op]:
-    """Return the dashed pole and the two lines of the flag with their light fill and labels."""
+def _flag(
+    flag: PictureFlag, times: TimeScale, prices: PriceScale, page: Page, look: Look, labels: list[_Label]
+) -> list[Op]:
+    """Return the dashed pole and the two lines of the flag with their light fill."""
     yellow = look.theme.yellow
     up = flag.pole.end_price >= flag.pole.start_price
     ops: list[Op] = []
@@ -99,10 +143,10 @@ def draw_flag(flag: PictureFlag, times: TimeScale, prices: PriceScale, page: Pag
         corners = ((upper[0], upper[1]), (upper[2], upper[3]), (lower[2], lower[3]), (lower[0], lower[1]))
         ops.append(Poly(corners, faint(yellow, look.theme.flag_shade), Layer.ZONE))
     if pole is not None:
-        ops += _labelled(_pole_labels(pole, look), page, look)
+        labels.append(_Label(_pole_labels(pole, look), []))
     edge = upper if up else lower
     if edge is not None:
-        ops += _labelled(_flag_labels(edge, look, above=up), page, look)
+        labels.append(_Label(_flag_labels(edge, look, above=up), []))
     return ops
 
 
@@ -172,15 +216,14 @@ def _flag_labels(edge: tuple[float, float, float, float], look: Look, *, above: 
     return labels
 
 
-def _labelled(labels: list[Text], page: Page, look: Look) -> list[Op]:
-    """Place one of ``labels``; where the best place still covers something, a chip under the text keeps it readable."""
-    box = page.place(labels, 3.0)
+def _labelled(label: _Label, page: Page, look: Look) -> list[Op]:
+    """Place ``label``; where its best place still covers something, a chip under the text keeps it readable."""
+    box = page.place(label.near, _LITTLE) or page.place([*label.near, *label.further], 3.0)
     if box is None or page.covered(box) == 0:
         return []
     chip = box.grown(2)
-    return [
-        Rect(chip.left, chip.top, chip.right - chip.left, chip.bottom - chip.top, look.theme.chip, Layer.CHIP, radius=6)
-    ]
+    width, height = chip.right - chip.left, chip.bottom - chip.top
+    return [Rect(chip.left, chip.top, width, height, look.theme.chip, Layer.CHIP, radius=6)]
 
 
 def along(ends: tuple[float, float, float, float]) -> list[Box]:

@@ -11,7 +11,7 @@ from .drawing import Box, Layer, Line, Op, Poly, Rect, Scene, Text
 from .frame import HEIGHT, WIDTH, Pill, Tile, footer, header, plain_text, ratio_text, side_colour, tiles
 from .levels import columns_of, draw_boxes, draw_dot, draw_levels, levels_of
 from .look import Look
-from .market import GRID_TOP, VOLUME_TOP, draw_candles, draw_flag, draw_grid, draw_swings, draw_zone
+from .market import GRID_TOP, VOLUME_TOP, draw_candles, draw_grid, draw_patterns, draw_swings
 from .picture import (
     AlertPicture,
     PictureCandle,
@@ -81,10 +81,8 @@ def scene(picture: AlertPicture, look: Look | None = None) -> Scene:
     ops += why.draw([colour] * len(why.lines), page, look)
     ops += draw_grid(at, times, prices, page, look)
     ops += draw_candles(candles, times, prices, page, look)
-    for zone in picture.zones:
-        ops += draw_zone(zone, times, prices, page, look)
-    if picture.flag is not None:
-        ops += draw_flag(picture.flag, times, prices, page, look)
+    flags = () if picture.flag is None else (picture.flag,)
+    ops += draw_patterns(picture.zones, flags, times, prices, page, look)
     ops += draw_swings(picture.swings, times, prices, page, look)
     return assembled(ops, page, look)
 

@@ -76,12 +76,24 @@ def _out_of_gzip(path: Path, packed: bytes) -> bytes:
 def _out_of_zip(path: Path, packed: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            names = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith(_NOT_A_MEMBER)]
-            if len(names) != 1:
-                was = f"{len(names)} files ({', '.join(names[:3])})" if names else "an empty one"
-                raise HistoryError(path, "a zip with one file of candles", was, "unpack it and give one of its files")
-            return archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            return archive.read(_only_member(path, archive.namelist()))
+    except HistoryError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:  # ValueError: a place before the file
         raise HistoryError(path, "a whole zip file", f"a cut or damaged one ({error})", _AGAIN) from None
     except (RuntimeError, NotImplementedError) as error:  # a password, or a packing that Python does not know
         raise HistoryError(path, "a zip file that opens", str(error), "unpack it and give the file inside") from None
+
+
+def _only_member(path: Path, names: list[str]) -> str:
+    files = [name for name in names if not name.endswith("/") and not name.startswith(_NOT_A_MEMBER)]
+    if len(files) == 1:
+        return files[0]
+    was = f"{len(files)} files ({', '.join(files[:3])})" if files else "an empty one"
+    raise HistoryError(path, "a zip with one file of candles", was, "unpack it and give one of its files")

@@ -127,14 +127,17 @@ def _fault(time: int, candle: dict[str, Any], base: int, origin: int) -> tuple[s
 
 def _check_scale(columns: CandleColumns) -> None:
     """Raise for a page of another market or unit: prices that leap by more than the factor ``MAX_JUMP``."""
-    before, after = columns.values["close"][:-1], columns.values["open"][1:]
-    leaps = (after > before * MAX_JUMP) | (before > after * MAX_JUMP)
-    if not leaps.any():
-        return
-    row = int(np.argmax(leaps)) + 1
-    expected = f"an open within {MAX_JUMP:.0f} times of the close before it, {text_of(float(before[row - 1]))}"
-    remedy = "the rows are of another market or unit: split the file there, or mend the page"
-    raise columns.fault(row, expected, text_of(float(after[row - 1])), remedy)
+    closes, opens = columns.values["close"], columns.values["open"]
+    for begin in range(1, len(opens), _BLOCK):
+        before, after = closes[begin - 1 : begin - 1 + _BLOCK], opens[begin : begin + _BLOCK]
+        before = before[: len(after)]
+        leaps = (after > before * MAX_JUMP) | (before > after * MAX_JUMP)
+        if not leaps.any():
+            continue
+        row = begin + int(np.argmax(leaps))
+        expected = f"an open within {MAX_JUMP:.0f} times of the close before it, {text_of(float(closes[row - 1]))}"
+        remedy = "the rows are of another market or unit: split the file there, or mend the page"
+        raise columns.fault(row, expected, text_of(float(opens[row])), remedy)
 
 
 def gaps_of(columns: CandleColumns, base: int) -> tuple[Gap, ...]:

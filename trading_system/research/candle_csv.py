@@ -84,7 +84,7 @@ def _sheet(path: Path, text: bytes) -> _Sheet:
     cells = _cells(line)
     header = 0 if without_header(cells) else 1
     names = cells if header else BINANCE_ARCHIVE
-    return _Sheet(path, text.lstrip(b"\r\n"), names, columns_of(path, names, 1), header)
+    return _Sheet(path, text, names, columns_of(path, names, 1), header)
 
 
 def _line(text: bytes, index: int) -> str:
@@ -106,7 +106,8 @@ def _first_time_is_a_number(sheet: _Sheet) -> bool:
 
 def _table(sheet: _Sheet, types: dict[str, pa.DataType], on_bad: Callable[[Any], str] | None = None) -> Any:
     return pa_csv.read_csv(
-        pa.BufferReader(sheet.text),
+        # Blank lines above the header would be taken for it.
+        pa.BufferReader(sheet.text.lstrip(b"\r\n") if sheet.text[:1] in b"\r\n" else sheet.text),
         # A row that is refused must be numbered, and only the reader with one thread numbers rows.
         read_options=pa_csv.ReadOptions(
             column_names=list(sheet.names), skip_rows=sheet.header, use_threads=on_bad is None

@@ -63,7 +63,7 @@ def _table(path: Path, content: bytes, kind: Kind) -> tuple[Any, dict[str, str]]
         reader = pa_ipc.open_file(source)
         named = columns_of(path, reader.schema.names, None)
         return reader.read_all().select(list(named.values())), named
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         was = f"a cut or damaged one ({reason[:120]})"
         raise HistoryError(path, f"a whole {kind.value} file", was, "copy or download it again") from None

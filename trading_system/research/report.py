@@ -17,6 +17,7 @@ from trading_system import __version__
 from trading_system.research import report_sections as sections
 from trading_system.research import statistics as st
 from trading_system.research.report_facts import BEST_TRADES, ReportFacts, facts_of
+from trading_system.research.report_groups import exit_of, setup_of
 from trading_system.research.report_numbers import date_text, duration_text, plain, signed, tone
 from trading_system.research.report_page import card, page
 from trading_system.research.report_trade import trade_chart
@@ -201,8 +202,8 @@ def _trades(facts: ReportFacts, excursions: Sequence[tuple[float, float]], words
 def _trade_row(number: int, closed: Closed, excursion: tuple[float, float], chart: str, words: Words) -> str:
     trade, plan = closed.trade, closed.trade.plan
     side = words["side.long" if plan.side > 0 else "side.short"]
-    setup = f"{side} · {named(words, 'setup', st.setup_of(closed))}"
-    ended = named(words, "exit", st.exit_of(closed))
+    setup = f"{side} · {named(words, 'setup', setup_of(closed))}"
+    ended = named(words, "exit", exit_of(closed))
     held = closed.time - trade.opened_at
     colour = tone("expectancy_r", closed.r)
     # column: what is shown, what is sorted by, class
@@ -210,7 +211,7 @@ def _trade_row(number: int, closed: Closed, excursion: tuple[float, float], char
         "number": (f"#{number}", number, ""),
         "symbol": (closed.symbol, closed.symbol, ""),
         "setup": (setup, setup, ""),
-        "opened": (date_text(words, trade.opened_at, clock=True, year=False), trade.opened_at, "n"),
+        "opened": (date_text(words, trade.opened_at, clock=True, year=False), trade.opened_at, ""),
         "result": (f"{signed(closed.r, 2)} R", round(closed.r, 6), f"n {colour}"),
         "net": (signed(closed.earned, 2), round(closed.earned, 6), "n"),
         "mae": (f"{excursion[0]:.2f}", round(excursion[0], 4), "n"),

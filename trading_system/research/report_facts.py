@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading_system.research import statistics as st
+from trading_system.research.report_groups import Group, by_exit, by_hour, by_score, by_setup, by_side, by_symbol
 from trading_system.research.run_folder import RunRecord
 from trading_system.rules.account import Closed, EquityPoint
 from trading_system.rules.interval_table import interval_ms
@@ -45,7 +46,7 @@ class Statistics:
     """
 
     figures: Mapping[str, st.Figure]
-    groups: Mapping[str, tuple[st.Group, ...]]
+    groups: Mapping[str, tuple[Group, ...]]
 
 
 class Stage(NamedTuple):
@@ -145,12 +146,12 @@ def statistics_of(record: RunRecord, points: Sequence[EquityPoint], equity: floa
         "funding_paid": funding,
     }
     groups = {
-        "setup": st.by_setup(trades),
-        "side": st.by_side(trades),
-        "symbol": st.by_symbol(trades),
-        "exit": st.by_exit(trades),
-        "score": st.by_score(trades),
-        "hour": st.by_hour(trades),
+        "setup": by_setup(trades),
+        "side": by_side(trades),
+        "symbol": by_symbol(trades),
+        "exit": by_exit(trades),
+        "score": by_score(trades),
+        "hour": by_hour(trades),
     }
     return Statistics(figures, groups)
 

@@ -39,7 +39,7 @@ h2 small{font-weight:400;color:var(--muted);font-size:12px;margin-inline-start:6
 .tile b{display:block;font-size:22px;color:var(--strong);line-height:1.35}
 .tile span,.tile small{color:var(--muted);font-size:12.5px;display:block}
 .up,.tile b.up{color:var(--up)}.down,.tile b.down{color:var(--down)}
-.n,bdi{direction:ltr;unicode-bidi:isolate}
+.n,bdi{direction:ltr;unicode-bidi:isolate}[dir=rtl] .n{text-align:left}[dir=rtl] .months .n{text-align:center}
 .plot{position:relative;direction:ltr;margin:4px 8px 26px 52px}
 .plot svg{position:absolute;inset:0;width:100%;height:100%;overflow:visible}
 .plot path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.5;stroke-linejoin:round}
@@ -47,10 +47,12 @@ h2 small{font-weight:400;color:var(--muted);font-size:12px;margin-inline-start:6
 transform:translate(-50%,-50%)}
 .plot span.y{transform:translate(calc(-100% - 8px),-50%)}
 .plot span.x{transform:translate(-50%,9px)}
-.plot span.r{transform:translate(0,-50%)}.plot span.e{transform:translate(-100%,-50%);font-weight:600;background:var(--card);padding:2px 4px;border-radius:4px}
+.plot span.r{transform:translate(0,-50%)}
+.plot span.e{transform:translate(-100%,-50%);font-weight:600;background:var(--card);padding:2px 4px;border-radius:4px}
 .plot span.t{transform:translate(-50%,calc(-100% - 5px))}
 .plot span.b{transform:translate(-100%,24px)}.plot span.s{transform:translate(4px,2px)}
 .equity-plot{height:270px}.drawdown-plot{height:96px}.half .plot{height:190px}.trade-plot{height:300px;margin-left:4px}
+.plot.trade-plot svg{overflow:hidden}.half h2 small{display:block;margin:2px 0 0}
 .plot path.grid{stroke:var(--grid);stroke-width:1}.plot path.zero{stroke:var(--muted);stroke-width:1;opacity:.5}
 .plot path.hold{stroke:var(--hold);stroke-width:1.2}.plot span.hold{color:var(--hold)}
 .plot path.gain{stroke:var(--up);stroke-width:2}.plot path.loss{stroke:var(--down);stroke-width:2}
@@ -92,13 +94,15 @@ min-inline-size:46px}.months th{text-align:center}.months td:first-child{text-al
 .funnel b{text-align:end;color:var(--strong)}.funnel b.lost{font-weight:400;color:var(--muted)}
 .figures{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:0 28px;font-size:13px}
 .figures div{display:flex;justify-content:space-between;gap:10px;padding:5px 0;border-block-end:1px solid var(--grid)}
-.figures span{color:var(--muted)}.figures small{display:block;font-weight:400;font-size:11.5px;text-align:end;color:var(--muted)}
+.figures span{color:var(--muted)}
+.figures small{display:block;font-weight:400;font-size:11.5px;text-align:end;color:var(--muted)}
 .figures b{font-weight:600;color:var(--strong);text-align:end}.figures b.up{color:var(--up)}
 .figures b.down{color:var(--down)}
 summary{cursor:pointer}details.more>summary{color:var(--muted);margin-block-start:12px;font-size:13px}
 dl{margin:8px 0 0;display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;font-size:12.5px}
 dt{color:var(--strong)}dd{margin:0;color:var(--muted)}
-.row{display:grid;grid-template-columns:56px minmax(0,1fr) minmax(0,1.7fr) minmax(0,1.2fr) 84px 96px 56px 56px 84px minmax(0,1.4fr);gap:8px;
+.row{display:grid;gap:8px;
+grid-template-columns:56px minmax(0,1fr) minmax(0,1.7fr) minmax(0,1.2fr) 84px 96px 56px 56px 84px minmax(0,1.4fr);
 align-items:center;
 padding:6px 4px;font-size:13px;border-block-end:1px solid var(--grid)}
 .row>*{text-align:end;min-inline-size:0}.row>:nth-child(-n+4){text-align:start}
@@ -117,7 +121,8 @@ h1{font-size:20px}.card{padding:13px 12px}.tiles{grid-template-columns:repeat(2,
 .tile{padding:10px 12px}.plot{margin-left:44px;margin-right:4px}.equity-plot{height:220px}
 .trade-plot{height:240px;margin-left:0}
 .plot span.alt{display:none}.plot span{font-size:10.5px}
-.trade-plot span.r{font-size:9.5px;transform:translate(calc(-100% + 13vw),-50%)}
+.trade-plot span.r{font-size:9.5px;transform:translate(-100%,-50%);left:100%!important;
+background:var(--card);padding:0 2px}
 .figures{grid-template-columns:minmax(0,1fr)}.funnel{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr) auto}
 .row{grid-template-columns:44px 1fr 1fr 72px 1fr}.row>.opt{display:none}.row>:nth-child(4){text-align:end}
 dl{grid-template-columns:minmax(0,1fr)}dd{margin-block-end:6px}.groups .opt{display:none}}

@@ -38,6 +38,7 @@ _BESIDE = {"sharpe": "sharpe_error", "expectancy_r": "expectancy_error_r"}
 _SHOWN_GROUPS = ("setup", "side", "symbol", "exit")
 _FOLDED_GROUPS = ("score", "hour")
 _FULL_TINT_PCT = 6.0
+_MOST_BARS = 36
 _PRIVATE = ("bus_url", "database_url", "data_folder")
 """Settings that name machines and may carry passwords: never on a page that people pass on."""
 
@@ -62,7 +63,7 @@ def tiles(facts: ReportFacts, words: Words) -> str:
         found.append(
             f'<div class="tile" title="{escape(words[name + ".def"])}"><span>{escape(words[name])}</span>'
             f'<b class="{tone(name, value)}"><bdi>{escape(figure_text(words, name, value))}</bdi></b>'
-            f"<small>{escape(below)}</small></div>"
+            f"<small>{_isolated(below)}</small></div>"
         )
     return f'<div class="tiles">{"".join(found)}</div>'
 
@@ -125,7 +126,7 @@ def results_section(facts: ReportFacts, words: Words) -> str:
         return card(words["section.results"], f"<p>{escape(words['no_trades_here'])}</p>", css="half")
     results = [closed.r for closed in facts.trades]
     span = max(results) - min(results)
-    width = next((size for size in (0.25, 0.5, 1.0, 2.0) if span / size <= 24), span / 24)
+    width = next((size for size in (0.25, 0.5, 1.0, 2.0) if span / size <= _MOST_BARS), span / _MOST_BARS)
     counts = Counter(math.floor(result / width + 0.5) for result in results)
     first, last = min(counts) - 1, max(counts) + 1
     across = plots.Axis((first - 0.5) * width, (last + 0.5) * width, plots.WIDTH)
@@ -137,7 +138,8 @@ def results_section(facts: ReportFacts, words: Words) -> str:
         left, right, top = across.at((place - 0.44) * width), across.at((place + 0.44) * width), up.down(count)
         bars[css].append((left, top, right - left, plots.HEIGHT - top))
         labels.append(plots.label((left + right) / 2, top, str(count), "t"))
-    wholes = range(math.ceil(across.low), math.floor(across.high) + 1)
+    every = max(1, round((across.high - across.low) / 10))
+    wholes = [place for place in range(math.ceil(across.low), math.floor(across.high) + 1) if place % every == 0]
     labels += [plots.label(across.at(whole), plots.HEIGHT, f"{signed(whole, 0)}R", "x") for whole in wholes]
     shapes = [
         plots.strokes([(0, plots.HEIGHT, plots.WIDTH, plots.HEIGHT)], "grid"),
@@ -335,9 +337,14 @@ def _stage(stage: Stage, most: int, words: Words) -> str:
         text, css = rule_sentence(words, stage.code), "lost"
     return (
         f'<span class="{css}" title="{escape(stage.code)}">{escape(text)}</span>'
-        f'<i class="{css}" style="inline-size:{share:.1f}%"></i><b class="{css}">'
+        f'<i class="{css}" style="inline-size:{share:.1f}%"></i><b class="n {css}">'
         f"{'−' if css else ''}{stage.number:,}</b>"
     )
+
+
+def _isolated(text: str) -> str:
+    """Return parts joined by a middle dot, each kept from turning round in a page that runs from right to left."""
+    return " · ".join(f"<bdi>{escape(part)}</bdi>" if part[:1] in "+−±" else escape(part) for part in text.split(" · "))
 
 
 def _setting(value: object) -> str:

@@ -57,7 +57,7 @@ def trade_chart(
     """
     plan, trade = closed.trade.plan, closed.trade
     length = interval_ms(plan.interval)
-    start = min(plan.confirmed_at, *(event.time for event in events)) if events else plan.confirmed_at
+    start = min([plan.confirmed_at, *(int(event.values.get("base_time", event.time)) for event in events)])
     start = max(start - 6 * length, plan.confirmed_at - 4 * _BEFORE * length)
     start, end = min(start, plan.confirmed_at - _BEFORE * length), closed.time + _AFTER * length
     bars = bars_between(candles, start, end, length)

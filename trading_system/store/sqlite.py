@@ -26,6 +26,7 @@ from .port import Document, Row, Stream, check_append
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 5_000
+WAL_PAGES = 4_000  # 16 MB between two checkpoints: each forces the disk, and a step must not wait for that often
 
 # The step comes before the kind and rows live in the key's own tree: what a step writes lands on one page.
 _TABLES = """
@@ -210,6 +211,7 @@ class SqliteStore:
         if execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise self._unusable("its disk allows no write-ahead log; put it on a local disk")
         execute(f"PRAGMA synchronous = {synchronous}")
+        execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         if version is None:
             execute("BEGIN IMMEDIATE")
             if self._version() is None:  # nobody else made the tables while this one waited for the lock

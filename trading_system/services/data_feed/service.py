@@ -111,7 +111,7 @@ class DataFeed:
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def poll(self) -> None:
-        """Ask for the minutes of symbols that have stayed behind the others since the last poll, or of all in silence."""
+        """Ask for the minutes of symbols that stayed behind the others since the last poll, or of all in silence."""
         now = asyncio.get_running_loop().time()
         if now - self._heard >= self._ask_after_s:
             self._heard = now

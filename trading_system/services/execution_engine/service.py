@@ -37,7 +37,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import minute_of, plan_of_signal
-from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.journal import Journal, JournalFill, State
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.venues.port import (
@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 EXECUTION = "execution"
 WHOLE_ACCOUNT = "*"
 SNAPSHOT = "account"
+BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 OUTCOMES_A_STEP = 20
 PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
@@ -105,6 +106,7 @@ class ExecutionEngine(Room):
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._inbox: deque[UserEvent] = deque()
+        self._booked = 0
         self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -121,7 +123,9 @@ class ExecutionEngine(Room):
             await self._recall_prices()
         for slot in self.account.slots:
             self._orders.update({order.id: order for order in slot.orders})
-        self._held = [fill for fill in self._journal.fills_since(0) if fill.time >= self._step * MINUTE_MS]
+        booked = await self._letterbox.store.document(BOOKED, self._exchange)
+        self._booked = 0 if booked is None else int(booked[1])
+        self._held = self._journal.fills_since(self._booked)
         self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
         if head is None and stored is None:
             for instrument in self._terms.instruments:  # what the account traded before is none of ours
@@ -269,6 +273,7 @@ class ExecutionEngine(Room):
 
     def _book(self, fill: JournalFill) -> bool:
         """Book a journaled fill and let the trade say what should rest now."""
+        self._booked = max(self._booked, fill.seq)
         if not is_ours(fill.client_id):
             log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
             return False
@@ -315,6 +320,7 @@ class ExecutionEngine(Room):
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
+            await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
 
@@ -357,11 +363,15 @@ class ExecutionEngine(Room):
     def _forget_placed(self, place: int) -> None:
         """Take back the facts of orders that the venue did not take: what never rested was never placed."""
         resting = {order.born for order in self.account.slots[place].orders}
-        live = self._reconciler.live_ids(self._terms.instruments[place].symbol)
+        live = [have for have in self._journal.live(self._terms.instruments[place].symbol) if have.state == State.ACKED]
         self._facts = [
             fact
             for fact in self._facts
-            if not (isinstance(fact, Placed) and fact.order.born in resting and fact.order.id not in live)
+            if not (
+                isinstance(fact, Placed)
+                and fact.order.born in resting
+                and not any(have.is_for(fact.order) for have in live)
+            )
         ]
 
 

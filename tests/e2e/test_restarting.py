@@ -1,0 +1,50 @@
+"""A line that is started again on its folder goes on with the line that it holds, and with no other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from small_markets import small_market, small_settings
+
+from trading_system.candle_inputs import InputError
+from trading_system.line_terms import OtherLineError
+from trading_system.runs import run_simulator, simulator_of
+from trading_system.settings import Settings
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return small_settings()
+
+
+@pytest.fixture
+async def exchange(settings: Settings) -> AsyncIterator[str]:
+    server = simulator_of(small_market(settings), settings)
+    addresses = await server.start()
+    yield addresses.http
+    await server.stop()
+
+
+@pytest.mark.slow
+async def test_a_finished_line_started_again_says_the_same_and_one_of_other_terms_is_refused(
+    exchange: str, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "line"
+    first = await run_simulator(exchange, ["BTCUSDT"], settings, folder)
+
+    again = await run_simulator(exchange, ["BTCUSDT"], settings, folder)
+
+    for key in ("fingerprint", "equity_final", "orders", "fills", "trades", "signals"):
+        assert again.summary[key] == first.summary[key]
+    for other, name in (
+        (small_settings("min_rr=2"), r"plans.min_rr 0.3, with which this line began, was 2.0"),
+        (small_settings("swings.left=3"), r"swings.left None, with which this line began, was 3"),
+        (small_settings("equity=500"), r"account.equity"),
+        (small_settings("signal_interval=15m", "higher_interval=1h"), r"signal_interval '5m'"),
+    ):
+        with pytest.raises(OtherLineError, match=name):
+            await run_simulator(exchange, ["BTCUSDT"], other, folder)
+    with pytest.raises(InputError, match=r"the line that made the 5 trades of this exchange, was a new one"):
+        await run_simulator(exchange, ["BTCUSDT"], settings, tmp_path / "new")

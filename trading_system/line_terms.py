@@ -1,0 +1,52 @@
+"""What a line was begun with, kept in its store: a start with anything else is refused, never blended into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from trading_system.rules.grid import Instrument
+from trading_system.settings import Settings
+from trading_system.store.port import Store
+
+LINE = "line"
+
+
+class OtherLineError(ValueError):
+    """A store that holds another line than the one to be started."""
+
+
+async def hold_to_terms(store: Store, settings: Settings, instruments: Sequence[Instrument], origin: int) -> None:
+    """Write down what a new line begins with, or hold a start against what is written.
+
+    origin: ms UTC. Raises: OtherLineError naming the first thing that is not as it was when the line began.
+    """
+    exchange = instruments[0].exchange
+    now = msgspec.json.decode(msgspec.json.encode(_terms(settings, instruments, origin)))
+    kept = await store.document(LINE, exchange)
+    if kept is None:
+        await store.put_document(LINE, exchange, 0, msgspec.json.encode(now))
+        return
+    began = msgspec.json.decode(kept[1])
+    for key in [*began, *(key for key in now if key not in began)]:
+        if now.get(key) != began.get(key):
+            raise OtherLineError(
+                f"expected {key} {began.get(key)!r}, with which this line began, was {now.get(key)!r}; other terms are "
+                "another line: give another --out, or the terms of the first start"
+            )
+
+
+def _terms(settings: Settings, instruments: Sequence[Instrument], origin: int) -> dict[str, Any]:
+    """Return all that decides what a line does, flat, by the names of its settings."""
+    terms: dict[str, Any] = {
+        "origin": origin,
+        "symbols": [one.symbol for one in instruments],
+        "signal_interval": settings.signal_interval,
+        "higher_interval": settings.higher_interval,
+        **settings.detection,
+    }
+    for group in ("account", "venue", "plans"):
+        terms |= {f"{group}.{name}": value for name, value in getattr(settings, group).model_dump().items()}
+    return terms | {f"instrument {one.symbol}": one for one in instruments}

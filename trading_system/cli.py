@@ -198,6 +198,38 @@ def detect(
 
 
 @app.command()
+def chart(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTCUSDT")],
+    candles: Annotated[Path | None, typer.Option("--candles", metavar="FILE", help="a candle file")] = None,
+    store: Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run")] = None,
+    interval: Annotated[str | None, typer.Option(help="candles to draw; default: the source's own")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="the moment to show, UTC; default: the end")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="x.png or x.svg")] = None,
+    light: Annotated[bool, typer.Option("--light", help="dark on white")] = False,
+    set_: Sets = None,
+) -> None:
+    """Draw candles with swings, live order blocks and flags, as they were known at a moment."""
+    from trading_system.charts.look import Look
+    from trading_system.charts.theme import THEMES
+    from trading_system.research.chart_file import draw_chart, source_of_file, source_of_run
+    from trading_system.research.history_bounds import bound_ms
+
+    if (candles is None) == (store is None):
+        _refuse("expected either --candles FILE or --store FOLDER")
+    settings = _settings(set_)
+    if candles is not None:
+        source = source_of_file(candles, symbol)
+    else:
+        source = source_of_run(store or Path(), symbol, settings)
+        interval = interval or settings.signal_interval
+    path = out or Path(f"{symbol}.png")
+    moment = None if at is None else bound_ms(at, "--at")
+    look = Look(theme=THEMES["light" if light else "dark"])
+    draw_chart(source, path, settings, interval=interval, at=moment, look=look)
+    _say(f"chart: {path}")
+
+
+@app.command()
 def exchange(
     replay: Annotated[list[Path], typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")],
     symbol: Symbols = [],  # noqa: B006

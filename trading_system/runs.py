@@ -318,8 +318,8 @@ async def run_simulator(
         state = await _control(http, f"{base}/_sim/state")
         if state["trade"] and not (folder / JOURNAL_FILE).exists():
             raise InputError(
-                f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, was "
-                "a new one; give that folder as --out, or start a new `trading-system exchange`"
+                f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
+                "was a new one; give that folder as --out, or start a new `trading-system exchange`"
             )
         access = VenueAccess(
             base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE

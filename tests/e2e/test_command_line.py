@@ -226,6 +226,14 @@ def test_help_names_every_command(command: Command) -> None:
 
 # --- what the commands print
 
+
+def signals_painted(run: Path) -> list[str]:
+    """The names of the alerts in a run's folder, each a picture with its text; those of ended trades are left out."""
+    pictures = {path.stem for path in (run / "alerts").glob("*.png")}
+    assert pictures == {path.stem for path in (run / "alerts").glob("*.txt")}
+    return sorted(name for name in pictures if not name.endswith("_closed"))
+
+
 KEYS = {"candles", "swings", "order_blocks", "flags", "signals", "refused", "orders", "fills", "trades"}
 RESULT_KEYS = {"equity_final", "fingerprint", "seconds", "instrument"}
 
@@ -248,7 +256,7 @@ def test_run_and_backtest_print_one_object_each_with_equal_fingerprints(command:
     assert said["fingerprint"] == tested["fingerprint"]
     assert len(said["fingerprint"]) == 64
     assert said["folder"] == "run"
-    assert len(list(Path("run", "alerts").glob("*.png"))) == said["signals"]
+    assert len(signals_painted(Path("run"))) == said["signals"]
     assert command("compare", "run", "backtest").code == 0
     again = command("run", "--replay", file, "--symbol", "BTCUSDT", "--out", "run", *SET)
     assert_refused(again, "run: expected a new folder")
@@ -368,7 +376,4 @@ def test_the_demo_trades_shows_both_recoveries_and_equals_its_backtest(tmp_path:
     summary = json.loads((tmp_path / "demo" / "run" / "summary.json").read_text())
     assert summary["trades"] > 1
     assert summary["faults"] == {"cut": 1, "lost_answer": 1}
-    pictures = {path.stem for path in (tmp_path / "demo" / "run" / "alerts").glob("*.png")}
-    texts = {path.stem for path in (tmp_path / "demo" / "run" / "alerts").glob("*.txt")}
-    assert len(pictures) == summary["signals"]
-    assert pictures == texts
+    assert len(signals_painted(tmp_path / "demo" / "run")) == summary["signals"]

@@ -322,12 +322,7 @@ def test_numbers_have_true_minus_signs_and_zero_has_none() -> None:
 def test_bars_of_a_chart_are_folded_from_priced_minutes_only() -> None:
     minutes = np.zeros(6, CANDLE)
     minutes["open_time"] = START + 60_000 * np.arange(6)
-    for name, prices in (
-        ("open", range(10, 16)),
-        ("high", range(20, 26)),
-        ("low", range(1, 7)),
-        ("close", range(11, 17)),
-    ):
+    for name, first in (("open", 10), ("high", 20), ("low", 1), ("close", 11)):
         minutes[name] = range(first, first + 6)
     minutes["gap"][1] = 1
     bars = bars_between(minutes, START, START + 6 * 60_000, 3 * 60_000)

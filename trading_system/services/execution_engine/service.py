@@ -31,7 +31,7 @@ from trading_system.rules.account import (
     settle,
     stop_passed,
 )
-from trading_system.rules.client_ids import canonical, is_ours
+from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id, is_ours
 from trading_system.rules.fact_record import pack_account, pack_fact, unpack_account
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
@@ -40,6 +40,7 @@ from trading_system.rules.words import minute_of, plan_of_signal
 from trading_system.services.execution_engine.journal import Journal, JournalFill, State
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.reconcile import Reconciler
+from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
     OrderChanged,
     StreamCut,
@@ -59,6 +60,8 @@ SNAPSHOT = "account"
 BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 OUTCOMES_A_STEP = 20
+RETRY_S = 1.0
+LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a position
 PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
 
 
@@ -106,6 +109,7 @@ class ExecutionEngine(Room):
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._inbox: deque[UserEvent] = deque()
+        self._disagreeing: set[int] = set()  # places where the venue is not yet as wanted
         self._booked = 0
         self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
         self._wake = asyncio.Event()
@@ -227,8 +231,7 @@ class ExecutionEngine(Room):
     async def _hear_venue(self) -> None:
         try:
             async for event in self._venue.user_events():
-                self._inbox.append(event)
-                self._wake.set()
+                self._take_in(event)
         except Exception as error:
             log.exception("the user stream stopped")
             self.failure = error
@@ -238,6 +241,16 @@ class ExecutionEngine(Room):
         if isinstance(event, VenueFill):
             await self._on_fill(event)
         elif isinstance(event, StreamUp):
+            await self._look_around(event)
+        elif isinstance(event, OrderChanged):
+            if self._reconciler.changed(event):  # it ended without our doing
+                await self._agree(self._place[event.symbol], self._now())
+        elif isinstance(event, StreamCut):
+            log.warning("user stream: %s", event.reason)
+
+    async def _look_around(self, event: StreamUp) -> None:
+        """Read what the user stream may have missed; a read that fails is not empty, so it is tried again."""
+        try:
             await self._read_fills()
             for fill in self._held:
                 await self._react(fill)
@@ -245,11 +258,13 @@ class ExecutionEngine(Room):
             for place, instrument in enumerate(self._terms.instruments):
                 await self._reconciler.refresh(instrument.symbol)
                 await self._agree(place, self._now())
-        elif isinstance(event, OrderChanged):
-            if self._reconciler.changed(event):  # it ended without our doing
-                await self._agree(self._place[event.symbol], self._now())
-        elif isinstance(event, StreamCut):
-            log.warning("user stream: %s", event.reason)
+        except VenueError as error:
+            log.warning("the venue cannot be read now (%s); asking again", error)
+            asyncio.get_running_loop().call_later(RETRY_S, self._take_in, event)
+
+    def _take_in(self, event: UserEvent) -> None:
+        self._inbox.append(event)
+        self._wake.set()
 
     async def _on_fill(self, fill: VenueFill) -> None:
         if self._journal.fill(fill):
@@ -274,11 +289,15 @@ class ExecutionEngine(Room):
     def _book(self, fill: JournalFill) -> bool:
         """Book a journaled fill and let the trade say what should rest now."""
         self._booked = max(self._booked, fill.seq)
-        if not is_ours(fill.client_id):
+        place = self._place[fill.symbol]
+        trade = self.account.slots[place].trade
+        if is_ours(fill.client_id):
+            id_ = canonical(fill.client_id)
+        elif fill.client_id.startswith(LIQUIDATED) and trade is not None:
+            id_ = canonical_id(trade.plan.id, LIQUIDATION)
+        else:
             log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
             return False
-        place = self._place[fill.symbol]
-        id_ = canonical(fill.client_id)
         role = ROLES.get(id_[-1], Role.TARGET)
         booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
         self.account = roll_day(self.account, fill.time)
@@ -308,7 +327,7 @@ class ExecutionEngine(Room):
             changed = [
                 place
                 for place, (old, new) in enumerate(zip(before.slots, self.account.slots, strict=True))
-                if old.orders != new.orders
+                if old.orders != new.orders or place in self._disagreeing
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
@@ -357,6 +376,10 @@ class ExecutionEngine(Room):
                 self._forget_placed(place)
                 self.account = drop_entry(self.account, place, "venue_refused", self._facts)
             elif not outcome.entry_not_placed:
+                if outcome.refused or outcome.unsettled:  # not as wanted yet: the next step asks again
+                    self._disagreeing.add(place)
+                else:
+                    self._disagreeing.discard(place)
                 return
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
 

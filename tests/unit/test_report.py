@@ -324,6 +324,7 @@ def test_bars_of_a_chart_are_folded_from_priced_minutes_only() -> None:
     minutes["open_time"] = START + 60_000 * np.arange(6)
     for name, first in (("open", 10), ("high", 20), ("low", 1), ("close", 11)):
         minutes[name] = range(first, first + 6)
+        minutes[name][1] = 0.0
     minutes["gap"][1] = 1
     bars = bars_between(minutes, START, START + 6 * 60_000, 3 * 60_000)
     assert bars.time.tolist() == [START, START + 180_000]

@@ -194,6 +194,7 @@ def test_expectancy_and_its_error_are_mean_and_standard_error_of_r() -> None:
 def test_exposure_counts_time_in_which_two_positions_were_held_once() -> None:
     spans = [(0, 40), (20, 50), (30, 45), (80, 200)]
     assert st.exposure_percent(spans, 0, 100) == 70.0
+    assert st.exposure_percent([(0, 50), (10, 20), (30, 40)], 0, 100) == 50.0
     assert st.exposure_percent([], 0, 100) == 0.0
     assert st.exposure_percent(spans, 100, 100) == st.NO_TIME
 
@@ -270,9 +271,9 @@ def test_excursions_read_only_candles_that_lie_inside_the_trade() -> None:
 
 def test_excursions_skip_minutes_that_are_missing() -> None:
     closed = closed_with(1.0, time=START + 3 * MINUTE, opened_at=START)
-    candles = candles_of((99, 101), (0, 0), (98.5, 103), (40, 400))
+    candles = candles_of((97, 101), (0, 0), (98.5, 103), (40, 400))
     candles["gap"][1] = 1
-    assert st.excursions_r(closed, [], candles) == (0.75, 1.5)
+    assert st.excursions_r(closed, [], candles) == (1.5, 1.5)
 
 
 @given(some.lists(some.floats(-0.2, 0.2), min_size=1, max_size=120), some.integers(0, DAY - 1))

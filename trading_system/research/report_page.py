@@ -130,7 +130,9 @@ dl{grid-template-columns:minmax(0,1fr)}dd{margin-block-end:6px}.groups .opt{disp
 --up:#0f8f5a;--down:#c22a39;--up-rgb:15 143 90;--down-rgb:194 42 57;--warn:#7a4f00;--warn-bg:#fff;--warn-edge:#b9963f;
 --zone:#2f66d0;--hold:#777}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 main{padding:0;max-inline-size:none}.card,.tile,.list details{break-inside:avoid}.trades-card{break-inside:auto}
-.scroll{overflow:visible}body{font-size:11.5px}}
+.scroll{overflow:visible}body{font-size:11.5px}.equity-plot{height:200px}main>.half.wide{grid-column:1/-1}
+.row{grid-template-columns:40px 66px 1.6fr 1.3fr 62px 64px 36px 36px 62px 1.3fr;gap:6px;font-size:10.5px}
+.row button{font-size:10.5px}}
 """
 
 _SCRIPT = """

@@ -138,7 +138,7 @@ def results_section(facts: ReportFacts, words: Words) -> str:
         left, right, top = across.at((place - 0.44) * width), across.at((place + 0.44) * width), up.down(count)
         bars[css].append((left, top, right - left, plots.HEIGHT - top))
         labels.append(plots.label((left + right) / 2, top, str(count), "t"))
-    every = max(1, round((across.high - across.low) / 10))
+    every = max(1, math.ceil((across.high - across.low) / 12))
     wholes = [place for place in range(math.ceil(across.low), math.floor(across.high) + 1) if place % every == 0]
     labels += [plots.label(across.at(whole), plots.HEIGHT, f"{signed(whole, 0)}R", "x") for whole in wholes]
     shapes = [
@@ -183,7 +183,7 @@ def groups_section(facts: ReportFacts, words: Words) -> str:
             f"{_group_table([name], groups, words)}</details>"
         )
     body = _group_table(shown, groups, words) + folded
-    return card(words["section.groups"], body, css="half groups", note=words["groups.note"])
+    return card(words["section.groups"], body, css="half wide groups", note=words["groups.note"])
 
 
 def funnel_section(facts: ReportFacts, words: Words) -> str:
@@ -191,7 +191,7 @@ def funnel_section(facts: ReportFacts, words: Words) -> str:
     most = max((stage.number for stage in facts.funnel if stage.number), default=1)
     rows = "".join(_stage(stage, most, words) for stage in facts.funnel)
     body = f'<div class="funnel">{rows}</div>'
-    return card(words["section.funnel"], body, css="half", note=words["funnel.note"])
+    return card(words["section.funnel"], body, css="half wide", note=words["funnel.note"])
 
 
 def figures_section(facts: ReportFacts, words: Words) -> str:

@@ -42,9 +42,15 @@ class CandleInputs:
 
 
 def read_inputs(
-    files: Sequence[Path], symbols: Sequence[str], settings: Settings, instrument_file: Path | None = None
+    files: Sequence[Path],
+    symbols: Sequence[str],
+    settings: Settings,
+    instrument_file: Path | None = None,
+    *,
+    first: int | None = None,
+    last: int | None = None,
 ) -> CandleInputs:
-    """Read ``files`` as the candles of ``symbols``.
+    """Read ``files`` as the candles of ``symbols``, those between the instants ``first`` and ``last`` (ms UTC) only.
 
     Raises: HistoryError, InstrumentError for a file; InputError when they do not fit together.
     """
@@ -60,7 +66,7 @@ def read_inputs(
     gaps: dict[str, tuple[Gap, ...]] = {}
     bases: set[int] = set()
     for file, symbol in zip(files, symbols, strict=True):
-        history = load_candles(file, symbol)
+        history = load_candles(file, symbol, first=first, last=last)
         instruments.append(instrument_of(history, settings.exchange, symbol, defaults, instrument_file))
         candles[symbol] = history.candles
         gaps[symbol] = history.gaps

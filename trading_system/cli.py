@@ -26,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Bounds = tuple[int | None, int | None]
+
 FAILED = 1
 WRONG_INPUT = 2
 INTERRUPTED = 130
@@ -50,6 +52,10 @@ Symbols = Annotated[
 InstrumentFile = Annotated[
     Path | None, typer.Option("--instrument", metavar="FILE", help="JSON with tick, step, fees, min_notional")
 ]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="first candle, UTC: 2025-01-31 or 2025-01-31T12:30Z")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="candles closed by then; a day is its beginning")]
 Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to cause")]
 
 
@@ -75,7 +81,8 @@ def demo(
 @app.command()
 def run(
     replay: Annotated[
-        list[Path] | None, typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")
+        list[Path] | None,
+        typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
     ] = None,
     simulator: Annotated[
         str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")
@@ -88,6 +95,8 @@ def run(
     json: AsJson = False,
     alerts: Annotated[bool, typer.Option(help="a picture and a text for each signal")] = True,
     instrument: InstrumentFile = None,
+    from_: From = None,
+    to: To = None,
     faults: Faults = None,
 ) -> None:
     """Trade candle files through the whole line: feed, detectors, signed orders, fills, over a simulated exchange."""
@@ -107,7 +116,7 @@ def run(
     else:
         from trading_system.console import progress
 
-        inputs = _inputs(replay or [], symbol, settings, instrument)
+        inputs = _inputs(replay or [], symbol, settings, instrument, _bounds(from_, to))
         with progress("trading in lockstep", inputs.minutes) as stepped:
             first = inputs.origin // 60_000
             done = asyncio.run(
@@ -126,13 +135,17 @@ def run(
 
 @app.command()
 def backtest(
-    candles: Annotated[list[Path], typer.Option("--candles", metavar="FILE", help="candle file; repeatable")],
+    candles: Annotated[
+        list[Path], typer.Option("--candles", metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable")
+    ],
     symbol: Symbols = [],  # noqa: B006
     signal_interval: SignalInterval = None,
     set_: Sets = None,
     out: Out = None,
     json: AsJson = False,
     instrument: InstrumentFile = None,
+    from_: From = None,
+    to: To = None,
     funding: Annotated[
         list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
     ] = None,
@@ -143,7 +156,7 @@ def backtest(
 
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "backtest", *symbol)
-    inputs = _inputs(candles, symbol, settings, instrument)
+    inputs = _inputs(candles, symbol, settings, instrument, _bounds(from_, to))
     if inputs.base != 60_000:
         _say(
             f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes."
@@ -185,6 +198,8 @@ def detect(
     candles: Annotated[Path, typer.Option("--candles", metavar="FILE", help="candle file of any interval")],
     interval: Annotated[str | None, typer.Option(help="interval to detect on; default: the file's own")] = None,
     symbol: Annotated[str | None, typer.Option(help="symbol of the file; default: from its name")] = None,
+    from_: From = None,
+    to: To = None,
     set_: Sets = None,
     format_: Annotated[str, typer.Option("--format", help="jsonl: one object a line")] = "jsonl",
 ) -> None:
@@ -193,7 +208,8 @@ def detect(
 
     if format_ != "jsonl":
         _refuse(f"--format {format_}: expected jsonl")
-    for line in events_of_file(candles, _settings(set_), interval, symbol):
+    first, last = _bounds(from_, to)
+    for line in events_of_file(candles, _settings(set_), interval, symbol, first=first, last=last):
         sys.stdout.write(line)
 
 
@@ -231,12 +247,17 @@ def chart(
 
 @app.command()
 def exchange(
-    replay: Annotated[list[Path], typer.Option("--replay", metavar="FILE", help="1m candles; repeatable")],
+    replay: Annotated[
+        list[Path],
+        typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
+    ],
     symbol: Symbols = [],  # noqa: B006
     port: Annotated[int, typer.Option(help="port on 127.0.0.1; 0 takes a free one", min=0, max=65_535)] = 0,
     set_: Sets = None,
     signal_interval: SignalInterval = None,
     instrument: InstrumentFile = None,
+    from_: From = None,
+    to: To = None,
     faults: Faults = None,
 ) -> None:
     """Serve a simulated Binance USDT-M exchange whose market is the given candles; it moves when it is told to."""
@@ -245,7 +266,7 @@ def exchange(
     from trading_system.runs import serve_exchange
 
     settings = _settings(set_, signal_interval)
-    inputs = _inputs(replay, symbol, settings, instrument)
+    inputs = _inputs(replay, symbol, settings, instrument, _bounds(from_, to))
     asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), typer.echo))
 
 
@@ -285,10 +306,16 @@ def _settings(overrides: list[str] | None, signal_interval: str | None = None) -
     return settings_with(overrides or [], signal_interval=signal_interval)
 
 
-def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrument: Path | None) -> Any:
+def _bounds(from_: str | None, to: str | None) -> Bounds:
+    from trading_system.research.history_bounds import bound_ms
+
+    return None if from_ is None else bound_ms(from_, "--from"), None if to is None else bound_ms(to, "--to")
+
+
+def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrument: Path | None, bounds: Bounds) -> Any:
     from trading_system.candle_inputs import read_inputs
 
-    inputs = read_inputs(files, symbols, settings, instrument)
+    inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
     for name, dropped in inputs.dropped.items():
         if dropped:
             _say(f"{name}: {dropped} rows lie outside the common span that begins at the origin, and are not used")

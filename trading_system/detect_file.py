@@ -16,12 +16,20 @@ from trading_system.settings import Settings
 NOT_A_GRID = Grid(1, 10**8)  # detection compares prices as they are; only volumes are folded, to eight decimals
 
 
-def events_of_file(path: Path, settings: Settings, interval: str | None, symbol: str | None) -> Iterator[str]:
+def events_of_file(
+    path: Path,
+    settings: Settings,
+    interval: str | None,
+    symbol: str | None,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+) -> Iterator[str]:
     """Yield one JSON line for each event of the candles in ``path``, in the order in which they became known.
 
     Raises: HistoryError, IntervalError, ParameterError.
     """
-    history = load_candles(path, symbol)
+    history = load_candles(path, symbol, first=first, last=last)
     name = history.symbol or path.name.partition(".")[0]
     step = grid_of_decimals(history.volume_decimals)
     instrument = Instrument(settings.exchange, name, NOT_A_GRID, step, 0.0, 0.0, 0.0, 0.0)

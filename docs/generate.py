@@ -20,7 +20,7 @@ import typer
 from trading_system import contracts
 from trading_system.cli import app
 from trading_system.contracts import channels
-from trading_system.rules.account import WITHDRAWALS
+from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.parameters import RULES, Choice
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS

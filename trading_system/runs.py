@@ -19,16 +19,9 @@ from trading_system.contracts import RejectionDTO, to_candle, to_step
 from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
 from trading_system.research.backtest import Series, backtest
 from trading_system.research.run_folder import RunRecord, fill_line, fingerprint, write_run
-from trading_system.rules.account import (
-    Closed,
-    EquityPoint,
-    Fact,
-    Fill,
-    Halted,
-    Placed,
-)
 from trading_system.rules.events import Event
 from trading_system.rules.fact_record import unpack_fact
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Halted, Placed
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules

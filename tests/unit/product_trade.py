@@ -7,19 +7,8 @@ from dataclasses import dataclass, field
 
 from reference_market import Bracket
 
-from trading_system.rules.account import (
-    Account,
-    Closed,
-    Fact,
-    Fill,
-    Instant,
-    SymbolStep,
-    Terms,
-    Withdrawn,
-    new_account,
-    settle,
-    step,
-)
+from trading_system.rules.account import Account, Instant, SymbolStep, Terms, new_account, settle, step
+from trading_system.rules.facts import Closed, Fact, Fill, Withdrawn
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import FillRules, Minute
 from trading_system.rules.risk import RiskRules

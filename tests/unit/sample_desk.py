@@ -13,8 +13,9 @@ from sample_line import ListeningBus, until
 from sample_trades import EXCHANGE, MINUTE, START, instrument_of
 
 from trading_system.contracts import StepDTO, from_ms, serialize, strategy_step_channel
-from trading_system.rules.account import Fact, Terms
+from trading_system.rules.account import Terms
 from trading_system.rules.fact_record import unpack_fact
+from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import FillRules, Order
 from trading_system.rules.records import CANDLE

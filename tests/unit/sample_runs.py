@@ -10,7 +10,8 @@ from sample_trades import DAY, MINUTE, START
 
 from trading_system.research.backtest import Series, backtest
 from trading_system.research.run_folder import RunRecord, write_run
-from trading_system.rules.account import Closed, EquityPoint, Fact, Fill, Placed, Terms
+from trading_system.rules.account import Terms
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Placed
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import FillRules
 from trading_system.rules.risk import RiskRules

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trading_system.rules.account import Account, Fact, Instant, SymbolStep, Terms, new_account, step
+from trading_system.rules.account import Account, Instant, SymbolStep, Terms, new_account, step
 from trading_system.rules.events import short_hash
+from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.matching import FillRules, Minute
 from trading_system.rules.risk import RiskRules

@@ -8,21 +8,8 @@ import pytest
 from sample_trades import DAY, MINUTE, QUARTER, START, Book, instrument_of, minute_at, plan_at, short_plan_at
 
 from trading_system.research.backtest import BacktestResult, Series, backtest
-from trading_system.rules.account import (
-    WITHDRAWALS,
-    Closed,
-    EquityPoint,
-    Fill,
-    Funded,
-    Halted,
-    Placed,
-    SymbolStep,
-    Terms,
-    UnexpectedFillError,
-    Withdrawn,
-    book_fill,
-    is_idle,
-)
+from trading_system.rules.account import SymbolStep, Terms, UnexpectedFillError, book_fill, is_idle
+from trading_system.rules.facts import WITHDRAWALS, Closed, EquityPoint, Fill, Funded, Halted, Placed, Withdrawn
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import FillRules, Role
 from trading_system.rules.risk import Rejection, RiskRules

@@ -10,8 +10,6 @@ import pytest
 
 from trading_system.rules.account import (
     Account,
-    Fact,
-    Fill,
     Instant,
     SymbolStep,
     Terms,
@@ -24,6 +22,7 @@ from trading_system.rules.account import (
 )
 from trading_system.rules.account import step as account_step
 from trading_system.rules.client_ids import canonical, client_order_id
+from trading_system.rules.facts import Fact, Fill
 from trading_system.rules.grid import Grid, Instrument, text_of
 from trading_system.rules.matching import FillRules, OrderType
 from trading_system.rules.records import CANDLE

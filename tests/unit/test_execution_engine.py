@@ -22,7 +22,8 @@ from trading_system.contracts import (
     to_rejection,
     trade_signal_channel,
 )
-from trading_system.rules.account import Closed, EquityPoint, Fact, Fill, Placed, UnexpectedFillError, Withdrawn
+from trading_system.rules.account import UnexpectedFillError
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Placed, Withdrawn
 from trading_system.rules.matching import Role
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import signal_dto

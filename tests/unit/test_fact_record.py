@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sample_trades import QUARTER, START, Book, instrument_of, plan_at, short_plan_at
 
-from trading_system.rules.account import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
 from trading_system.rules.fact_record import (
     UnreadableRecordError,
     pack_account,
@@ -13,6 +12,7 @@ from trading_system.rules.fact_record import (
     unpack_account,
     unpack_fact,
 )
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
 from trading_system.rules.risk import Rejection, RiskRules
 
 

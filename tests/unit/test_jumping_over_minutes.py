@@ -10,7 +10,8 @@ from product_trade import plan_of_bracket
 from test_reference_market import START, Play, random_play
 
 from trading_system.research.backtest import Series, _Market
-from trading_system.rules.account import Account, Fact, Terms, new_account, step
+from trading_system.rules.account import Account, Terms, new_account, step
+from trading_system.rules.facts import Fact
 from trading_system.rules.matching import Minute
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import RiskRules

@@ -29,7 +29,7 @@ from trading_system.research.report_trade import bars_between
 from trading_system.research.report_words import ENGLISH, rule_sentence
 from trading_system.research.run_folder import RunRecord
 from trading_system.research.statistics import Undefined
-from trading_system.rules.account import WITHDRAWALS
+from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.grid import Instrument
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import REJECTIONS

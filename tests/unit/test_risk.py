@@ -7,7 +7,8 @@ from random import Random
 import pytest
 from sample_trades import DAY, MINUTE, QUARTER, START, Book, instrument_of, minute_at, plan_at, short_plan_at
 
-from trading_system.rules.account import EquityPoint, Fill, Halted, Placed, SymbolStep, drop_entry, standing_of
+from trading_system.rules.account import SymbolStep, drop_entry, standing_of
+from trading_system.rules.facts import EquityPoint, Fill, Halted, Placed
 from trading_system.rules.matching import Role
 from trading_system.rules.risk import REJECTIONS, Rejection, RiskRules, Standing, admit
 from trading_system.rules.trade import Trade, open_risk

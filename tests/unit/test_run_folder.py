@@ -27,7 +27,7 @@ from trading_system.research.run_folder import (
     order_line,
     write_run,
 )
-from trading_system.rules.account import Fill, Placed
+from trading_system.rules.facts import Fill, Placed
 from trading_system.rules.matching import Order, OrderType, Role
 
 

@@ -15,8 +15,8 @@ from sample_trades import DAY, MINUTE, QUARTER, START, plan_at, short_plan_at
 
 from trading_system.research import statistics as st
 from trading_system.research.report_groups import by_exit, by_hour, by_score, by_setup, by_side, by_symbol, exit_of
-from trading_system.rules.account import Closed, EquityPoint, Fill
 from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.facts import Closed, EquityPoint, Fill
 from trading_system.rules.matching import Role
 from trading_system.rules.records import CANDLE
 from trading_system.rules.trade import Trade

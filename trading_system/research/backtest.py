@@ -15,18 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trading_system.research.detect import detect
-from trading_system.rules.account import (
-    DAY_MS,
-    Account,
-    Fact,
-    Instant,
-    Slot,
-    SymbolStep,
-    Terms,
-    new_account,
-    step,
-)
+from trading_system.rules.account import DAY_MS, Account, Instant, Slot, SymbolStep, Terms, new_account, step
 from trading_system.rules.events import Event
+from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, interval_name
 from trading_system.rules.matching import Minute, meets_falling

@@ -23,8 +23,9 @@ from trading_system.research.report_page import card, page
 from trading_system.research.report_trade import trade_chart
 from trading_system.research.report_words import ENGLISH, Words, named, say
 from trading_system.research.run_folder import RunRecord
-from trading_system.rules.account import DAY_MS, Closed
+from trading_system.rules.account import DAY_MS
 from trading_system.rules.events import Event
+from trading_system.rules.facts import Closed
 from trading_system.rules.grid import text_of
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.settings import Settings

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from trading_system.research import statistics as st
 from trading_system.research.report_groups import Group, by_exit, by_hour, by_score, by_setup, by_side, by_symbol
 from trading_system.research.run_folder import RunRecord
-from trading_system.rules.account import Closed, EquityPoint
+from trading_system.rules.facts import Closed, EquityPoint
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import Role
 from trading_system.settings import Settings

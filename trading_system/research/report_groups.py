@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from trading_system.research.statistics import Figure, expectancy_r, profit_factor, win_rate_percent
-from trading_system.rules.account import Closed
+from trading_system.rules.facts import Closed
 
 
 class Group(NamedTuple):

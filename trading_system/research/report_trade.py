@@ -15,8 +15,8 @@ import numpy.typing as npt
 from trading_system.research import report_plots as plots
 from trading_system.research.report_numbers import plain
 from trading_system.research.report_words import Words, say
-from trading_system.rules.account import Closed, Fill
 from trading_system.rules.events import Event
+from trading_system.rules.facts import Closed, Fill
 from trading_system.rules.grid import text_of
 from trading_system.rules.interval_table import interval_ms
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trading_system.rules.account import WITHDRAWALS
+from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
 

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from trading_system.rules.account import Closed, EquityPoint, Fill, Placed
 from trading_system.rules.events import Event
+from trading_system.rules.facts import Closed, EquityPoint, Fill, Placed
 from trading_system.rules.grid import text_of
 from trading_system.rules.matching import MINUTE_MS
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trading_system.rules.account import DAY_MS, Closed, EquityPoint, Fill
+from trading_system.rules.account import DAY_MS
 from trading_system.rules.client_ids import PREFIX
+from trading_system.rules.facts import Closed, EquityPoint, Fill
 from trading_system.rules.trade import realised
 
 Floats = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
 from trading_system.rules.grid import Instrument, q8
 from trading_system.rules.matching import (
     MINUTE_MS,
@@ -92,81 +93,6 @@ class Instant(NamedTuple):
     time: int
     signal_close: bool
     symbols: Mapping[int, SymbolStep]
-
-
-class Placed(NamedTuple):
-    """An order began to rest in the step that closes at ``time``."""
-
-    time: int
-    symbol: str
-    order: Order
-
-
-class Fill(NamedTuple):
-    """An order filled whole. ``id`` is the client order id without its generation, ``name`` the order's role letter."""
-
-    time: int
-    symbol: str
-    id: str
-    name: str
-    role: Role
-    price: float
-    quantity: float
-    fee: float
-
-
-class Withdrawn(NamedTuple):
-    """A waiting entry was taken back at ``time``, for the reason ``rule``."""
-
-    time: int
-    symbol: str
-    plan: str
-    rule: str
-
-
-class Closed(NamedTuple):
-    """A trade ended. ``earned`` is what it brought after fees; ``r`` is that in units of the risk planned."""
-
-    time: int
-    symbol: str
-    trade: Trade
-    reason: str
-    earned: float
-    r: float
-
-
-class Funded(NamedTuple):
-    """Funding paid (positive) or received (negative) on an open position."""
-
-    time: int
-    symbol: str
-    paid: float
-
-
-class EquityPoint(NamedTuple):
-    """The account marked at the closes of the step that ends at ``time``."""
-
-    time: int
-    equity: float
-
-
-class Halted(NamedTuple):
-    """A limit of the whole account switched entries off."""
-
-    time: int
-    rule: str
-
-
-Fact = Placed | Fill | Withdrawn | Closed | Funded | EquityPoint | Halted | Rejection
-
-WITHDRAWALS: Mapping[str, str] = {
-    "expired": "the entry did not fill in its time",
-    "missed": "price reached the first target before the entry filled",
-    "zone_gone": "price went through the order block, or the block expired",
-    "opposite_choch": "the structure turned against the plan",
-    "day_loss": "today's loss reached the daily limit",
-    "drawdown_stop": "the account fell from its peak by the drawdown limit",
-}
 
 
 def new_account(equity: float, symbols: int, start: int) -> Account:

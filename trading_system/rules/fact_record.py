@@ -6,17 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trading_system.rules.account import (
-    Account,
-    Closed,
-    EquityPoint,
-    Fact,
-    Fill,
-    Funded,
-    Halted,
-    Placed,
-    Withdrawn,
-)
+from trading_system.rules.account import Account
+from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
 from trading_system.rules.risk import Rejection
 
 _KINDS: Mapping[str, type[Fact]] = {

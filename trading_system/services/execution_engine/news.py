@@ -13,7 +13,7 @@ from trading_system.contracts import (
     serialize,
     signal_rejected_channel,
 )
-from trading_system.rules.account import Closed, Fact, Fill, Placed
+from trading_system.rules.facts import Closed, Fact, Fill, Placed
 from trading_system.rules.matching import Order, OrderType
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import rejection_dto

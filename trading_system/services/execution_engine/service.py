@@ -16,10 +16,7 @@ from typing import NamedTuple
 from trading_system.contracts import StepDTO, strategy_step_channel, to_candle, to_step
 from trading_system.rules.account import (
     Account,
-    Fact,
-    Fill,
     Instant,
-    Placed,
     SymbolStep,
     Terms,
     book_fill,
@@ -33,6 +30,7 @@ from trading_system.rules.account import (
 )
 from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id, is_ours
 from trading_system.rules.fact_record import pack_account, pack_fact, unpack_account
+from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.rules.signals import ZONE_ENDS

@@ -7,8 +7,8 @@ from typing import Any
 from measure.figures import Figure, show, spent_on
 from measure.markets import minutes_of, real_minutes
 
+from trading_system.research.runs import run_backtest
 from trading_system.rules.detection import warm
-from trading_system.runs import run_backtest
 from trading_system.settings import settings_with
 
 MINUTES = 130_708

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from measure.figures import Figure, show
 from measure.markets import minutes_of, real_minutes
 
-from trading_system.runs import run_replay
 from trading_system.settings import settings_with
+from trading_system.simulated_run import run_replay
 
 WARM_UP_CANDLES = 100
 MINUTES = 9_000

@@ -15,13 +15,9 @@ from trading_system._feed import Feed
 from trading_system.contracts import to_candle, to_step
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
-from trading_system.rules.account import Terms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
-from trading_system.rules.matching import MINUTE_MS, FillRules
-from trading_system.rules.risk import RiskRules
-from trading_system.rules.signals import SignalRules
-from trading_system.rules.trade_plan import PlanRules
+from trading_system.rules.matching import MINUTE_MS
 from trading_system.secret import Secret
 from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
@@ -37,6 +33,7 @@ from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
 from trading_system.store.port import Stream
+from trading_system.terms import signal_rules_of, terms_of
 
 if TYPE_CHECKING:
     from trading_system.services.telegram_engine.service import TelegramEngine
@@ -67,39 +64,6 @@ class Pace(NamedTuple):
     silence_ms: int = 30_000  # 0: a market that stands still is not taken for a dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
-
-
-def terms_of(settings: Settings, instruments: Sequence[Instrument]) -> Terms:
-    """Return what does not change during a run."""
-    account, venue = settings.account, settings.venue
-    risk = RiskRules(
-        risk_pct=account.risk_pct,
-        leverage=account.leverage,
-        max_positions=account.max_positions,
-        open_risk_pct=account.open_risk_pct,
-        day_loss_pct=account.day_loss_pct,
-        drawdown_pct=account.drawdown_pct,
-    )
-    fills = FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk)
-    return Terms(tuple(instruments), risk, fills)
-
-
-def signal_rules_of(settings: Settings, origin: int) -> SignalRules:
-    """Return how a line with this ``origin`` (ms UTC) makes signals."""
-    plans = settings.plans
-    rules = PlanRules(
-        entry_at=plans.entry_at,
-        stop_atr=plans.stop_atr,
-        block_multiples=plans.block_multiples,
-        block_weights=plans.block_weights,
-        flag_targets=plans.flag_targets,
-        flag_time_stop=plans.flag_time_stop,
-        ttl=plans.ttl,
-        min_rr=plans.min_rr,
-        trend=plans.trend,
-    )
-    signal = settings.signal_interval
-    return SignalRules(rules, signal, interval_ms(signal), origin, plans.warm_up, plans.setups)
 
 
 class Line:

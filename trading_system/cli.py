@@ -102,7 +102,8 @@ def run(
     """Trade candle files through the whole line: feed, detectors, signed orders, fills, over a simulated exchange."""
     import asyncio
 
-    from trading_system.runs import run_replay, run_simulator, write
+    from trading_system.research.runs import write
+    from trading_system.simulated_run import run_replay, run_simulator
 
     if speed != "max":
         _refuse(f"--speed {speed}: expected max, the only speed at which a run can equal a backtest")
@@ -152,7 +153,7 @@ def backtest(
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
-    from trading_system.runs import run_backtest, write
+    from trading_system.research.runs import run_backtest, write
 
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "backtest", *symbol)
@@ -204,7 +205,7 @@ def detect(
     format_: Annotated[str, typer.Option("--format", help="jsonl: one object a line")] = "jsonl",
 ) -> None:
     """Print every event of a candle file: swings, structure breaks, order blocks and flags."""
-    from trading_system.detect_file import events_of_file
+    from trading_system.research.detect_file import events_of_file
 
     if format_ != "jsonl":
         _refuse(f"--format {format_}: expected jsonl")
@@ -263,7 +264,7 @@ def exchange(
     """Serve a simulated Binance USDT-M exchange whose market is the given candles; it moves when it is told to."""
     import asyncio
 
-    from trading_system.runs import serve_exchange
+    from trading_system.simulated_run import serve_exchange
 
     settings = _settings(set_, signal_interval)
     inputs = _inputs(replay, symbol, settings, instrument, _bounds(from_, to))
@@ -313,7 +314,7 @@ def _bounds(from_: str | None, to: str | None) -> Bounds:
 
 
 def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrument: Path | None, bounds: Bounds) -> Any:
-    from trading_system.candle_inputs import read_inputs
+    from trading_system.research.candle_inputs import read_inputs
 
     inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
     for name, dropped in inputs.dropped.items():

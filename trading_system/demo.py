@@ -9,14 +9,15 @@ import asyncio
 from pathlib import Path
 from typing import NamedTuple
 
-from trading_system.candle_inputs import CandleInputs, inputs_of
 from trading_system.console import print_summary, progress, say
+from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.parity import Comparison, compare
+from trading_system.research.runs import Run, run_backtest, write
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.runs import Run, run_backtest, run_replay, write
 from trading_system.settings import Settings
+from trading_system.simulated_run import run_replay
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.market import DEMO_SYMBOLS, market_hash, synthetic_candles
 

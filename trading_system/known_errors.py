@@ -6,9 +6,10 @@ import sys
 
 _KNOWN = (
     ("trading_system.settings", "SettingsError"),
-    ("trading_system.candle_inputs", "InputError"),
+    ("trading_system.research.candle_inputs", "InputError"),
     ("trading_system.research.history", "HistoryError"),
     ("trading_system.research.instrument", "InstrumentError"),
+    ("trading_system.research.report_facts", "ReportError"),
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
     ("trading_system.research.chart_file", "ChartError"),
@@ -29,8 +30,8 @@ _KNOWN = (
     ("trading_system.line_terms", "OtherLineError"),
     ("trading_system.replay", "LineFailedError"),
     ("trading_system.replay", "StalledError"),
-    ("trading_system.runs", "WireMismatchError"),
-    ("trading_system.runs", "SimulatorGoneError"),
+    ("trading_system.stored_run", "WireMismatchError"),
+    ("trading_system.simulated_run", "SimulatorGoneError"),
 )
 
 

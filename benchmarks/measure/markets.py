@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from trading_system.candle_inputs import CandleInputs, inputs_of, read_inputs
+from trading_system.research.candle_inputs import CandleInputs, inputs_of, read_inputs
 from trading_system.rules.grid import Instrument
 from trading_system.settings import Settings
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles

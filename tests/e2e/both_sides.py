@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from trading_system.candle_inputs import CandleInputs
+from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.parity import Comparison, compare
-from trading_system.runs import Run, run_backtest, run_replay, write
+from trading_system.research.runs import Run, run_backtest, write
 from trading_system.settings import Settings
+from trading_system.simulated_run import run_replay
 from trading_system.simulator.faults import Fault, FaultScript
 
 

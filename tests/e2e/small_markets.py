@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trading_system.candle_inputs import CandleInputs, inputs_of, read_inputs
+from trading_system.research.candle_inputs import CandleInputs, inputs_of, read_inputs
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.settings import Settings, settings_with
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles

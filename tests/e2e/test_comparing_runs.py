@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from trading_system.cli import app
 from trading_system.research.parity import compare
 from trading_system.research.run_folder import COMPARED
-from trading_system.runs import run_backtest, write
+from trading_system.research.runs import run_backtest, write
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from both_sides import assert_each_signal_entered_once, journal_of, trade_both, 
 from small_markets import made_market, quick_settings, small_market, small_settings
 
 from trading_system.research.run_folder import step_of_fill
+from trading_system.research.runs import run_backtest
 from trading_system.rules.matching import Role
-from trading_system.runs import run_backtest
 from trading_system.services.execution_engine.reconcile import ATTEMPTS
 from trading_system.simulator.faults import CLOSE_FAULTS, Fault, FaultKind, FaultScript
 

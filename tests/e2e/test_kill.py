@@ -24,11 +24,12 @@ from small_markets import (
     write_candles,
 )
 
-from trading_system.candle_inputs import CandleInputs
+from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.parity import compare
+from trading_system.research.runs import run_backtest, write
 from trading_system.rules.matching import OrderType
-from trading_system.runs import run_backtest, simulator_of, write
 from trading_system.settings import Settings
+from trading_system.simulated_run import simulator_of
 from trading_system.simulator.exchange import Advanced
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.server import SimulatorServer

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from small_markets import small_market, small_settings
 
-from trading_system.candle_inputs import InputError
 from trading_system.line_terms import OtherLineError
-from trading_system.runs import run_simulator, simulator_of
+from trading_system.research.candle_inputs import InputError
 from trading_system.settings import Settings
+from trading_system.simulated_run import run_simulator, simulator_of
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sample_files import MONDAY, market, write_candles, write_rows
 
-from trading_system.candle_inputs import InputError, inputs_of, read_inputs
+from trading_system.research.candle_inputs import InputError, inputs_of, read_inputs
 from trading_system.research.instrument import InstrumentError
 from trading_system.rules.grid import Grid
 from trading_system.settings import Settings, settings_with

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sample_files import MONDAY, market, write_candles, write_rows
 
-from trading_system.detect_file import events_of_file
+from trading_system.research.detect_file import events_of_file
 from trading_system.research.history import HistoryError
 from trading_system.rules.interval_table import IntervalError
 from trading_system.rules.parameters import ParameterError

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from trading_system.demo import DAYS, SEED, START_MS, demo_inputs
+from trading_system.research.runs import run_backtest
 from trading_system.rules.grid import text_of
-from trading_system.runs import run_backtest
 from trading_system.settings import settings_with
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as some
 from rich.console import Console
 from sample_trades import DAY, START
 
-from trading_system.candle_inputs import inputs_of, read_inputs
 from trading_system.research import report_plots as plots
+from trading_system.research.candle_inputs import inputs_of, read_inputs
 from trading_system.research.report import report_page, warnings_of, write_report
 from trading_system.research.report_facts import ReportError, ReportFacts, facts_of
 from trading_system.research.report_numbers import figure_text, plain, signed
@@ -28,13 +28,13 @@ from trading_system.research.report_terminal import print_funnel, print_statisti
 from trading_system.research.report_trade import bars_between
 from trading_system.research.report_words import ENGLISH, rule_sentence
 from trading_system.research.run_folder import RunRecord
+from trading_system.research.runs import Run, run_backtest
 from trading_system.research.statistics import Undefined
 from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.grid import Instrument
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
-from trading_system.runs import Run, run_backtest
 from trading_system.settings import Settings, settings_with
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles
 

@@ -1,0 +1,193 @@
+"""Runs on the simulated exchange, in this process or in another, and that exchange as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
+from trading_system.research.candle_inputs import CandleInputs, InputError
+from trading_system.research.run_folder import fill_line, fingerprint
+from trading_system.research.runs import Run
+from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.matching import MINUTE_MS, FillRules
+from trading_system.secret import Secret
+from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
+from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
+from trading_system.settings import Settings
+from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.server import SimulatorServer
+from trading_system.stored_run import WireMismatchError, run_of
+
+REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
+SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
+
+
+def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript | None = None) -> SimulatorServer:
+    """Return an exchange that has ``inputs`` as its market: the warm-up as history, the rest still to come.
+
+    Raises: InputError when the candles end within the warm-up or are not minutes.
+    """
+    if inputs.base != MINUTE_MS:
+        raise InputError("a replay needs one-minute candles; use `trading-system backtest` for longer ones")
+    warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval) // MINUTE_MS
+    if warm_up >= inputs.minutes:
+        raise InputError(
+            f"expected more than the {warm_up} minutes of warm-up, was {inputs.minutes} minutes from the origin on; "
+            "give a longer file or a smaller warm_up (--set warm_up=...)"
+        )
+    venue = settings.venue
+    exchange = Exchange(
+        inputs.instruments,
+        inputs.candles,
+        inputs.origin // MINUTE_MS + warm_up,
+        FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk),
+        leverage=int(settings.account.leverage),
+        equity=settings.account.equity,
+    )
+    return SimulatorServer(exchange, faults, SIMULATED_KEY, SIMULATED_SECRET)
+
+
+async def run_replay(
+    inputs: CandleInputs,
+    settings: Settings,
+    folder: Path,
+    *,
+    faults: FaultScript | None = None,
+    alerts: Mode | None = None,
+    warmed: Callable[[int], None] = lambda _: None,
+    stepped: Callable[[int], None] = lambda _: None,
+) -> Run:
+    """Trade ``inputs`` through the whole line over the simulator's wire, in lockstep.
+
+    ``warmed`` gets the minutes fetched by REST, ``stepped`` each closed step.
+    Raises: WireMismatchError when the exchange's trades and the account's fills differ; what ``conduct`` raises.
+    """
+    if (folder / STORE_FILE).exists():
+        raise InputError(
+            f"{folder}: expected a new folder, was one of an earlier run whose exchange is gone; give another --out"
+        )
+    server = simulator_of(inputs, settings, faults)
+    addresses = await server.start()
+    began = time.perf_counter()
+    try:
+        access = VenueAccess(
+            addresses.http, addresses.ws, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
+        )
+        line = Line(folder, settings, inputs.instruments, inputs.origin, access, REPLAY_PACE, alerts=alerts)
+        run = await trade_line(line, LocalMarket(server), warmed=warmed, stepped=stepped)
+        seconds = time.perf_counter() - began
+    finally:
+        await server.stop()
+    return closed_run(run, server.exchange.fingerprint_lines(), server.wire, dict(server.faults.fired), seconds)
+
+
+async def trade_line(
+    line: Line,
+    market: Market,
+    *,
+    warmed: Callable[[int], None] = lambda _: None,
+    stepped: Callable[[int], None] = lambda _: None,
+) -> Run:
+    """Start ``line``, conduct it to the end of ``market``, and return what its store and journal say happened."""
+    try:
+        await line.start(warmed)
+        await conduct(line, market, stepped)
+        return await run_of(line)
+    finally:
+        await line.stop()
+
+
+def closed_run(
+    run: Run, lines: Sequence[str], wire: Mapping[str, int], faults: Mapping[str, int], seconds: float
+) -> Run:
+    """Return ``run`` with what the exchange counted, its fingerprint made of the exchange's own trades.
+
+    Raises: WireMismatchError when they are not the fills that the account booked.
+    """
+    booked = [fill_line(fill) for fill in run.record.fills]
+    if list(lines) != booked:
+        at = next(
+            (n for n, (a, b) in enumerate(zip(lines, booked, strict=False)) if a != b), min(len(lines), len(booked))
+        )
+        raise WireMismatchError(
+            f"fill {at}: expected the exchange's {lines[at] if at < len(lines) else 'nothing'}, the account booked "
+            f"{booked[at] if at < len(booked) else 'nothing'}"
+        )
+    summary = {**run.summary, "fingerprint": fingerprint(lines), "wire": dict(wire), "faults": dict(faults)}
+    return Run(run.record, {**summary, "seconds": round(seconds, 3)})
+
+
+async def run_simulator(
+    url: str, symbols: Sequence[str], settings: Settings, folder: Path, *, alerts: Mode | None = None
+) -> Run:
+    """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
+
+    Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there;
+    InputError when another line has traded there.
+    """
+    base = url.rstrip("/")
+    require_loopback(base)
+    began = time.perf_counter()
+    async with aiohttp.ClientSession() as http:
+        state = await _control(http, f"{base}/_sim/state")
+        if state["trade"] and not (folder / JOURNAL_FILE).exists():
+            raise InputError(
+                f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
+                "was a new one; give that folder as --out, or start a new `trading-system exchange`"
+            )
+        access = VenueAccess(
+            base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
+        )
+        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        try:
+            instruments = await venue.instruments(sorted(symbols))
+        finally:
+            await venue.close()
+        origin = (state["first_step"] - 1) * MINUTE_MS
+        line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts)
+        run = await trade_line(line, RemoteMarket(http, base))
+        trades = await _control(http, f"{base}/_sim/trades")
+        state = await _control(http, f"{base}/_sim/state")
+    seconds = time.perf_counter() - began
+    return closed_run(run, trades["lines"], state["wire"], state["faults"], seconds)
+
+
+async def serve_exchange(
+    inputs: CandleInputs, settings: Settings, port: int, faults: FaultScript | None, say: Callable[[str], None]
+) -> None:
+    """Serve ``inputs`` as an exchange until interrupted; ``say`` gets one line with its address."""
+    server = simulator_of(inputs, settings, faults)
+    addresses = await server.start(port)
+    say(addresses.http)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+async def _control(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    try:
+        async with http.get(url) as answer:
+            answer.raise_for_status()
+            said: dict[str, Any] = await answer.json()
+            return said
+    except (aiohttp.ClientError, ValueError) as error:
+        raise SimulatorGoneError(url, error) from error
+
+
+class SimulatorGoneError(RuntimeError):
+    """Nobody answers where a simulated exchange was expected."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        super().__init__(
+            f"expected a simulated exchange at {url}, was {type(error).__name__}; start `trading-system exchange` and "
+            "give the address that it prints"
+        )

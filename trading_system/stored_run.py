@@ -1,0 +1,88 @@
+"""A line's store and journal read back as a run, the one held against the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from trading_system.app import Line
+from trading_system.contracts import RejectionDTO, to_candle, to_step
+from trading_system.research.runs import Run, record_of, rejections_of, summary_of
+from trading_system.rules.events import Event
+from trading_system.rules.fact_record import unpack_fact
+from trading_system.rules.facts import Fact, Placed
+from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.records import CANDLE
+from trading_system.rules.words import candle_record, event_of, swing_of
+from trading_system.services.execution_engine.journal import State
+from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
+from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
+from trading_system.store.port import Stream
+
+
+class WireMismatchError(RuntimeError):
+    """The exchange's own trades are not those that the account booked."""
+
+
+async def run_of(line: Line) -> Run:
+    """Read a line's store and journal back as a run."""
+    store = line.letterbox.store
+    candles: list[Any] = []
+    events: list[Event] = []
+    refused: list[RejectionDTO] = []
+    signals = 0
+    for one in line.instruments:
+        stream = Stream(CANDLES, one.exchange, one.symbol)
+        head = await store.head(stream) or 0
+        candles.append(await _stored_minutes(line, one, head))
+        for row in await store.read(Stream(HIGHS_LOWS, one.exchange, one.symbol), None, head):
+            events.extend(swing_of(swing) for swing in to_step(row.payload).get("swings", ()))
+        for row in await store.read(Stream(STRATEGY, one.exchange, one.symbol), None, head):
+            step = to_step(row.payload)
+            events.extend(map(event_of, step.get("events", ())))
+            signals += len(step.get("signals", ()))
+            refused.extend(step.get("refused", ()))
+    account = Stream(EXECUTION, line.instruments[0].exchange, WHOLE_ACCOUNT)
+    rows = await store.read(account, None, await store.head(account) or 0)
+    facts = [unpack_fact(row.payload) for row in rows]
+    _check_orders(line, facts)
+    refused.extend(rejections_of(facts))
+    record = record_of(line.instruments, candles, events, facts, refused)
+    summary = summary_of(record, facts, signals, line.instruments)
+    recovered = {
+        "cuts": line.feed.counts.get("cut", 0),
+        "bad_frames": line.feed.counts.get("bad_frame", 0),
+        "minutes_repaired": line.feed.counts.get("repaired", 0),
+        "answers_lost": list(line.execution.answers_lost),
+    }
+    extra = {"equity_final": line.execution.account.equity, "recovered": recovered}
+    return Run(record, {"kind": "run", **summary, **extra})
+
+
+async def _stored_minutes(line: Line, one: Instrument, head: int) -> Any:
+    origin = line.origin // MINUTE_MS
+    minutes = np.zeros(head - origin, CANDLE)
+    minutes["open_time"] = line.origin + MINUTE_MS * np.arange(head - origin)
+    minutes["gap"] = 1
+    for row in await line.letterbox.store.read(Stream(CANDLES, one.exchange, one.symbol), None, head):
+        candle = to_candle(row.payload)
+        if candle.get("interval") == "1m":
+            minutes[row.step - origin - 1] = candle_record(candle)[0]
+    return minutes
+
+
+def _check_orders(line: Line, facts: Iterable[Fact]) -> None:
+    """Hold what the account says it placed against the journal: each such order was taken by the venue."""
+    taken = Counter(
+        order.canonical
+        for order in line.journal.orders_since(0)
+        if order.state not in (State.INTENT, State.REJECTED, State.NOT_PLACED)
+    )
+    placed = Counter(fact.order.id for fact in facts if isinstance(fact, Placed))
+    for id_, count in placed.items():
+        if taken[id_] != count:
+            raise WireMismatchError(f"order {id_}: placed {count} times by the account, taken {taken[id_]} times")

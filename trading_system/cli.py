@@ -5,7 +5,7 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
-import logging
+import gc
 import re
 import sys
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+gc.disable()  # the command line makes no garbage worth collecting before a command begins
+import typer  # noqa: E402
 
 if TYPE_CHECKING:
     from trading_system.settings import Settings
 
 app = typer.Typer(
-    help="An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,6 +57,15 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="candles closed by then; a day is its beginning")]
 Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to cause")]
+
+
+@app.callback()
+def begin() -> None:
+    """An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source."""
+    import logging
+
+    gc.enable()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
 @app.command()
@@ -147,6 +156,7 @@ def backtest(
     instrument: InstrumentFile = None,
     from_: From = None,
     to: To = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="one HTML page about it")] = None,
     funding: Annotated[
         list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
     ] = None,
@@ -157,6 +167,8 @@ def backtest(
 
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "backtest", *symbol)
+    if (folder / "store.db").exists():
+        _refuse(f"{folder}: expected a new folder or one of a backtest, was the folder of a line; give another --out")
     inputs = _inputs(candles, symbol, settings, instrument, _bounds(from_, to))
     if inputs.base != 60_000:
         _say(
@@ -168,6 +180,14 @@ def backtest(
     done = run_backtest(inputs, settings, rates)
     write(folder, done)
     _print(done.summary, folder, json)
+    if report is not None:
+        from trading_system.console import print_statistics_of
+        from trading_system.research.report import write_report
+
+        write_report(report, done.record, done.summary, settings)
+        if not json:
+            print_statistics_of(done.record, done.summary, settings)
+        _say(f"report: {report}")
 
 
 @app.command()
@@ -275,7 +295,6 @@ def main() -> None:
     """Run the command line: known errors are one sentence, an interruption is one line."""
     from trading_system.known_errors import is_known
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
         code = app(standalone_mode=False)

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from trading_system.research.run_folder import RunRecord
+    from trading_system.settings import Settings
 
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -69,3 +73,11 @@ def print_summary(summary: Mapping[str, Any], folder: Path) -> None:
     table.add_row("folder", str(folder))
     out = Console(highlight=False, soft_wrap=True)
     out.print(table)
+
+
+def print_statistics_of(record: RunRecord, summary: Mapping[str, Any], settings: Settings) -> None:
+    """Print the statistics of a run as tables."""
+    from trading_system.research.report_facts import facts_of
+    from trading_system.research.report_terminal import print_statistics
+
+    print_statistics(Console(highlight=False, soft_wrap=True), facts_of(record, summary, settings).statistics)

@@ -33,11 +33,10 @@ from trading_system.rules.fact_record import pack_account, pack_fact, unpack_acc
 from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
-from trading_system.rules.signals import ZONE_ENDS
-from trading_system.rules.words import minute_of, plan_of_signal
 from trading_system.services.execution_engine.journal import Journal, JournalFill, State
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.reconcile import Reconciler
+from trading_system.services.execution_engine.steps import same_but_prices, step_close, symbol_step
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
     OrderChanged,
@@ -404,27 +403,3 @@ class NoAgreementError(RuntimeError):
             f"{symbol}: expected the venue to hold the wanted orders, was still different after {attempts} attempts; "
             "the line stops, orders and stops at the venue stay; look at the venue's own order list"
         )
-
-
-def same_but_prices(one: Account, other: Account) -> bool:
-    """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
-    if one[:-1] != other[:-1]:
-        return False
-    return all(a[:-1] == b[:-1] for a, b in zip(one.slots, other.slots, strict=True))
-
-
-def step_close(time: int) -> int:
-    """Return the close of the minute in which ``time`` lies."""
-    return (time // MINUTE_MS + 1) * MINUTE_MS
-
-
-def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolStep:
-    """Return what the strategy said of one step as the account reads it; setups live on the signal ``interval``."""
-    minute = minute_of(said.minute)
-    if word is None or not word.get("events"):
-        return SymbolStep(minute)
-    plans = tuple(plan_of_signal(signal) for signal in word.get("signals", ()))
-    events = [event for event in word["events"] if event["interval"] == interval]
-    ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
-    turns = [event["direction"] for event in events if event["kind"] == "choch"]
-    return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)

@@ -17,7 +17,7 @@ from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
-from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
 from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
@@ -32,6 +32,7 @@ from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
+from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.terms import signal_rules_of, terms_of
 
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 Mode = Literal["DEMO", "PAPER"]  # what an alert says of the money behind it
 STORE_FILE = "store.db"
 JOURNAL_FILE = "journal.db"
+PAPER_FILE = "paper.json"
 ALERTS = "alerts"
 PICTURED = 70  # candles in an alert picture
 
@@ -55,6 +57,7 @@ class VenueAccess(NamedTuple):
     api_key: Secret
     secret: Secret
     record: VenueRecord
+    paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
 
 
 class Pace(NamedTuple):
@@ -79,7 +82,10 @@ class Line:
         pace: Pace,
         *,
         alerts: Mode | None = None,
+        venue_ms: Callable[[], int] | None = None,
     ) -> None:
+        """Keep what the line is made of. ``venue_ms`` tells the venue's time; without it no signal grows old."""
+        self._venue_ms = venue_ms
         self.folder = folder
         self.settings = settings
         self.instruments = tuple(instruments)
@@ -108,15 +114,7 @@ class Line:
         self._http = aiohttp.ClientSession()
         opened.push_async_callback(self._http.close)
         clock = SystemClock()
-        self.venue = BinanceUsdm(
-            access.http,
-            access.ws,
-            access.api_key,
-            access.secret,
-            record=access.record,
-            clock=clock,
-            known_stops=self.journal.stops_without_fill,
-        )
+        self.venue: BinanceUsdm | PaperVenue = self._paper_venue() if access.paper else self._signed_venue(clock)
         opened.push_async_callback(self.venue.close)
         await self._prepare_venue()
         origins = {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
@@ -131,6 +129,9 @@ class Line:
             Reconciler(self.journal, self.venue, access.record, clock),
             equity=settings.account.equity,
             signal_interval=settings.signal_interval,
+            market=self.venue if isinstance(self.venue, PaperVenue) else None,
+            venue_ms=self._venue_ms,
+            signal_max_age_ms=round(settings.market.signal_max_age * 1000),
         )
         self.strategy = StrategyEngine(self.letterbox, self.instruments, folds, rules, origins)
         self.indicator = IndicatorEngine(self.letterbox, self.instruments, folds, origins)
@@ -166,6 +167,29 @@ class Line:
         """The first failure of any part; a line with one must be started again."""
         failures = [self.feed.failure, *(room.failure for room in self.rooms)]
         return next((failure for failure in failures if failure is not None), None)
+
+    def _signed_venue(self, clock: SystemClock) -> BinanceUsdm:
+        access = self._access
+        return BinanceUsdm(
+            access.http,
+            access.ws,
+            access.api_key,
+            access.secret,
+            record=access.record,
+            clock=clock,
+            known_stops=self.journal.stops_without_fill,
+        )
+
+    def _paper_venue(self) -> PaperVenue:
+        account, venue = self.settings.account, self.settings.venue
+        return PaperVenue(
+            self.folder / PAPER_FILE,
+            self.instruments,
+            self.origin // MINUTE_MS,
+            FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk),
+            leverage=int(account.leverage),
+            equity=account.equity,
+        )
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()

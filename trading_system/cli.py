@@ -114,17 +114,26 @@ def run(
     from_: From = None,
     to: To = None,
     faults: Faults = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="paper: end after the minute that closes then, UTC")
+    ] = None,
 ) -> None:
-    """Trade candle files through the whole line: feed, detectors, signed orders, fills, over a simulated exchange."""
+    """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange."""
     import asyncio
 
+    if simulator is None and not replay and symbol:
+        _paper(symbol, _settings(set_, signal_interval), out, until, alerts=alerts, json=json)
+        return
     from trading_system.research.runs import write
     from trading_system.simulated_run import run_replay, run_simulator
 
     if speed != "max":
         _refuse(f"--speed {speed}: expected max, the only speed at which a run can equal a backtest")
     if (simulator is None) == (not replay) or (simulator is not None and not symbol):
-        _refuse("expected either --replay FILE with --symbol, or --simulator URL with --symbol")
+        _refuse(
+            "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
+            "--simulator URL with --symbol"
+        )
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "run", *symbol)
     mode: Any = "PAPER" if alerts else None
@@ -150,11 +159,56 @@ def run(
     _print(done.summary, folder, json)
 
 
+def _paper(
+    symbols: list[str], settings: Settings, out: Path | None, until: str | None, *, alerts: bool, json: bool
+) -> None:
+    """Trade on paper until --until or an interruption; the folder is the same each time, so a start goes on."""
+    import asyncio
+    import signal
+
+    from trading_system.console import progress, say
+    from trading_system.paper_run import paper_line, trade_paper
+    from trading_system.research.history_bounds import bound_ms
+    from trading_system.research.runs import write
+
+    folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
+    end = None if until is None else bound_ms(until, "--until")
+
+    async def trade() -> Any:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def end_it(number: int) -> None:
+            stop.set()
+            loop.remove_signal_handler(number)  # the second one does not wait
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end_it, number)
+        line, missing = await paper_line(symbols, settings, folder, alerts="PAPER" if alerts else None)
+        say(f"Paper trading {' '.join(symbols)} on {settings.market.rest}; the account is in {folder}")
+        with progress("fetching the warm-up by REST", missing) as warmed:
+            return await trade_paper(
+                line,
+                stop,
+                until=end,
+                warmed=warmed,
+                trading=lambda: say("Trading from the next closed minute on; Ctrl-C ends it and writes the summary."),
+            )
+
+    done = asyncio.run(trade())
+    if done is None:
+        _say(f"interrupted while fetching the history; the same command goes on with {folder}")
+        raise typer.Exit(INTERRUPTED)
+    write(folder, done)
+    _print(done.summary, folder, json)
+
+
 @app.command()
 def backtest(
     candles: Annotated[
-        list[Path], typer.Option("--candles", metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable")
-    ],
+        list[Path] | None,
+        typer.Option("--candles", metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable"),
+    ] = None,
     symbol: Symbols = [],  # noqa: B006
     signal_interval: SignalInterval = None,
     set_: Sets = None,
@@ -167,6 +221,9 @@ def backtest(
     funding: Annotated[
         list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
     ] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")
+    ] = None,
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
@@ -174,9 +231,19 @@ def backtest(
 
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "backtest", *symbol)
+    if (store is None) == (not candles):
+        _refuse("expected either --candles FILE with --symbol, or --store FOLDER")
     if (folder / "store.db").exists():
         _refuse(f"{folder}: expected a new folder or one of a backtest, was the folder of a line; give another --out")
-    inputs = _inputs(candles, symbol, settings, instrument, _bounds(from_, to))
+    late: frozenset[str] = frozenset()
+    if store is not None:
+        import asyncio
+
+        from trading_system.research.stored_candles import read_stored
+
+        inputs, settings, late = asyncio.run(read_stored(store))
+    else:
+        inputs = _inputs(candles or [], symbol, settings, instrument, _bounds(from_, to))
     if inputs.base != 60_000:
         _say(
             f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes."
@@ -184,7 +251,7 @@ def backtest(
     if funding and len(funding) != len(symbol):
         _refuse(f"expected one --funding file for each --symbol, was {len(funding)} for {len(symbol)}")
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
-    done = run_backtest(inputs, settings, rates)
+    done = run_backtest(inputs, settings, rates, late=late)
     write(folder, done)
     _print(done.summary, folder, json)
     if report is not None:

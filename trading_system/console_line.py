@@ -30,6 +30,7 @@ def print_status(status: Mapping[str, Any], out: Console) -> None:
     running = Text(f"yes, process {process}", style=_GAIN) if process is not None else Text("no", style=_LOSS)
     table.add_row("waits for", Text(status["waits_for"], style="bold"))
     table.add_row("running", running)
+    table.add_row("mode", status["mode"])
     table.add_row("symbols", " ".join(status["symbols"]))
     table.add_row("signal interval", status["signal_interval"])
     table.add_row("last minute closed", status["last_minute"] or "none yet")

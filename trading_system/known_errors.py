@@ -32,6 +32,8 @@ _KNOWN = (
     ("trading_system.replay", "LineFailedError"),
     ("trading_system.replay", "StalledError"),
     ("trading_system.stored_run", "WireMismatchError"),
+    ("trading_system.public_market", "PublicMarketError"),
+    ("trading_system.simulator.paper_venue", "PaperStateError"),
     ("trading_system.simulated_run", "SimulatorGoneError"),
 )
 

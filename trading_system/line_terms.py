@@ -38,6 +38,15 @@ async def hold_to_terms(store: Store, settings: Settings, instruments: Sequence[
             )
 
 
+async def begun(store: Store) -> tuple[int, tuple[Instrument, ...]] | None:
+    """Return the origin (ms UTC) and the instruments with which the store's line began, None for a new store."""
+    lines = await store.documents(LINE)
+    if not lines:
+        return None
+    terms = msgspec.json.decode(lines[0].payload)
+    return terms["origin"], tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
+
+
 def _terms(settings: Settings, instruments: Sequence[Instrument], origin: int) -> dict[str, Any]:
     """Return all that decides what a line does, flat, by the names of its settings."""
     terms: dict[str, Any] = {

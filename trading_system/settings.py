@@ -53,6 +53,16 @@ class VenueSettings(BaseModel):
     walk: Literal["unkind", "nearest"] = Field(default="unkind", description="which extreme of a minute comes first")
 
 
+class MarketSettings(BaseModel):
+    """Where a live market is heard, and how old a signal may be when it is acted on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rest: str = Field(default="https://fapi.binance.com", description="public REST of the venue, without a path")
+    stream: str = Field(default="wss://fstream.binance.com", description="its market streams, without a path")
+    signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
+
+
 class PlanSettings(BaseModel):
     """How signals become plans."""
 
@@ -97,6 +107,7 @@ class Settings(BaseSettings):
     account: AccountSettings = AccountSettings()
     venue: VenueSettings = VenueSettings()
     plans: PlanSettings = PlanSettings()
+    market: MarketSettings = MarketSettings()
     detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, blocks.*, flags.*")
 
 

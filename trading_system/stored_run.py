@@ -6,21 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from trading_system.app import Line
-from trading_system.contracts import RejectionDTO, to_candle, to_step
+from trading_system.contracts import RejectionDTO, to_step
 from trading_system.research.runs import Run, record_of, rejections_of, summary_of
+from trading_system.research.stored_candles import stored_minutes
 from trading_system.rules.events import Event
 from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact, Placed
-from trading_system.rules.grid import Instrument
-from trading_system.rules.matching import MINUTE_MS
-from trading_system.rules.records import CANDLE
-from trading_system.rules.words import candle_record, event_of, swing_of
+from trading_system.rules.words import event_of, swing_of
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
-from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
+from trading_system.services.room import HIGHS_LOWS, STRATEGY
 from trading_system.store.port import Stream
 
 
@@ -35,10 +31,10 @@ async def run_of(line: Line) -> Run:
     events: list[Event] = []
     refused: list[RejectionDTO] = []
     signals = 0
+    account = Stream(EXECUTION, line.instruments[0].exchange, WHOLE_ACCOUNT)
+    head = await store.head(account) or 0  # what is newer is not traded yet
     for one in line.instruments:
-        stream = Stream(CANDLES, one.exchange, one.symbol)
-        head = await store.head(stream) or 0
-        candles.append(await _stored_minutes(line, one, head))
+        candles.append(await stored_minutes(store, one, line.origin, head))
         for row in await store.read(Stream(HIGHS_LOWS, one.exchange, one.symbol), None, head):
             events.extend(swing_of(swing) for swing in to_step(row.payload).get("swings", ()))
         for row in await store.read(Stream(STRATEGY, one.exchange, one.symbol), None, head):
@@ -46,8 +42,7 @@ async def run_of(line: Line) -> Run:
             events.extend(map(event_of, step.get("events", ())))
             signals += len(step.get("signals", ()))
             refused.extend(step.get("refused", ()))
-    account = Stream(EXECUTION, line.instruments[0].exchange, WHOLE_ACCOUNT)
-    rows = await store.read(account, None, await store.head(account) or 0)
+    rows = await store.read(account, None, head)
     facts = [unpack_fact(row.payload) for row in rows]
     _check_orders(line, facts)
     refused.extend(rejections_of(facts))
@@ -61,18 +56,6 @@ async def run_of(line: Line) -> Run:
     }
     extra = {"equity_final": line.execution.account.equity, "recovered": recovered}
     return Run(record, {"kind": "run", **summary, **extra})
-
-
-async def _stored_minutes(line: Line, one: Instrument, head: int) -> Any:
-    origin = line.origin // MINUTE_MS
-    minutes = np.zeros(head - origin, CANDLE)
-    minutes["open_time"] = line.origin + MINUTE_MS * np.arange(head - origin)
-    minutes["gap"] = 1
-    for row in await line.letterbox.store.read(Stream(CANDLES, one.exchange, one.symbol), None, head):
-        candle = to_candle(row.payload)
-        if candle.get("interval") == "1m":
-            minutes[row.step - origin - 1] = candle_record(candle)[0]
-    return minutes
 
 
 def _check_orders(line: Line, facts: Iterable[Fact]) -> None:

@@ -138,6 +138,9 @@ def test_a_line_that_trades_says_what_it_waits_for(view: LineView, folder: Path)
     locked = changed(running, account=running.account._replace(drawdown_locked=True))
     assert "the drawdown stop has switched entries off" in waits_for(locked)
     assert status_of(locked)["entries_off"] == ["drawdown_stop"]
+    silent = changed(running, quiet_s=600.0)
+    assert waits_for(silent).startswith("the venue, of which nothing was heard for 10 minutes; the 5m candles")
+    assert status_of(running)["mode"] == "simulated"
     assert waits_for(view).startswith("a start")
 
 

@@ -59,10 +59,12 @@ def backtest(
     overrides: Mapping[str, float | int | str],
     equity: float,
     every_minute: bool = False,
+    late: frozenset[str] = frozenset(),
 ) -> BacktestResult:
     """Trade all ``series`` (equally long, same minutes) with one account.
 
-    ``every_minute`` looks at each minute instead of jumping: slower, and equal.
+    ``every_minute`` looks at each minute instead of jumping: slower, and equal. ``late`` are the ids of plans on which
+    the line that is followed could not act in time.
     """
     base = int(series[0].candles["open_time"][1] - series[0].candles["open_time"][0])
     events = [
@@ -79,7 +81,7 @@ def backtest(
     verdicts = [
         _by_instant(found, one.instrument, rule) for found, one, rule in zip(events, series, rules, strict=True)
     ]
-    market = _Market(series, verdicts, terms, interval_ms(rules[0].signal_interval), base)
+    market = _Market(series, verdicts, terms, interval_ms(rules[0].signal_interval), base, late)
     start = int(series[0].candles["open_time"][0])
     account = new_account(equity, len(series), start)
     facts: list[Fact] = []
@@ -113,7 +115,13 @@ class _Market:
     """The minutes of all symbols, and which of them the account has to look at next."""
 
     def __init__(
-        self, series: Sequence[Series], verdicts: Sequence[dict[int, Judged]], terms: Terms, signal: int, base: int
+        self,
+        series: Sequence[Series],
+        verdicts: Sequence[dict[int, Judged]],
+        terms: Terms,
+        signal: int,
+        base: int,
+        late: frozenset[str] = frozenset(),
     ) -> None:
         self.length = len(series[0].candles)
         self._series = series
@@ -121,6 +129,7 @@ class _Market:
         self._terms = terms
         self._signal = signal
         self._base = base
+        self._late = late
         self._start = int(series[0].candles["open_time"][0])
         self._closes = [_closes_over_gaps(one.candles) for one in series]
         planned = {time for found in verdicts for time, judged in found.items() if judged.plans}
@@ -138,7 +147,7 @@ class _Market:
                 continue
             minute = self._minute(place, k)
             funding = self._series[place].funding.get(time)
-            symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding)
+            symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding, self._late)
         return Instant(time, time % self._signal == 0, symbols)
 
     def all_minutes(self) -> Minutes:

@@ -19,6 +19,8 @@ from trading_system.rules.trade import Trade
 
 Row = dict[str, Any]
 
+QUIET_S = 150.0  # a market that closes a minute every minute has been silent for two of them
+
 
 def status_of(view: LineView) -> Row:
     """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency."""
@@ -29,6 +31,7 @@ def status_of(view: LineView) -> Row:
     marks = view.facts_of(EquityPoint)
     return {
         "folder": str(view.folder),
+        "mode": "paper" if view.is_paper else "simulated",
         "process": view.process,
         "symbols": [one.symbol for one in view.symbols],
         "signal_interval": view.signal_interval,
@@ -60,6 +63,8 @@ def waits_for(view: LineView) -> str:
         return f"the end of its warm-up: {done:,} of {all_:,} minutes"
     account = view.account
     reasons: list[str] = []
+    if view.quiet_s > QUIET_S:
+        reasons.append(f"the venue, of which nothing was heard for {view.quiet_s / 60:.0f} minutes")
     for slot in () if account is None else account.slots:
         trade = slot.trade
         if trade is None:

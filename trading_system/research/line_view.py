@@ -6,6 +6,7 @@ What is made of it for people is decided in ``line_rows.py`` and ``why.py``.
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from trading_system.app import JOURNAL_FILE, STORE_FILE
+from trading_system.app import JOURNAL_FILE, PAPER_FILE, STORE_FILE
 from trading_system.contracts import CandleDTO, RejectionDTO, TradeSignalDTO, to_candle, to_step
 from trading_system.database import open_store
 from trading_system.line_terms import LINE
@@ -51,6 +52,7 @@ class SymbolView:
 class LineView:
     """A line as its store tells it. ``step``: the account's last closed step; ``process``: who trades it now, or None.
 
+    ``is_paper``: its orders never left its process. ``quiet_s``: seconds since its store was written to last.
     ``terms`` are the settings with which it began, flat; ``symbols`` is in the order of the account's slots.
     """
 
@@ -62,6 +64,8 @@ class LineView:
     facts: Sequence[Fact]
     symbols: Sequence[SymbolView]
     process: int | None
+    is_paper: bool
+    quiet_s: float
 
     @property
     def origin(self) -> int:
@@ -111,7 +115,7 @@ async def read_line(folder: Path) -> LineView:
             f"{folder}: expected the folder of a line with {STORE_FILE} in it, was one without; give the folder that "
             "`trading-system run` printed"
         )
-    store = open_store(f"sqlite:///{path.resolve()}?mode=ro")
+    store = open_store(store_of(folder))
     try:
         lines = await store.documents(LINE)
         if not lines:
@@ -131,9 +135,16 @@ async def read_line(folder: Path) -> LineView:
             [unpack_fact(row.payload) for row in rows],
             [await _symbol(store, exchange, one.symbol) for one in instruments],
             _process(folder / JOURNAL_FILE),
+            (folder / PAPER_FILE).exists(),
+            max(time.time() - _written(path), 0.0),
         )
     finally:
         await store.close()
+
+
+def store_of(folder: Path) -> str:
+    """Return the URL by which the store of a line's folder is opened for reading only."""
+    return f"sqlite:///{(folder / STORE_FILE).resolve()}?mode=ro"
 
 
 async def _symbol(store: Store, exchange: str, symbol: str) -> SymbolView:

@@ -34,9 +34,16 @@ class Run:
 
 
 def run_backtest(
-    inputs: CandleInputs, settings: Settings, funding: Mapping[str, Mapping[int, float]] | None = None
+    inputs: CandleInputs,
+    settings: Settings,
+    funding: Mapping[str, Mapping[int, float]] | None = None,
+    *,
+    late: frozenset[str] = frozenset(),
 ) -> Run:
-    """Trade ``inputs`` in a backtest. Raises: InputError when the intervals do not fit."""
+    """Trade ``inputs`` in a backtest; ``late`` are the ids of signals that a line had to refuse as too old.
+
+    Raises: InputError when the intervals do not fit.
+    """
     if interval_ms(settings.signal_interval) % inputs.base:
         raise InputError(
             f"expected a signal interval that the file's candles make up, was {settings.signal_interval}; "
@@ -53,6 +60,7 @@ def run_backtest(
         higher=settings.higher_interval or None,
         overrides=settings.detection,
         equity=settings.account.equity,
+        late=late,
     )
     seconds = time.perf_counter() - began
     events = [event for found in result.events for event in found]

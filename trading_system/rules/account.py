@@ -77,7 +77,8 @@ class SymbolStep(NamedTuple):
     """What one symbol brings to an instant T.
 
     ``ended``: ids of order blocks that price went through or that expired. ``turned``: direction of a CHoCH on the
-    signal interval, else 0. ``funding``: the rate due at T, else None.
+    signal interval, else 0. ``funding``: the rate due at T, else None. ``late``: ids of plans that are ``age`` seconds
+    old already and may not be acted on any more; which those are only a live line can tell.
     """
 
     minute: Minute
@@ -85,6 +86,8 @@ class SymbolStep(NamedTuple):
     ended: frozenset[str] = frozenset()
     turned: int = 0
     funding: float | None = None
+    late: frozenset[str] = frozenset()
+    age: float = 0.0
 
 
 class Instant(NamedTuple):
@@ -219,7 +222,11 @@ def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fac
     for place in sorted(instant.symbols):
         account = _age(account, place, instant, terms, facts)
     for place in sorted(instant.symbols):
-        for plan in instant.symbols[place].plans:
+        said = instant.symbols[place]
+        for plan in said.plans:
+            if plan.id in said.late:
+                facts.append(Rejection(plan, "signal_stale", {"age_s": said.age}))
+                continue
             account = _enter(account, place, plan, instant.time, terms, facts)
     return account._replace(moved=False)
 

@@ -31,7 +31,7 @@ from trading_system.rules.trade import liquidation_price
 from trading_system.simulator.fingerprint import line_of
 from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
 from trading_system.simulator.refusals import RefusedError
-from trading_system.simulator.tape import Row, Tape, TapeError
+from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
 MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
 
@@ -92,7 +92,7 @@ class Book:
     """One symbol at the venue: its minutes, open orders, position, and where the path of the minute stands."""
 
     instrument: Instrument
-    tape: Tape
+    tape: Tape | LiveTape
     position: Position
     leverage: int
     last: float
@@ -121,16 +121,17 @@ class Book:
 class Exchange:
     """A USDT-margined futures venue with one account: one-way mode, isolated margin, orders fill whole.
 
-    instruments: all of one exchange; candles: records CANDLE[n] by symbol, all over the same minutes; start_step: the
-    step that is closed when the venue opens (what lies before is history for REST); fill_rules: how unkind the market
-    is; leverage: for every symbol until changed; equity: the wallet at the start; funding: rates by symbol and time T.
+    instruments: all of one exchange; candles: records CANDLE[n] by symbol, all over the same minutes, or tapes that are
+    told theirs; start_step: the step that is closed when the venue opens (what lies before is history for REST);
+    fill_rules: how unkind the market is; leverage: for every symbol until changed; equity: the wallet at the start;
+    funding: rates by symbol and time T.
     Raises: TapeError when the candles do not fit together.
     """
 
     def __init__(
         self,
         instruments: Sequence[Instrument],
-        candles: Mapping[str, npt.NDArray[np.void]],
+        candles: Mapping[str, npt.NDArray[np.void] | LiveTape],
         start_step: int,
         fill_rules: FillRules | None = None,
         leverage: int = 5,
@@ -144,7 +145,8 @@ class Exchange:
         self.wallet = equity
         self.books: dict[str, Book] = {}
         for instrument in sorted(instruments, key=lambda each: (each.exchange, each.symbol)):
-            tape = Tape(instrument.symbol, candles[instrument.symbol])
+            given = candles[instrument.symbol]
+            tape = given if isinstance(given, LiveTape) else Tape(instrument.symbol, given)
             position = Position(instrument.step)
             self.books[instrument.symbol] = Book(instrument, tape, position, leverage, tape.price_after(start_step))
         spans = {(book.tape.first, book.tape.last) for book in self.books.values()}

@@ -1,4 +1,7 @@
-"""One symbol's minutes as the venue knows them, read by step; which of them are over yet is the exchange's business."""
+"""One symbol's minutes as the venue knows them, read by step; which of them are over yet is the exchange's business.
+
+A ``Tape`` holds all of them from the start, a ``LiveTape`` is told each one when it closes.
+"""
 
 from __future__ import annotations
 
@@ -71,3 +74,32 @@ class Tape:
             if not self.row(known).gap:
                 return self.row(known).close
         return next(row.open for row in map(self.row, range(self.first, self.last + 1)) if not row.gap)
+
+
+class LiveTape:
+    """One symbol's minutes that are not known before they close: only the one that is being played is here.
+
+    ``first`` is the step after the one that is closed when the venue opens; there is no last one.
+    """
+
+    last = 1 << 62
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._row = Row(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)
+
+    def give(self, minute: Minute) -> None:
+        """Make ``minute`` the one that is played next."""
+        open_time, open_, high, low, close, gap = minute
+        self._row = Row(open_time, open_, high, low, close, 0.0, int(gap))
+
+    def row(self, step: int) -> Row:
+        """Return the minute that closes with ``step``. Raises: TapeError when it was not given."""
+        if self._row.open_time // MINUTE_MS + 1 != step:
+            raise TapeError(f"expected the minute of step {step} to be given, was {self._row.open_time} ms")
+        return self._row
+
+    def price_after(self, step: int) -> float:
+        """Return 0.0: no price is known before the first minute."""
+        del step
+        return 0.0

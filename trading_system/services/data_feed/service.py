@@ -90,6 +90,7 @@ class DataFeed:
         self._wanted: set[str] = set()
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._stopped = False
         self.counts: dict[str, int] = {}
         self.failure: Exception | None = None
 
@@ -103,7 +104,10 @@ class DataFeed:
         self._pump = asyncio.create_task(self._listen(), name="data_feed")
 
     async def stop(self) -> None:
-        """Stop listening and close the sockets."""
+        """Stop listening and close the sockets; a second call changes nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.stop()
         if self._pump is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from trading_system.contracts import StepDTO, strategy_step_channel, to_candle, to_step
@@ -39,6 +39,7 @@ from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.steps import same_but_prices, step_close, symbol_step
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
+    MinuteMarket,
     OrderChanged,
     StreamCut,
     StreamUp,
@@ -88,13 +89,24 @@ class ExecutionEngine(Room):
         *,
         equity: float,
         signal_interval: str,
+        market: MinuteMarket | None = None,
+        venue_ms: Callable[[], int] | None = None,
+        signal_max_age_ms: int = 0,
     ) -> None:
+        """Keep what the account is traded with.
+
+        market: the venue itself if it is told its minutes (paper). venue_ms: the venue's time now, by which a signal's
+        age is taken; without it, or with a ``signal_max_age_ms`` of 0, no signal is too old.
+        """
         super().__init__(letterbox, terms.instruments[0].exchange, origins)
         self._terms = terms
         self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
         self._venue = venue
         self._journal = journal
         self._reconciler = reconciler
+        self._market = market
+        self._venue_ms = venue_ms
+        self._max_age_ms = signal_max_age_ms
         self._signal_interval = signal_interval
         self._signal_ms = interval_ms(signal_interval)
         self._step = min(origins.values())
@@ -134,8 +146,11 @@ class ExecutionEngine(Room):
                 self._journal.begin_trades_at(instrument.symbol, newest)
         await self._read_fills()
         await super().start()
-        while self._ready():
-            await self._close(reconcile=False)
+        if self._market is None:
+            while self._ready():
+                await self._close(reconcile=False)
+        else:
+            await self._play_on()
         await self._commit()
         for fill in self._held:
             self._book(fill)
@@ -216,7 +231,7 @@ class ExecutionEngine(Room):
                     if self._inbox:
                         await self._commit()
                         await self._on_event(self._inbox.popleft())
-                    else:
+                    elif await self._is_played():
                         await self._close(reconcile=True)
                 await self._commit()
                 self.moved.set()
@@ -224,6 +239,34 @@ class ExecutionEngine(Room):
             log.exception("execution stopped")
             self.failure = error
             self.moved.set()
+
+    async def _play_on(self) -> None:
+        """Bring a venue that is told its minutes, and the account with it, to the last stored step.
+
+        Not before that is the venue held against the account: an order of the step that was interrupted is wanted.
+        """
+        held, self._held = self._held, []
+        for fill in held:  # of the very next step: everything before was stored when the venue played it
+            self._book(fill)
+        for symbol in {fill.symbol for fill in held}:
+            await self._agree(self._place[symbol], self._now())
+        while self._ready():
+            if await self._is_played():
+                await self._close(reconcile=True)
+
+    async def _is_played(self) -> bool:
+        """Tell whether the next step's minute is over at the venue; one that is told its minutes plays on."""
+        if self._market is None:
+            return True
+        if not self._market.idle:
+            await self._commit()  # what led to a fill is stored before the fill
+        step = self._step + 1
+        pending = self._pending[step]
+        minutes = {one.symbol: pending[place].minute for place, one in enumerate(self._terms.instruments)}
+        played = self._market.play(step, minutes)
+        for event in played.events:
+            await self._on_event(event)
+        return played.over
 
     async def _hear_venue(self) -> None:
         try:
@@ -315,7 +358,7 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
-        symbols = self._pending.pop(step)
+        symbols = self._dated(self._pending.pop(step), time)
         before = self.account
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
@@ -339,6 +382,19 @@ class ExecutionEngine(Room):
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
+        """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
+        if self._venue_ms is None or not self._max_age_ms or not any(said.plans for said in symbols.values()):
+            return symbols
+        age = self._venue_ms() - time
+        if age <= self._max_age_ms:
+            return symbols
+        dated = dict(symbols)
+        for place, said in symbols.items():
+            late = {plan.id for plan in said.plans if self._journal.newest(canonical_id(plan.id, "e")) is None}
+            dated[place] = said._replace(late=frozenset(late), age=age / 1000)
+        return dated
 
     async def _commit(self) -> None:
         """Commit the steps closed since the last commit, then ring their bells.

@@ -6,12 +6,12 @@ is never an empty answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from trading_system.rules.grid import Instrument
-from trading_system.rules.matching import OrderType, Role
+from trading_system.rules.matching import Minute, OrderType, Role
 
 
 class VenueRecord(NamedTuple):
@@ -178,3 +178,24 @@ class Venue(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+
+
+class Played(NamedTuple):
+    """What a minute brought so far, and whether it is over."""
+
+    events: tuple[UserEvent, ...]
+    over: bool
+
+
+class MinuteMarket(Protocol):
+    """A venue that knows of the market only by the closed minutes that execution hands to it: paper trading."""
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether no order rests and no position is open, so that nothing can come of a minute."""
+
+    def play(self, step: int, minutes: Mapping[str, Minute]) -> Played:
+        """Follow the minutes that close with ``step``, by symbol, to the next fill or to their end.
+
+        To be called again, after the reactions to what it brought, until the minute is over.
+        """

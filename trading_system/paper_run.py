@@ -1,0 +1,183 @@
+"""Paper trading: the venue's public feed, an account in this process, and a folder that the next start goes on with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.database import open_store
+from trading_system.line_terms import begun
+from trading_system.public_market import PublicMarket
+from trading_system.replay import STALLED_AFTER_S, LineFailedError, StalledError
+from trading_system.research.candle_inputs import InputError
+from trading_system.research.run_folder import fill_line, fingerprint
+from trading_system.research.runs import Run
+from trading_system.rules.grid import Instrument
+from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.intervals import past_boundary
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.secret import Secret
+from trading_system.services.execution_engine.venues.clock import SystemClock
+from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
+from trading_system.services.room import CANDLES
+from trading_system.settings import Settings
+from trading_system.simulator.paper_venue import PaperVenue
+from trading_system.store.port import Stream
+from trading_system.stored_run import WireMismatchError, run_of
+
+LOOK_S = 0.25
+PAPER_PACE = Pace()
+
+
+class Paper(NamedTuple):
+    """A line that is not started yet, and how many minutes of history it lacks, over all symbols."""
+
+    line: Line
+    missing: int
+
+
+async def paper_line(
+    symbols: Sequence[str],
+    settings: Settings,
+    folder: Path,
+    *,
+    alerts: Mode | None = None,
+    pace: Pace = PAPER_PACE,
+    venue_ms: Callable[[], int] | None = None,
+) -> Paper:
+    """Return the line of ``folder``, not started: the one that it holds, or a new one whose warm-up ends about now.
+
+    ``venue_ms`` tells the venue's time; None: this machine's, corrected by what the venue says of it.
+    Raises: PublicMarketError when the venue does not answer; InputError when the folder's line has other symbols.
+    """
+    kept = await _kept(folder, settings)
+    async with aiohttp.ClientSession() as http:
+        market = PublicMarket(http, settings)
+        if kept is None:
+            instruments = await market.instruments(sorted(symbols))
+            now = await market.running_minute(instruments[0].symbol)
+            origin = head = origin_before(now, settings)
+        else:
+            origin, instruments, head = kept
+            now = await market.running_minute(instruments[0].symbol)
+            if sorted(symbols) != [one.symbol for one in instruments]:
+                raise InputError(
+                    f"{folder}: expected the symbols of its line, {' '.join(one.symbol for one in instruments)}, was "
+                    f"{' '.join(sorted(symbols))}; give those, or another --out"
+                )
+        if venue_ms is None:
+            clock, offset = SystemClock(), await market.clock_offset()
+
+            def venue_ms() -> int:
+                return clock.wall_ms() + offset
+
+    rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
+    access = VenueAccess(rest, stream, Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
+    line = Line(folder, settings, instruments, origin, access, pace, alerts=alerts, venue_ms=venue_ms)
+    return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))
+
+
+def origin_before(now: int, settings: Settings) -> int:
+    """Return the newest origin (ms UTC) of a line whose warm-up is over at ``now``, on the longest interval's grid."""
+    warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
+    longest = interval_ms(settings.higher_interval or settings.signal_interval)
+    begin = now - warm_up
+    return int(begin - past_boundary(begin, longest))
+
+
+async def trade_paper(
+    line: Line,
+    stop: asyncio.Event,
+    *,
+    until: int | None = None,
+    warmed: Callable[[int], None] = lambda _: None,
+    trading: Callable[[], None] = lambda: None,
+) -> Run | None:
+    """Trade ``line`` until ``stop`` is set or the minute that closes at ``until`` (ms UTC) is traded; return the run.
+
+    ``warmed`` gets the minutes fetched by REST, ``trading`` is told when they are all there. Returns None when it was
+    stopped before that; the next start goes on from what is stored.
+    Raises: LineFailedError with the failure of a part as its cause; StalledError; what a room's start raises.
+    """
+    began = time.perf_counter()
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    starting = asyncio.create_task(line.start(warmed), name="start")
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return None
+        await starting
+        trading()
+        while not stop.is_set() and (until is None or line.execution.progress.step * MINUTE_MS < until):
+            _require_alive(line)
+            await asyncio.wait({stopping}, timeout=LOOK_S)
+        await line.feed.stop()
+        await _traded_to_the_end(line)
+        return paper_run(await run_of(line), line, time.perf_counter() - began)
+    finally:
+        for task in (stopping, starting):
+            task.cancel()
+        await asyncio.gather(stopping, starting, return_exceptions=True)
+        await line.stop()
+
+
+def paper_run(run: Run, line: Line, seconds: float) -> Run:
+    """Return ``run`` as one of paper trading. Raises: WireMismatchError when account and venue tell of other fills."""
+    lines = line.venue.fingerprint_lines() if isinstance(line.venue, PaperVenue) else []
+    if lines != [fill_line(fill) for fill in run.record.fills]:
+        raise WireMismatchError(
+            f"expected the {len(lines)} fills of the paper account, was {len(run.record.fills)} others booked; "
+            f"keep {line.folder} for a look at it, and start a new line with another --out"
+        )
+    return Run(
+        run.record, {**run.summary, "kind": "paper", "fingerprint": fingerprint(lines), "seconds": round(seconds, 3)}
+    )
+
+
+async def _traded_to_the_end(line: Line) -> None:
+    """Wait until the account has closed the last step that every symbol's candles bring."""
+    store = line.letterbox.store
+    heads = [await store.head(Stream(CANDLES, one.exchange, one.symbol)) or 0 for one in line.instruments]
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + STALLED_AFTER_S
+    while line.execution.progress.step < min(heads):
+        _require_alive(line)
+        if loop.time() > deadline:
+            raise StalledError(
+                f"expected step {min(heads)} traded, was {line.execution.progress} after {STALLED_AFTER_S:.0f} s; "
+                "start the run again, it resumes from its folder"
+            )
+        line.execution.moved.clear()
+        await asyncio.wait({asyncio.create_task(line.execution.moved.wait())}, timeout=LOOK_S)
+
+
+def _require_alive(line: Line) -> None:
+    failure = line.failure
+    if failure is not None:
+        raise LineFailedError(
+            f"the line failed at step {line.execution.progress.step}: {failure}; start it again, it resumes from "
+            f"{line.folder}"
+        ) from failure
+
+
+async def _kept(folder: Path, settings: Settings) -> tuple[int, tuple[Instrument, ...], int] | None:
+    """Return origin and instruments of the folder's line and the close of its last minute; None without a line."""
+    path = folder / STORE_FILE
+    if not settings.database_url and not path.exists():
+        return None
+    store = open_store(settings.database_url or f"sqlite:///{path.resolve()}")
+    try:
+        line = await begun(store)
+        if line is None:
+            return None
+        origin, instruments = line
+        head = await store.head(Stream(CANDLES, instruments[0].exchange, instruments[0].symbol))
+        return origin, instruments, origin if head is None else head * MINUTE_MS
+    finally:
+        await store.close()

@@ -1,0 +1,96 @@
+"""What the venue says to everybody over REST: instruments, the running minute, its clock. Nothing is signed."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import aiohttp
+
+from trading_system.rules.grid import Instrument
+from trading_system.services.execution_engine.venues.binance_rows import (
+    BracketRow,
+    BracketsRow,
+    CommissionRow,
+    ExchangeInfo,
+    ServerTime,
+    decoded,
+    instrument_of,
+)
+from trading_system.services.execution_engine.venues.errors import VenueError
+from trading_system.settings import Settings
+
+Shape = TypeVar("Shape")
+
+DEADLINE_S = 10.0
+CLOCK_SAMPLES = 3
+
+
+class PublicMarketError(RuntimeError):
+    """The venue's public endpoints did not answer, or do not know what was asked for."""
+
+
+class PublicMarket:
+    """The public REST of Binance USDT-M at ``settings.market.rest``."""
+
+    def __init__(self, http: aiohttp.ClientSession, settings: Settings) -> None:
+        self._http = http
+        self._settings = settings
+        self._url = settings.market.rest.rstrip("/")
+
+    async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Return the records of ``symbols``; fees and maintenance, which are not public, from the settings.
+
+        Raises: PublicMarketError when the venue does not answer or does not trade a symbol.
+        """
+        info = await self._get("/fapi/v1/exchangeInfo", {}, ExchangeInfo)
+        rows = {row.symbol: row for row in info.symbols}
+        venue = self._settings.venue
+        rates = CommissionRow(venue.maker_fee, venue.taker_fee)
+        found = []
+        for symbol in symbols:
+            if symbol not in rows:
+                near = difflib.get_close_matches(symbol, rows, n=1)
+                hint = f"; did you mean {near[0]}?" if near else "; give a symbol that it trades"
+                raise PublicMarketError(
+                    f"{symbol}: expected one of the {len(rows)} symbols of {self._url}, was not{hint}"
+                )
+            brackets = BracketsRow(symbol, [BracketRow(venue.maintenance_margin)])
+            found.append(instrument_of(self._settings.exchange, rows[symbol], rates, brackets))
+        return tuple(found)
+
+    async def running_minute(self, symbol: str) -> int:
+        """Return the open time (ms UTC) of the minute that is not closed yet. Raises: PublicMarketError."""
+        params = {"symbol": symbol, "interval": "1m", "limit": "1"}
+        rows = await self._get("/fapi/v1/klines", params, list[list[int | str]])
+        if not rows:
+            raise PublicMarketError(f"{symbol}: expected the running minute from {self._url}, was no candle at all")
+        return int(rows[-1][0])
+
+    async def clock_offset(self) -> int:
+        """Return the venue's time less this machine's, in ms: of a few samples the one with the shortest round trip."""
+        best: tuple[int, int] | None = None
+        for _ in range(CLOCK_SAMPLES):
+            before = time.time_ns() // 1_000_000
+            said = (await self._get("/fapi/v1/time", {}, ServerTime)).serverTime
+            after = time.time_ns() // 1_000_000
+            sample = (after - before, said - (before + after) // 2)
+            best = sample if best is None else min(best, sample)
+        return 0 if best is None else best[1]
+
+    async def _get(self, path: str, params: Mapping[str, str], shape: type[Shape]) -> Shape:
+        timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
+        try:
+            async with self._http.get(f"{self._url}{path}", params=params, timeout=timeout) as answer:
+                body = await answer.read()
+                problem = f"HTTP {answer.status}: {body[:120]!r}"
+                if answer.status == 200:
+                    return decoded(body, shape)
+        except (aiohttp.ClientError, TimeoutError, VenueError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise PublicMarketError(
+            f"{self._url}{path}: expected the venue's public answer, was {problem}; look at the network, or give "
+            "another host with --set market.rest=URL"
+        )

@@ -1,0 +1,102 @@
+"""All that an exchange in memory remembers, as bytes: what a paper venue keeps on the disk between two lives.
+
+Instruments and rules are not part of it; they come with the line that takes the exchange up again.
+"""
+
+# ruff: noqa: SLF001 - this is the exchange's own memory, written down
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from trading_system.rules.matching import Walk
+from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.orders import Trade, VenueOrder
+
+
+class BookState(NamedTuple):
+    """One symbol: its open orders by number, the position, and where the path of the minute stands."""
+
+    symbol: str
+    leverage: int
+    last: float
+    open: tuple[int, ...]
+    walk: Walk | None
+    seen: int
+    side: int
+    units: int
+    entry: float
+    changed: int
+
+
+class ExchangeState(NamedTuple):
+    """The account, every order and every trade so far, and how far the market has come."""
+
+    step: int
+    now: int
+    turn: int
+    number: int
+    wallet: float
+    orders: list[VenueOrder]
+    trades: list[Trade]
+    books: list[BookState]
+
+
+class StateError(ValueError):
+    """Bytes from which no exchange can be taken up."""
+
+
+def pack_exchange(exchange: Exchange) -> bytes:
+    """Return everything that ``exchange`` remembers."""
+    books = [
+        BookState(
+            symbol,
+            book.leverage,
+            book.last,
+            tuple(book.open),
+            book.walk,
+            book.seen,
+            book.position.side,
+            book.position.units,
+            book.position.entry,
+            book.position.changed,
+        )
+        for symbol, book in exchange.books.items()
+    ]
+    progress = (exchange.step, exchange.now, exchange._turn, exchange._number, exchange.wallet)
+    return msgspec.json.encode(ExchangeState(*progress, list(exchange.orders.values()), exchange.trades(), books))
+
+
+def restore_exchange(exchange: Exchange, payload: bytes) -> None:
+    """Make ``exchange``, which is new, what it was when ``payload`` was packed.
+
+    Raises: StateError when the bytes are of another version or of other symbols.
+    """
+    try:
+        state = msgspec.json.decode(payload, type=ExchangeState)
+    except msgspec.MsgspecError as error:
+        raise StateError(
+            f"expected the state of a paper account of this version, was something else ({error})"
+        ) from error
+    if [book.symbol for book in state.books] != list(exchange.books):
+        raise StateError(f"expected a paper account of {' '.join(exchange.books)}, was one of other symbols")
+    exchange.step, exchange.now, exchange.wallet = state.step, state.now, state.wallet
+    exchange._turn, exchange._number = state.turn, state.number
+    exchange._trades = list(state.trades)
+    exchange.orders = {order.number: order for order in state.orders}
+    # in the order of their numbers, so that the newest order of an id is the one that is found by it
+    exchange._by_client = {(order.algo, order.client_id): order.number for order in state.orders}
+    for kept in state.books:
+        book = exchange.books[kept.symbol]
+        book.leverage, book.last, book.walk, book.seen = kept.leverage, kept.last, kept.walk, kept.seen
+        book.open = {number: exchange.orders[number] for number in kept.open}
+        position = book.position
+        position.side, position.units, position.entry, position.changed = (
+            kept.side,
+            kept.units,
+            kept.entry,
+            kept.changed,
+        )
+        book.resting = None

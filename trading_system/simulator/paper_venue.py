@@ -1,0 +1,233 @@
+"""The venue of paper trading: an account in this process whose market is the real one, minute by minute as it closes.
+
+It is the simulated exchange behind the venue port, without a wire. What it remembers is on the disk before it answers,
+so that a line that was killed finds its paper account as it would find a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+
+from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS, FillRules, Minute, OrderType, Role
+from trading_system.services.execution_engine.venues.outcomes import error_of, meaning_of
+from trading_system.services.execution_engine.venues.port import (
+    Ack,
+    OrderChanged,
+    OrderState,
+    OrderStatus,
+    Played,
+    Position,
+    StreamUp,
+    UserEvent,
+    VenueFill,
+    VenueOrder,
+)
+from trading_system.simulator.exchange import Deaf, Exchange
+from trading_system.simulator.exchange_state import StateError, pack_exchange, restore_exchange
+from trading_system.simulator.orders import OrderRequest, Trade
+from trading_system.simulator.orders import VenueOrder as BookedOrder
+from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.tape import LiveTape
+
+_STATUSES = {
+    "NEW": OrderStatus.NEW,
+    "FILLED": OrderStatus.FILLED,
+    "FINISHED": OrderStatus.FILLED,
+    "TRIGGERED": OrderStatus.TRIGGERED,
+    "CANCELED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+}
+
+
+class PaperStateError(RuntimeError):
+    """A paper account that cannot be taken up, or that lacks minutes of its market."""
+
+
+class PaperVenue(Deaf):
+    """One paper account in the file ``path``; what its methods promise is in ``venues/port.py``.
+
+    start_step: the step that is closed when a new account opens; equity: what it begins with; leverage: of every
+    symbol. Raises: PaperStateError when the file holds something else.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        instruments: Sequence[Instrument],
+        start_step: int,
+        rules: FillRules,
+        *,
+        leverage: int,
+        equity: float,
+    ) -> None:
+        self._path = path
+        self._instruments = {one.symbol: one for one in instruments}
+        self._tapes = {one.symbol: LiveTape(start_step + 1) for one in instruments}
+        self._exchange = Exchange(instruments, self._tapes, start_step, rules, leverage, equity)
+        self._heard: list[UserEvent] = []
+        self._closed = asyncio.Event()
+        if path.exists():
+            try:
+                restore_exchange(self._exchange, path.read_bytes())
+            except StateError as error:
+                raise PaperStateError(f"{path}: {error}; start a new line with another --out") from error
+        self._exchange.listener = self
+
+    # --- the market
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing can come of a minute."""
+        return not any(book.open or book.position.side for book in self._exchange.books.values())
+
+    def play(self, step: int, minutes: Mapping[str, Minute]) -> Played:
+        """Follow the minutes that close with ``step`` to the next fill or to their end; one that was played is over.
+
+        Raises: PaperStateError when minutes before it were never played though an order rested.
+        """
+        exchange = self._exchange
+        if step <= exchange.step:
+            return Played((), over=True)
+        was_idle = self.idle
+        if step > exchange.step + 1:
+            if not was_idle:
+                raise PaperStateError(
+                    f"{self._path}: expected the minutes from step {exchange.step + 1} on, was step {step}; "
+                    "the paper account is newer or older than its store, start a new line with another --out"
+                )
+            exchange.step, exchange.now = step - 1, (step - 1) * MINUTE_MS
+        for symbol, tape in self._tapes.items():
+            tape.give(minutes[symbol])
+        self._heard = []
+        exchange.advance()
+        heard, self._heard = self._heard, []
+        if not was_idle:
+            self._keep()
+        return Played(tuple(heard), exchange.step >= step)
+
+    def order_changed(self, order: BookedOrder, execution: str, trade: Trade | None, now: int) -> None:
+        """Hear what the exchange says of an order: fills, and orders that ended without our doing."""
+        del now
+        if trade is not None:
+            self._heard.append(self._fill(trade))
+        elif execution == "EXPIRED":
+            changed = (order.client_id, order.symbol, OrderStatus.EXPIRED, str(order.number))
+            self._heard.append(OrderChanged(*changed))
+
+    def fingerprint_lines(self) -> list[str]:
+        """Return one canonical line a trade, oldest first."""
+        return self._exchange.fingerprint_lines()
+
+    # --- the port
+
+    async def server_time_offset(self) -> int:
+        """Return 0: this venue has no clock of its own."""
+        return 0
+
+    async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Return the records with which the account was opened."""
+        return tuple(self._instruments[symbol] for symbol in symbols)
+
+    async def place(self, order: VenueOrder, sent_ms: int) -> Ack:
+        """Take ``order`` into the books. Raises: StopPassedError, NothingToReduceError, RefusedError."""
+        del sent_ms
+        wish = (order.symbol, order.side, order.type, order.quantity, order.price, order.client_id)
+        try:
+            booked = self._exchange.place(OrderRequest(*wish, order.reduce_only, order.type == OrderType.STOP))
+        except RefusedError as error:
+            raise _as_venue(error) from error
+        self._keep()
+        return Ack(str(booked.number))
+
+    async def cancel(self, symbol: str, client_id: str, kind: OrderType) -> None:
+        """Take back an open order. Raises: NoSuchOrderError when it is not open."""
+        del symbol
+        order = self._exchange.find(algo=kind == OrderType.STOP, client_id=client_id)
+        if order is None:
+            raise _as_venue(RefusedError(-2011))
+        try:
+            self._exchange.cancel(order)
+        except RefusedError as error:
+            raise _as_venue(error) from error
+        self._keep()
+
+    async def order(self, symbol: str, client_id: str, kind: OrderType) -> OrderState | None:
+        """Return the standing of one order, None when there was never one."""
+        del symbol
+        order = self._exchange.find(algo=kind == OrderType.STOP, client_id=client_id)
+        return None if order is None else _state(order)
+
+    async def open_orders(self, symbol: str) -> list[OrderState]:
+        """Return everything that rests for ``symbol``."""
+        return [_state(order) for algo in (False, True) for order in self._exchange.open_orders(symbol, algo=algo)]
+
+    async def position(self, symbol: str) -> Position:
+        """Return the position of ``symbol``."""
+        held = self._exchange.book(symbol).position
+        return Position(symbol, held.side * held.held, held.entry)
+
+    async def position_mode_is_one_way(self) -> bool:
+        """Return True: there is no other mode here."""
+        return True
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set the leverage of ``symbol``. Raises: RefusedError when it lowers that of an open position."""
+        try:
+            self._exchange.set_leverage(symbol, leverage)
+        except RefusedError as error:
+            raise _as_venue(error) from error
+
+    async def set_isolated_margin(self, symbol: str) -> None:
+        """Do nothing: margin is always isolated here."""
+
+    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
+        """Return our trades with an id above ``after_id``, or from ``since_ms`` on, ascending."""
+        return [
+            self._fill(trade)
+            for trade in self._exchange.trades()
+            if trade.symbol == symbol and (trade.id > after_id if since_ms is None else trade.time >= since_ms)
+        ]
+
+    async def newest_trade_id(self, symbol: str) -> int:
+        """Return the id of our last trade in ``symbol``, 0 if there is none."""
+        return max((trade.id for trade in self._exchange.trades() if trade.symbol == symbol), default=0)
+
+    async def user_events(self) -> AsyncGenerator[UserEvent, None]:
+        """Say once that nothing can be missed here; what a minute brings, ``play`` returns."""
+        yield StreamUp()
+        await self._closed.wait()
+
+    async def close(self) -> None:
+        """Keep the account and let go of it."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._keep()
+
+    def _fill(self, trade: Trade) -> VenueFill:
+        """Return a trade under the name of the order that was sent; a liquidation keeps the venue's own name."""
+        name = trade.client_id if trade.role == Role.LIQUIDATION else self._exchange.owner(trade)
+        numbers = (trade.time, trade.price, trade.quantity, trade.fee, trade.maker)
+        return VenueFill(trade.id, name, trade.symbol, *numbers)
+
+    def _keep(self) -> None:
+        """Write the account to the disk, whole or not at all."""
+        part = self._path.with_name(self._path.name + ".part")
+        with part.open("wb") as file:
+            file.write(pack_exchange(self._exchange))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
+
+
+def _state(order: BookedOrder) -> OrderState:
+    return OrderState(order.client_id, order.symbol, str(order.number), _STATUSES[order.status], order.filled)
+
+
+def _as_venue(error: RefusedError) -> Exception:
+    """Return the refusal as the port says it."""
+    meaning = meaning_of(error.status, error.code, error.message)
+    return error_of(meaning, error.code, error.message, 0.0) or error

@@ -9,6 +9,7 @@ import gc
 import re
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 
 Bounds = tuple[int | None, int | None]
+
+_config: ContextVar[Path | None] = ContextVar("config", default=None)  # what --config named
 
 FAILED = 1
 WRONG_INPUT = 2
@@ -60,11 +63,16 @@ Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="J
 
 
 @app.callback()
-def begin() -> None:
+def begin(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="settings; default: trading.toml, if it is there")
+    ] = None,
+) -> None:
     """An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source."""
     import logging
 
     gc.enable()
+    _config.set(config)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
@@ -297,7 +305,7 @@ def main() -> None:
 
     try:
         # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
-        code = app(standalone_mode=False)
+        code = app(_config_first(sys.argv[1:]), standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -315,6 +323,16 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _config_first(words: list[str]) -> list[str]:
+    """Let ``--config FILE`` stand behind the command too, where people write it."""
+    for n, word in enumerate(words):
+        if word == "--config" and n + 1 < len(words):
+            return [word, words[n + 1], *words[:n], *words[n + 2 :]]
+        if word.startswith("--config="):
+            return [word, *words[:n], *words[n + 1 :]]
+    return words
+
+
 def _usage(error: Exception) -> str:
     shown: Callable[[], str] | None = getattr(error, "format_message", None)
     return shown() if shown is not None else str(error)
@@ -323,7 +341,7 @@ def _usage(error: Exception) -> str:
 def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
     from trading_system.settings import settings_with
 
-    return settings_with(overrides or [], signal_interval=signal_interval)
+    return settings_with(overrides or [], _config.get(), signal_interval=signal_interval)
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:

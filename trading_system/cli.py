@@ -9,13 +9,14 @@ import gc
 import re
 import sys
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 gc.disable()  # the command line makes no garbage worth collecting before a command begins
 import typer  # noqa: E402
+
+from trading_system import setup_commands  # noqa: E402
 
 if TYPE_CHECKING:
     from trading_system.settings import Settings
@@ -28,8 +29,6 @@ app = typer.Typer(
 )
 
 Bounds = tuple[int | None, int | None]
-
-_config: ContextVar[Path | None] = ContextVar("config", default=None)  # what --config named
 
 FAILED = 1
 WRONG_INPUT = 2
@@ -72,7 +71,7 @@ def begin(
     import logging
 
     gc.enable()
-    _config.set(config)
+    setup_commands.config_file.set(config)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
@@ -299,6 +298,11 @@ def exchange(
     asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), typer.echo))
 
 
+app.add_typer(setup_commands.config, name="config")
+app.command()(setup_commands.doctor)
+app.command()(setup_commands.init)
+
+
 def main() -> None:
     """Run the command line: known errors are one sentence, an interruption is one line."""
     from trading_system.known_errors import is_known
@@ -341,7 +345,7 @@ def _usage(error: Exception) -> str:
 def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
     from trading_system.settings import settings_with
 
-    return settings_with(overrides or [], _config.get(), signal_interval=signal_interval)
+    return settings_with(overrides or [], setup_commands.config_file.get(), signal_interval=signal_interval)
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:

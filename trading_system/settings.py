@@ -216,7 +216,9 @@ def _take(given: dict[str, Given], problems: list[str], found: Iterable[Given], 
                 given[key] = one
 
 
-def _key_in_toml(one: Given) -> str:
+def _key_in_toml(one: Given) -> str | None:
+    if one.value == {} and one.name in {key.partition(".")[0] for key in _all_keys() if "." in key}:
+        return None  # a table in which nothing is set
     if one.name in secret_keys():
         raise SettingsError(
             one.problem(f"expected no secret in this file, was one; write it into .env as {variable_of(one.name)}=...")

@@ -70,9 +70,13 @@ def begin(
     """An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source."""
     import logging
 
+    from trading_system.redaction import PROCESS, RedactingFormatter
+
     gc.enable()
     setup_commands.config_file.set(config)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"), PROCESS))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 @app.command()
@@ -318,9 +322,12 @@ def main() -> None:
             helps = type(error).__name__ == "NoArgsIsHelpError"
             _say(_usage(error) if helps else f"error: {_usage(error)}")
             sys.exit(WRONG_INPUT)
+        from trading_system.redaction import PROCESS
+
         if not is_known(error):
+            sys.excepthook = PROCESS.last_words
             raise
-        _say(f"error: {error}")
+        _say(PROCESS(f"error: {error}"))
         sys.exit(WRONG_INPUT)
     if code == INTERRUPTED:
         _say("interrupted; what was not finished leaves no summary, start it again")
@@ -343,9 +350,12 @@ def _usage(error: Exception) -> str:
 
 
 def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
-    from trading_system.settings import settings_with
+    from trading_system.redaction import PROCESS
+    from trading_system.settings import secret_keys, settings_with
 
-    return settings_with(overrides or [], setup_commands.config_file.get(), signal_interval=signal_interval)
+    settings = settings_with(overrides or [], setup_commands.config_file.get(), signal_interval=signal_interval)
+    PROCESS.hide(getattr(settings, key) for key in secret_keys())
+    return settings
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:

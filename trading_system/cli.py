@@ -6,7 +6,6 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,10 +40,16 @@ SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="c
 
 
 def _symbols(names: list[str]) -> list[str]:
-    for name in names:
-        if not re.fullmatch("[A-Z0-9_]+", name):
-            raise typer.BadParameter(f"expected capital letters and digits, was {name!r}")
-    return names
+    return [_symbol(name) or name for name in names]
+
+
+def _symbol(name: str | None) -> str | None:
+    from trading_system.rules.symbols import SymbolError, checked_symbol
+
+    try:
+        return None if name is None else checked_symbol(name)
+    except SymbolError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 Symbols = Annotated[
@@ -229,7 +234,9 @@ def compare(
 def detect(
     candles: Annotated[Path, typer.Option("--candles", metavar="FILE", help="candle file of any interval")],
     interval: Annotated[str | None, typer.Option(help="interval to detect on; default: the file's own")] = None,
-    symbol: Annotated[str | None, typer.Option(help="symbol of the file; default: from its name")] = None,
+    symbol: Annotated[
+        str | None, typer.Option(callback=_symbol, help="symbol of the file; default: from its name")
+    ] = None,
     from_: From = None,
     to: To = None,
     set_: Sets = None,
@@ -247,7 +254,7 @@ def detect(
 
 @app.command()
 def chart(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTCUSDT")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", callback=_symbol, help="e.g. BTCUSDT")],
     candles: Annotated[Path | None, typer.Option("--candles", metavar="FILE", help="a candle file")] = None,
     store: Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run")] = None,
     interval: Annotated[str | None, typer.Option(help="candles to draw; default: the source's own")] = None,
@@ -309,7 +316,7 @@ app.command()(setup_commands.init)
 
 def main() -> None:
     """Run the command line: known errors are one sentence, an interruption is one line."""
-    from trading_system.known_errors import is_known
+    from trading_system.known_errors import is_known, sentence_of
 
     try:
         # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
@@ -327,7 +334,7 @@ def main() -> None:
         if not is_known(error):
             sys.excepthook = PROCESS.last_words
             raise
-        _say(PROCESS(f"error: {error}"))
+        _say(PROCESS(f"error: {sentence_of(error)}"))
         sys.exit(WRONG_INPUT)
     if code == INTERRUPTED:
         _say("interrupted; what was not finished leaves no summary, start it again")

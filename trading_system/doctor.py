@@ -6,10 +6,10 @@ than two seconds.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
-import socket
 import sqlite3
 import stat
 import sys
@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
+from urllib.request import urlopen
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
@@ -27,7 +28,8 @@ from trading_system.settings import Settings, SettingsError, load, secret_keys
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
 PATIENCE_S = 2.0
-EXCHANGE = ("fapi.binance.com", 443)
+EXCHANGE = "https://fapi.binance.com"
+MOST_SKEW_MS = 1_000  # a signed request is refused when it seems to come from further ahead
 EARLIEST_S = 1_735_689_600  # 2025-01-01 UTC: a clock before it is not set
 
 Verdict = Literal["ok", "warn", "fail", "skip"]
@@ -203,34 +205,39 @@ def _clock() -> Finding:
     return Finding("clock", "ok", f"{time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(now))} (all times are UTC)")
 
 
-def _exchange(address: tuple[str, int] = EXCHANGE) -> Finding:
-    """Knock at the public exchange; a machine without network is no fault, paper and live need it and nothing else."""
-    host, port = address
-    try:
-        found = _resolved(host, port)
-        if found is None:
-            return Finding("exchange", "skip", f"skipped (offline): {host} has no address here")
-        with socket.create_connection(found, timeout=PATIENCE_S / 2):
-            return Finding("exchange", "ok", f"{host} answers")
-    except OSError as error:
-        return Finding("exchange", "skip", f"skipped (offline): {host}: {error.strerror or 'no answer in time'}")
+def _exchange(base: str = EXCHANGE) -> Finding:
+    """Ask the public exchange for its time. A machine without network is no fault: only paper and live need it.
 
-
-def _resolved(host: str, port: int) -> tuple[str, int] | None:
-    """Return an address of ``host`` or None; the system's resolver knows no time limit, so a thread waits for it."""
-    found: list[tuple[str, int]] = []
+    The system's resolver knows no time limit, so a thread asks and is not waited for longer than ``PATIENCE_S``.
+    """
+    answers: list[tuple[int, int, int]] = []  # our clock before, theirs, our clock behind; ms UTC
+    failures: list[str] = []
 
     def ask() -> None:
+        before = _now_ms()
         try:
-            answers = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-            found.extend((str(one[4][0]), port) for one in answers)
-        except OSError:
-            return
+            with urlopen(f"{base}/fapi/v1/time", timeout=PATIENCE_S) as answer:  # noqa: S310  a constant of this file
+                theirs = int(json.loads(answer.read())["serverTime"])
+            answers.append((before, theirs, _now_ms()))
+        except (OSError, ValueError, KeyError) as error:
+            failures.append(str(error))
 
-    asking = threading.Thread(target=ask, daemon=True, name="resolver")
+    asking = threading.Thread(target=ask, daemon=True, name="doctor asks the exchange")
     asking.start()
-    asking.join(PATIENCE_S / 2)
-    return found[0] if found else None
+    asking.join(PATIENCE_S)
+    if not answers:
+        why = failures[0] if failures else f"no answer within {PATIENCE_S:g} s"
+        return Finding("exchange", "skip", f"skipped (offline): {base}: {why}")
+    before, theirs, behind = answers[0]
+    off = theirs - (before + behind) // 2
+    if abs(off) > MOST_SKEW_MS:
+        seen = f"{base} answers; expected clocks within {MOST_SKEW_MS} ms of each other, was {off} ms"
+        return Finding("exchange", "warn", seen, "timedatectl set-ntp true")
+    return Finding("exchange", "ok", f"{base} answers in {behind - before} ms; its clock differs by {off} ms")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _nearest(folder: Path) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -168,9 +170,56 @@ def test_every_line_of_the_first_file_can_be_switched_on() -> None:
 # --- doctor
 
 
+class Answer(io.BytesIO):
+    """What an exchange says when it is asked for its time."""
+
+
 @pytest.fixture
 def quiet_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_resolved", lambda *_: None)
+    def unreachable(url: str, timeout: float) -> Answer:
+        raise OSError("no network here")
+
+    monkeypatch.setattr(doctor, "urlopen", unreachable)
+
+
+def answering(text: str) -> Callable[..., Answer]:
+    def answer(url: str, timeout: float) -> Answer:
+        return Answer(text.encode())
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "seen"),
+    [
+        ('{"serverTime": 1000500}', "ok", "https://fapi.binance.com answers in 0 ms; its clock differs by 500 ms"),
+        ('{"serverTime": 998000}', "warn", "expected clocks within 1000 ms of each other, was -2000 ms"),
+        ("<html>", "skip", "skipped (offline): https://fapi.binance.com: "),
+        ("{}", "skip", "skipped (offline): https://fapi.binance.com: "),
+    ],
+)
+def test_the_exchange_is_asked_for_its_time(
+    text: str, verdict: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "urlopen", answering(text))
+    monkeypatch.setattr(doctor, "_now_ms", lambda: 1_000_000)
+    (found,) = [one for one in examine() if one.what == "exchange"]
+    assert found.verdict == verdict
+    assert seen in found.seen
+
+
+def test_an_exchange_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+
+    def silent(url: str, timeout: float) -> Answer:
+        never.wait()
+        raise OSError("released")
+
+    monkeypatch.setattr(doctor, "urlopen", silent)
+    monkeypatch.setattr(doctor, "PATIENCE_S", 0.01)
+    (found,) = [one for one in examine() if one.what == "exchange"]
+    never.set()
+    assert found[1:3] == ("skip", "skipped (offline): https://fapi.binance.com: no answer within 0.01 s")
 
 
 def row(what: str, config: Path | None = None) -> Finding:

@@ -68,7 +68,7 @@ def bare_facts() -> ReportFacts:
     """Return the same candles without a single candidate."""
     run = finished_run()
     record = replace(run.record, events=[], orders=[], fills=[], equity=[], trades=[], refused=[])
-    return facts_of(record, {**run.summary, "signals": 0, "equity_final": 10_000.0}, settings_of())
+    return facts_of(record, {**run.summary, "signals": 0, "withdrawn_by": {}, "equity_final": 10_000.0}, settings_of())
 
 
 @cache
@@ -152,7 +152,7 @@ def test_a_run_without_trades_says_so_and_why_each_dash_is_one() -> None:
 def test_a_run_that_ends_within_its_warm_up_has_a_page_too() -> None:
     run = finished_run()
     record = replace(run.record, events=[], orders=[], fills=[], equity=[], trades=[], refused=[])
-    summary = {**run.summary, "signals": 0, "equity_final": 10_000.0}
+    summary = {**run.summary, "signals": 0, "withdrawn_by": {}, "equity_final": 10_000.0}
     facts = facts_of(record, summary, settings_of("warm_up=100000"))
     assert facts.statistics.figures["exposure_pct"] == Undefined("no_time")
     assert ENGLISH["reason.no_time"] in report_page(facts)
@@ -174,13 +174,14 @@ def test_the_funnel_loses_nobody_on_the_way() -> None:
             left = stage.number
 
 
-def test_withdrawn_entries_are_named_by_their_rule_where_the_run_says_it() -> None:
-    plain_stages = {stage.code: stage.number for stage in facts_with().funnel}
-    unfilled = plain_stages["not_filled"]
-    stages = {stage.code: stage.number for stage in facts_with(withdrawn_by={"expired": unfilled - 1}).funnel}
-    assert stages["expired"] == unfilled - 1
-    assert stages["still_waiting"] == 1
-    assert WITHDRAWALS["expired"][1:] in report_page(facts_with(withdrawn_by={"expired": unfilled}))
+def test_withdrawn_entries_are_named_by_their_rule_and_the_rest_still_waits() -> None:
+    withdrawn = finished_run().summary["withdrawn_by"]
+    rule, count = next(iter(withdrawn.items()))
+    stages = {stage.code: stage.number for stage in facts_with().funnel}
+    assert {code: stages[code] for code in withdrawn} == withdrawn
+    one_less = {stage.code: stage.number for stage in facts_with(withdrawn_by={**withdrawn, rule: count - 1}).funnel}
+    assert one_less["still_waiting"] == stages.get("still_waiting", 0) + 1
+    assert WITHDRAWALS[rule][1:] in report_page(facts_with())
 
 
 def test_money_on_the_page_is_the_money_of_the_run() -> None:

@@ -196,7 +196,6 @@ ENGLISH: Words = {
     "stage.accepted": "Accepted",
     "stage.entered": "Entered",
     "stage.trades": "Closed trades",
-    "rule.not_filled": "the entry was withdrawn before it filled, or still waits",
     "rule.still_waiting": "the entry still waited at the end",
     "rule.still_open": "still open at the end",
     # trade

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ class Letterbox(NamedTuple):
             await self.bus.publish(channel, payload)
 
 
-class Room:
+class Room(ABC):
     """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
 
     source = CANDLES  # the stream that wakes the room
@@ -96,9 +97,9 @@ class Room:
             async with self._locks[symbol]:
                 await self._catch_up(symbol)
 
+    @abstractmethod
     def channel(self, symbol: str) -> str:
         """Return the channel whose bell wakes the room."""
-        raise NotImplementedError
 
     def is_whole(self, said: StepInput) -> bool:
         """Tell whether a bell brought all of its step; what it did not bring is read from the store."""
@@ -114,13 +115,12 @@ class Room:
         for said in await self.stored_steps(symbol, origin, checkpoint):
             self.rebuild(symbol, said)
 
-    def rebuild(self, symbol: str, said: StepInput) -> None:
+    def rebuild(self, symbol: str, said: StepInput) -> None:  # noqa: B027  a room that keeps a snapshot folds nothing
         """Fold a step that was handled in an earlier life; nothing is said about it again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Handle one step and post what follows from it."""
-        raise NotImplementedError
 
     def stream(self, kind: str, symbol: str) -> Stream:
         """Return this line's stream of ``kind``."""

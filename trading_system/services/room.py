@@ -28,12 +28,23 @@ STRATEGY = "strategy"
 
 
 class StepInput(NamedTuple):
-    """What a room reads of one step: the closed candles, longest first, the minute itself, and the room before."""
+    """What a room reads of one step: the closed candles, longest first, and what the room before said."""
 
     step: int
     candles: Sequence[CandleDTO]
-    minute: Records  # CANDLE[1], a gap where the exchange has no minute
     said: StepDTO | None
+
+    @property
+    def minute(self) -> CandleDTO | None:
+        """The candle of the minute itself, None where the exchange has none."""
+        if self.candles and self.candles[-1].get("interval", "1m") == "1m":
+            return self.candles[-1]
+        return None
+
+    def record(self) -> Records:
+        """Return the minute as CANDLE[1], a gap where there is none."""
+        minute = self.minute
+        return gap_record((self.step - 1) * MINUTE_MS) if minute is None else candle_record(minute)
 
 
 class Letterbox(NamedTuple):
@@ -143,7 +154,7 @@ class Room(ABC):
         if self.source != CANDLES:
             for row in await store.read(self.stream(self.source, symbol), after, upto):
                 said[row.step] = to_step(row.payload)
-        return [step_input(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
+        return [StepInput(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
 
     async def _listen(self, symbol: str) -> None:
         async def hear(payload: bytes) -> None:
@@ -166,7 +177,7 @@ class Room(ABC):
         """Return the step that a bell completes; a longer candle only announces that its minute follows."""
         if self.source != CANDLES:
             said = to_step(payload)
-            return step_input(said["step"], said["candles"], said)
+            return StepInput(said["step"], said["candles"], said)
         candle = to_candle(payload)
         longer = self._longer[symbol]
         if candle.get("interval", "1m") != "1m":
@@ -176,7 +187,7 @@ class Room(ABC):
         # one whose own minute never rang was read from the store then, and must not join a later minute
         candles = [one for one in longer if closing_step(one) == step]
         longer.clear()
-        return step_input(step, [*candles, candle], None)
+        return StepInput(step, [*candles, candle], None)
 
     async def _catch_up(self, symbol: str) -> None:
         head = await self._letterbox.store.head(self.stream(self.source, symbol))
@@ -207,10 +218,3 @@ class RoomFailedError(RuntimeError):
 def closing_step(candle: CandleDTO) -> int:
     """Return the step in which a closed candle closes."""
     return (to_ms(candle["open_time"]) + interval_ms(candle.get("interval", "1m"))) // MINUTE_MS
-
-
-def step_input(step: int, candles: Sequence[CandleDTO], said: StepDTO | None) -> StepInput:
-    """Return a step as a room reads it; without a candle of the minute itself the step is a gap."""
-    if candles and candles[-1].get("interval", "1m") == "1m":
-        return StepInput(step, candles, candle_record(candles[-1]), said)
-    return StepInput(step, candles, gap_record((step - 1) * MINUTE_MS), said)

@@ -46,6 +46,7 @@ class _Minute(NamedTuple):
     step: int
     symbol: str
     row: Row
+    running: bool  # whether the minute is shown before it closes, as far as a market played at once is shown at all
 
 
 class _Event(NamedTuple):
@@ -80,6 +81,7 @@ class SimulatorServer:
         self._outbox: deque[_Minute | _Event | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
+        self._shown = True
         exchange.listener = self
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> Addresses:
@@ -106,6 +108,7 @@ class SimulatorServer:
             standing = self.exchange.standing()
             if standing.step >= target or standing.done or standing.trade != before.trade:
                 return standing
+            self._shown = standing.step + 1 >= target  # a stretch played at once shows only its last minute running
             self.exchange.advance()
             if self.exchange.step > standing.step:
                 self._outbox.append(_StepEnd(self.exchange.step))
@@ -156,7 +159,7 @@ class SimulatorServer:
 
     def minute_closed(self, step: int, symbol: str, row: Row) -> None:
         """Keep a closed minute for the streams."""
-        self._outbox.append(_Minute(step, symbol, row))
+        self._outbox.append(_Minute(step, symbol, row, self._shown))
 
     def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
         """Keep an ORDER_TRADE_UPDATE for the user stream."""
@@ -180,7 +183,7 @@ class SimulatorServer:
             if isinstance(said, _Minute):
                 grid = self.exchange.books[said.symbol].instrument.step
                 await self._streams.send_late(said.step)
-                await self._streams.send_minute(*said, grid)
+                await self._streams.send_minute(said.step, said.symbol, said.row, grid, running=said.running)
             elif isinstance(said, _Event):
                 await self._streams.send_event(said.kind, said.text)
             else:

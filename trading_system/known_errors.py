@@ -13,6 +13,7 @@ _KNOWN = (
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
     ("trading_system.research.chart_file", "ChartError"),
+    ("trading_system.research.line_view", "ViewError"),
     ("trading_system.research.history_bounds", "BoundError"),
     ("trading_system.charts.png", "ShapingError"),
     ("trading_system.rules.interval_table", "IntervalError"),

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 gc.disable()  # the command line makes no garbage worth collecting before a command begins
 import typer  # noqa: E402
 
+from trading_system import setup_commands  # noqa: E402
+
 if TYPE_CHECKING:
     from trading_system.research.line_view import LineView
     from trading_system.settings import Settings
@@ -67,12 +69,21 @@ Last = Annotated[int, typer.Option("--last", help="how many of the newest; 0: al
 
 
 @app.callback()
-def begin() -> None:
+def begin(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="settings; default: trading.toml, if it is there")
+    ] = None,
+) -> None:
     """An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source."""
     import logging
 
+    from trading_system.redaction import PROCESS, RedactingFormatter
+
     gc.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    setup_commands.config_file.set(config)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"), PROCESS))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 @app.command()
@@ -367,13 +378,18 @@ def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = Fals
         print_why(funnel, console())
 
 
+app.add_typer(setup_commands.config, name="config")
+app.command()(setup_commands.doctor)
+app.command()(setup_commands.init)
+
+
 def main() -> None:
     """Run the command line: known errors are one sentence, an interruption is one line."""
     from trading_system.known_errors import is_known
 
     try:
         # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
-        code = app(standalone_mode=False)
+        code = app(_config_first(sys.argv[1:]), standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -382,13 +398,26 @@ def main() -> None:
             helps = type(error).__name__ == "NoArgsIsHelpError"
             _say(_usage(error) if helps else f"error: {_usage(error)}")
             sys.exit(WRONG_INPUT)
+        from trading_system.redaction import PROCESS
+
         if not is_known(error):
+            sys.excepthook = PROCESS.last_words
             raise
-        _say(f"error: {error}")
+        _say(PROCESS(f"error: {error}"))
         sys.exit(WRONG_INPUT)
     if code == INTERRUPTED:
         _say("interrupted; what was not finished leaves no summary, start it again")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _config_first(words: list[str]) -> list[str]:
+    """Let ``--config FILE`` stand behind the command too, where people write it."""
+    for n, word in enumerate(words):
+        if word == "--config" and n + 1 < len(words):
+            return [word, words[n + 1], *words[:n], *words[n + 2 :]]
+        if word.startswith("--config="):
+            return [word, *words[:n], *words[n + 1 :]]
+    return words
 
 
 def _usage(error: Exception) -> str:
@@ -397,9 +426,12 @@ def _usage(error: Exception) -> str:
 
 
 def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
-    from trading_system.settings import settings_with
+    from trading_system.redaction import PROCESS
+    from trading_system.settings import secret_keys, settings_with
 
-    return settings_with(overrides or [], signal_interval=signal_interval)
+    settings = settings_with(overrides or [], setup_commands.config_file.get(), signal_interval=signal_interval)
+    PROCESS.hide(getattr(settings, key) for key in secret_keys())
+    return settings
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:

@@ -6,6 +6,7 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import gc
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -139,8 +140,9 @@ def run(
     settings = _settings(set_, signal_interval)
     folder = out or _new_folder(settings, "run", *symbol)
     mode: Any = "PAPER" if alerts else None
+    _refuse_kills_unless(simulator is not None)
     if simulator is not None:
-        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode))
+        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode, reached=_watcher()))
     else:
         from trading_system.console import progress
 
@@ -458,6 +460,20 @@ def _faults(path: Path | None) -> Any:
     from trading_system.simulator.faults import FaultScript, read_faults
 
     return FaultScript(read_faults(path)) if path is not None else None
+
+
+def _refuse_kills_unless(simulated: bool) -> None:
+    from trading_system.services.execution_engine.points import KILL_AT
+
+    if KILL_AT in os.environ and not simulated:
+        _refuse(f"{KILL_AT}: expected it unset, as only `run --simulator` may be told to die; unset it")
+
+
+def _watcher() -> Any:
+    from trading_system.services.execution_engine.points import KILL_AT, killer, unwatched
+
+    wish = os.environ.get(KILL_AT)
+    return unwatched if wish is None else killer(wish)
 
 
 def _new_folder(settings: Settings, *words: str) -> Path:

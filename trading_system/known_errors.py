@@ -25,6 +25,7 @@ _KNOWN = (
     ("trading_system.database", "DatabaseUrlError"),
     ("trading_system.store.errors", "StoreError"),
     ("trading_system.services.execution_engine.journal", "JournalError"),
+    ("trading_system.services.execution_engine.points", "KillPointError"),
     ("trading_system.services.execution_engine.venues.errors", "VenueError"),
     ("trading_system.services.data_feed.backfill", "HistoryUnavailableError"),
     ("trading_system.app", "HedgeModeError"),

@@ -85,6 +85,7 @@ ENGLISH: Words = {
     "section.settings": "Settings and instruments",
     "strategy": "strategy",
     "hold": "buy & hold",
+    "with_figure": "{name} {value}",
     "year": "Year",
     "no_trades_here": "No closed trade.",
     "excursion.x": "worst against (MAE, R)",

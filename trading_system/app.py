@@ -198,6 +198,8 @@ class Line:
             return None
         from trading_system.services.telegram_engine.folder import AlertFolder
         from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow
+        from trading_system.services.telegram_engine.wording import alerts_in
+        from trading_system.spoken import look_in
 
         return TelegramEngine(
             self.letterbox.bus,
@@ -207,6 +209,8 @@ class Line:
             self._alerts,
             self.settings.account.risk_pct,
             self.settings.account.leverage,
+            look=look_in(self.settings.language),
+            speech=alerts_in(self.settings.language),
         )
 
     async def _remind(self, telegram: TelegramEngine) -> None:

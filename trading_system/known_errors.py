@@ -37,6 +37,11 @@ _KNOWN = (
 )
 
 
+def known_names() -> tuple[tuple[str, str], ...]:
+    """Return the module and the name of every error of ours whose sentence is shown without a traceback."""
+    return _KNOWN
+
+
 def is_known(error: BaseException) -> bool:
     """Tell whether ``error``'s sentence says what a person can do; looks only at what is imported already."""
     if isinstance(error, OSError):

@@ -7,6 +7,7 @@ Run with ``--check`` it writes nothing and exits 1 if a page is stale.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -18,8 +19,9 @@ from typing import Any, get_type_hints
 import typer
 
 from trading_system import contracts
-from trading_system.cli import app
+from trading_system.cli import EXIT_CODES, app
 from trading_system.contracts import channels
+from trading_system.known_errors import known_names
 from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.parameters import RULES, Choice
 from trading_system.rules.risk import REJECTIONS
@@ -115,6 +117,20 @@ def messages_table() -> str:
     return table(("message", "fields (`?`: may be left out)", "what it says"), rows)
 
 
+def errors_table() -> str:
+    """Every error whose sentence says what a person can do."""
+    rows = []
+    for module, name in known_names():
+        error = getattr(importlib.import_module(module), name)
+        rows.append((f"`{name}`", _first_line(error.__doc__), f"`{module.removeprefix('trading_system.')}`"))
+    return table(("error", "what it means", "said by"), sorted(rows))
+
+
+def exit_codes_table() -> str:
+    """Every exit code of the command line."""
+    return table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
+
+
 TABLES = {
     "settings": settings_table,
     "secrets": secrets_table,
@@ -123,6 +139,8 @@ TABLES = {
     "rejections": lambda: reasons_table(REJECTIONS),
     "withdrawals": lambda: reasons_table(WITHDRAWALS),
     "commands": commands_table,
+    "errors": errors_table,
+    "exit_codes": exit_codes_table,
     "channels": channels_table,
     "messages": messages_table,
 }

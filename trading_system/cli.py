@@ -6,6 +6,7 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 gc.disable()  # the command line makes no garbage worth collecting before a command begins
 import typer  # noqa: E402
 
-from trading_system import setup_commands  # noqa: E402
+from trading_system import read_commands, setup_commands  # noqa: E402
 
 if TYPE_CHECKING:
+    from trading_system.languages.speech import Speech
     from trading_system.settings import Settings
 
 app = typer.Typer(
@@ -32,10 +34,18 @@ Bounds = tuple[int | None, int | None]
 FAILED = 1
 WRONG_INPUT = 2
 INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done, and as it should be",
+    FAILED: "done, but the answer is no: two runs differ, or the demo was not equal to its backtest",
+    WRONG_INPUT: "not done: an option, a setting, a file, a folder or an exchange was not as expected; the sentence on "
+    "standard error says what was expected, what was found and what mends it",
+    INTERRUPTED: "interrupted by Ctrl-C; what was not finished leaves no summary",
+}
 
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one setting; repeatable")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
+Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ar", help="language of what people read")]
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
 
 
@@ -87,6 +97,7 @@ def begin(
 @app.command()
 def demo(
     out: Out = None,
+    lang: Lang = None,
     seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 20,
     days: Annotated[int, typer.Option(help="days traded after the warm-up", min=1)] = 7,
     set_: Sets = None,
@@ -94,11 +105,12 @@ def demo(
     """Trade seven days of a synthetic market through the whole line, offline, and compare with the backtest."""
     from trading_system.demo import run_demo, say_verdict
 
-    settings = _settings(set_)
+    settings = _settings(set_, lang=lang)
     folder = out or _new_folder(settings, "demo")
     done = run_demo(settings, folder, seed=seed, days=days)
-    say_verdict(done)
-    _say(f"Alert pictures: {folder / 'run' / 'alerts'}")
+    speech = _speech(settings)
+    say_verdict(done, speech)
+    _say(speech.say("note.alerts", folder=folder / "run" / "alerts"))
     if not done.passed:
         raise typer.Exit(FAILED)
 
@@ -123,6 +135,7 @@ def run(
     from_: From = None,
     to: To = None,
     faults: Faults = None,
+    lang: Lang = None,
 ) -> None:
     """Trade candle files through the whole line: feed, detectors, signed orders, fills, over a simulated exchange."""
     import asyncio
@@ -134,16 +147,17 @@ def run(
         _refuse(f"--speed {speed}: expected max, the only speed at which a run can equal a backtest")
     if (simulator is None) == (not replay) or (simulator is not None and not symbol):
         _refuse("expected either --replay FILE with --symbol, or --simulator URL with --symbol")
-    settings = _settings(set_, signal_interval)
+    settings = _settings(set_, signal_interval, lang)
     folder = out or _new_folder(settings, "run", *symbol)
     mode: Any = "PAPER" if alerts else None
+    _refuse_kills_unless(simulator is not None)
     if simulator is not None:
-        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode))
+        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode, reached=_watcher()))
     else:
         from trading_system.console import progress
 
         inputs = _inputs(replay or [], symbol, settings, instrument, _bounds(from_, to))
-        with progress("trading in lockstep", inputs.minutes) as stepped:
+        with progress("progress.lockstep", inputs.minutes, _speech(settings)) as stepped:
             first = inputs.origin // 60_000
             done = asyncio.run(
                 run_replay(
@@ -156,7 +170,7 @@ def run(
                 )
             )
     write(folder, done)
-    _print(done.summary, folder, json)
+    _print(done.summary, folder, settings, json)
 
 
 @app.command()
@@ -176,34 +190,35 @@ def backtest(
     funding: Annotated[
         list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
     ] = None,
+    lang: Lang = None,
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
     from trading_system.research.runs import run_backtest, write
 
-    settings = _settings(set_, signal_interval)
+    settings = _settings(set_, signal_interval, lang)
+    speech = _speech(settings)
     folder = out or _new_folder(settings, "backtest", *symbol)
     if (folder / "store.db").exists():
         _refuse(f"{folder}: expected a new folder or one of a backtest, was the folder of a line; give another --out")
     inputs = _inputs(candles, symbol, settings, instrument, _bounds(from_, to))
     if inputs.base != 60_000:
-        _say(
-            f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes."
-        )
+        _say(speech.say("note.base", minutes=inputs.base // 60_000))
     if funding and len(funding) != len(symbol):
         _refuse(f"expected one --funding file for each --symbol, was {len(funding)} for {len(symbol)}")
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
     done = run_backtest(inputs, settings, rates)
     write(folder, done)
-    _print(done.summary, folder, json)
+    _print(done.summary, folder, settings, json)
     if report is not None:
         from trading_system.console import print_statistics_of
         from trading_system.research.report import write_report
+        from trading_system.spoken import report_in
 
-        write_report(report, done.record, done.summary, settings)
+        write_report(report, done.record, done.summary, settings, report_in(settings.language))
         if not json:
             print_statistics_of(done.record, done.summary, settings)
-        _say(f"report: {report}")
+        _say(speech.say("note.report", file=report))
 
 
 @app.command()
@@ -211,11 +226,14 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="a run's folder")],
     second: Annotated[Path, typer.Argument(metavar="B", help="another run's folder")],
     json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """Walk two run folders step by step; exit 1 and name the first difference."""
     from trading_system.console import print_json
     from trading_system.research.parity import compare as compare_folders
+    from trading_system.terminal_words import counts_text
 
+    speech = _speech(_settings(None, lang=lang))
     result = compare_folders(first, second)
     difference = result.difference
     if json:
@@ -223,9 +241,9 @@ def compare(
             {"equal": difference is None, "counts": result.counts, "difference": difference and difference._asdict()}
         )
     elif difference is None:
-        typer.echo("equal: " + ", ".join(f"{count} {what}" for what, count in result.counts.items()))
+        typer.echo(speech.say("compare.equal", counts=counts_text(result.counts, speech)))
     else:
-        typer.echo(f"different at {difference.sentence()}")
+        typer.echo(speech.say("compare.different", difference=difference.sentence()))
     if difference is not None:
         raise typer.Exit(FAILED)
 
@@ -262,16 +280,17 @@ def chart(
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="x.png or x.svg")] = None,
     light: Annotated[bool, typer.Option("--light", help="dark on white")] = False,
     set_: Sets = None,
+    lang: Lang = None,
 ) -> None:
     """Draw candles with swings, live order blocks and flags, as they were known at a moment."""
-    from trading_system.charts.look import Look
     from trading_system.charts.theme import THEMES
     from trading_system.research.chart_file import draw_chart, source_of_file, source_of_run
     from trading_system.research.history_bounds import bound_ms
+    from trading_system.spoken import look_in
 
     if (candles is None) == (store is None):
         _refuse("expected either --candles FILE or --store FOLDER")
-    settings = _settings(set_)
+    settings = _settings(set_, lang=lang)
     if candles is not None:
         source = source_of_file(candles, symbol)
     else:
@@ -279,9 +298,9 @@ def chart(
         interval = interval or settings.signal_interval
     path = out or Path(f"{symbol}.png")
     moment = None if at is None else bound_ms(at, "--at")
-    look = Look(theme=THEMES["light" if light else "dark"])
+    look = look_in(settings.language, THEMES["light" if light else "dark"])
     draw_chart(source, path, settings, interval=interval, at=moment, look=look)
-    _say(f"chart: {path}")
+    _say(_speech(settings).say("note.chart", file=path))
 
 
 @app.command()
@@ -309,6 +328,14 @@ def exchange(
     asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), typer.echo))
 
 
+for reader in (
+    read_commands.status,
+    read_commands.positions,
+    read_commands.signals,
+    read_commands.trades,
+    read_commands.why,
+):
+    app.command()(reader)
 app.add_typer(setup_commands.config, name="config")
 app.command()(setup_commands.doctor)
 app.command()(setup_commands.init)
@@ -356,13 +383,20 @@ def _usage(error: Exception) -> str:
     return shown() if shown is not None else str(error)
 
 
-def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
+def _settings(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> Settings:
     from trading_system.redaction import PROCESS
     from trading_system.settings import secret_keys, settings_with
 
-    settings = settings_with(overrides or [], setup_commands.config_file.get(), signal_interval=signal_interval)
+    file = setup_commands.config_file.get()
+    settings = settings_with(overrides or [], file, signal_interval=signal_interval, language=lang)
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
     return settings
+
+
+def _speech(settings: Settings) -> Speech:
+    from trading_system.terminal_words import terminal_in
+
+    return terminal_in(settings.language)
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:
@@ -375,13 +409,15 @@ def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrumen
     from trading_system.research.candle_inputs import read_inputs
 
     inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
+    speech = _speech(settings)
     for name, dropped in inputs.dropped.items():
         if dropped:
-            _say(f"{name}: {dropped} rows lie outside the common span that begins at the origin, and are not used")
+            _say(speech.counted("note.dropped", dropped, symbol=name))
     for name, gaps in inputs.gaps.items():
         if gaps:
-            missing = sum(gap.missing for gap in gaps)
-            _say(f"{name}: {missing} candles are missing in {len(gaps)} gaps; they become GAP steps")
+            missing = speech.counted("note.gaps.missing", sum(gap.missing for gap in gaps))
+            places = speech.counted("note.gaps.places", len(gaps))
+            _say(speech.say("note.gaps", symbol=name, missing=missing, gaps=places))
     return inputs
 
 
@@ -391,18 +427,32 @@ def _faults(path: Path | None) -> Any:
     return FaultScript(read_faults(path)) if path is not None else None
 
 
+def _refuse_kills_unless(simulated: bool) -> None:
+    from trading_system.services.execution_engine.points import KILL_AT
+
+    if KILL_AT in os.environ and not simulated:
+        _refuse(f"{KILL_AT}: expected it unset, as only `run --simulator` may be told to die; unset it")
+
+
+def _watcher() -> Any:
+    from trading_system.services.execution_engine.points import KILL_AT, killer, unwatched
+
+    wish = os.environ.get(KILL_AT)
+    return unwatched if wish is None else killer(wish)
+
+
 def _new_folder(settings: Settings, *words: str) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return settings.data_folder / "runs" / "-".join([now, *words])
 
 
-def _print(summary: dict[str, Any], folder: Path, as_json: bool) -> None:
+def _print(summary: dict[str, Any], folder: Path, settings: Settings, as_json: bool) -> None:
     from trading_system.console import print_json, print_summary
 
     if as_json:
         print_json({**summary, "folder": str(folder)})
     else:
-        print_summary(summary, folder)
+        print_summary(summary, folder, _speech(settings))
 
 
 def _say(sentence: str) -> None:

@@ -18,6 +18,7 @@ _KNOWN = (
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
     ("trading_system.research.chart_file", "ChartError"),
+    ("trading_system.research.line_view", "ViewError"),
     ("trading_system.research.history_bounds", "BoundError"),
     ("trading_system.charts.png", "ShapingError"),
     ("trading_system.rules.interval_table", "IntervalError"),
@@ -30,6 +31,7 @@ _KNOWN = (
     ("trading_system.database", "DatabaseUrlError"),
     ("trading_system.store.errors", "StoreError"),
     ("trading_system.services.execution_engine.journal", "JournalError"),
+    ("trading_system.services.execution_engine.points", "KillPointError"),
     ("trading_system.services.execution_engine.venues.errors", "VenueError"),
     ("trading_system.services.data_feed.backfill", "HistoryUnavailableError"),
     ("trading_system.app", "HedgeModeError"),
@@ -39,6 +41,11 @@ _KNOWN = (
     ("trading_system.stored_run", "WireMismatchError"),
     ("trading_system.simulated_run", "SimulatorGoneError"),
 )
+
+
+def known_names() -> tuple[tuple[str, str], ...]:
+    """Return the module and the name of every error of ours whose sentence is shown without a traceback."""
+    return _KNOWN
 
 
 def is_known(error: BaseException) -> bool:

@@ -83,4 +83,4 @@ def forms_of(secret: Secret) -> set[str]:
 
 
 PROCESS = Redactor()
-"""What this process hides: filled from the settings; every log line and error of the command line goes through it."""
+"""What this process hides: filled from the settings; every log line and error goes through it."""

@@ -1,0 +1,203 @@
+"""What a line says of itself to a person: where it stands, what it holds, what it saw and what came of it.
+
+Pure: a view in, plain rows out. The same rows are printed as tables and as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trading_system.contracts import TradeSignalDTO, from_ms
+from trading_system.research.line_view import LineView
+from trading_system.research.run_folder import trade_row
+from trading_system.rules.facts import Closed, EquityPoint, Fill, Withdrawn
+from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.risk import Rejection
+from trading_system.rules.trade import Trade
+
+Row = dict[str, Any]
+
+
+def status_of(view: LineView) -> Row:
+    """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency."""
+    account = view.account
+    trades = [] if account is None else [slot.trade for slot in account.slots if slot.trade is not None]
+    closed = view.facts_of(Closed)
+    halted = () if account is None else _halted(account.day_locked, account.drawdown_locked)
+    marks = view.facts_of(EquityPoint)
+    return {
+        "folder": str(view.folder),
+        "process": view.process,
+        "symbols": [one.symbol for one in view.symbols],
+        "signal_interval": view.signal_interval,
+        "origin": _text(view.origin),
+        "first_signal": _text(view.first_signal),
+        "last_minute": None if view.step is None else _text(view.step * MINUTE_MS),
+        "behind": sum(max((one.head or 0) - (view.step or 0), 0) for one in view.symbols) if view.step else 0,
+        "equity": float(view.terms["account.equity"]) if account is None else account.equity,
+        "marked_at": _text(marks[-1].time) if marks else None,
+        "positions": sum(1 for trade in trades if not trade.waiting),
+        "waiting_entries": sum(1 for trade in trades if trade.waiting),
+        "signals": sum(len(one.signals) for one in view.symbols),
+        "trades": len(closed),
+        "earned": sum(one.earned for one in closed),
+        "entries_off": list(halted),
+        "waits_for": waits_for(view),
+    }
+
+
+def waits_for(view: LineView) -> str:
+    """Return in one sentence what has to happen before the line does something."""
+    if view.process is None:
+        return "a start: no process trades this line; run the command again that began it"
+    if view.step is None:
+        return "the first candles of its history"
+    now, first = view.step * MINUTE_MS, view.first_signal
+    if now <= first:
+        done, all_ = (now - view.origin) // MINUTE_MS, (first - view.origin) // MINUTE_MS
+        return f"the end of its warm-up: {done:,} of {all_:,} minutes"
+    account = view.account
+    reasons: list[str] = []
+    for slot in () if account is None else account.slots:
+        trade = slot.trade
+        if trade is None:
+            continue
+        symbol = trade.plan.symbol
+        if trade.waiting:
+            reasons.append(f"{symbol} to reach its entry {trade.plan.entry:g} until {_text(trade.plan.expires_at)}")
+        else:
+            reasons.append(f"the stop {trade.stop:g} or a target of {symbol}")
+    if account is not None and account.drawdown_locked:
+        return "; ".join([*reasons, "a person: the drawdown stop has switched entries off"])
+    if account is not None and account.day_locked:
+        return "; ".join([*reasons, "the next UTC day: the daily loss limit has switched entries off"])
+    length = interval_ms(view.signal_interval)
+    reasons.append(f"the {view.signal_interval} candles that close at {_text((now // length + 1) * length)}")
+    return "; ".join(reasons)
+
+
+def positions_of(view: LineView) -> list[Row]:
+    """Return what each symbol's slot holds: an entry that waits, or a position with its stop and targets.
+
+    ``open`` is the profit at the last stored close before fees, ``r`` that and what was earned already in units of
+    the planned risk; both are None while the entry waits or before the first close.
+    """
+    rows: list[Row] = []
+    for slot, one in zip(() if view.account is None else view.account.slots, view.symbols, strict=False):
+        trade = slot.trade
+        if trade is None:
+            continue
+        last = None if one.last is None else one.last["close"]
+        gain = _open_gain(trade, last)
+        rows.append(
+            {
+                "symbol": one.symbol,
+                "state": "waiting" if trade.waiting else "open",
+                "pattern": trade.plan.pattern,
+                "side": _side(trade.plan.side),
+                "quantity": trade.quantity if trade.waiting else trade.held,
+                "entry": trade.plan.entry if trade.waiting else trade.entry_price,
+                "last": last,
+                "stop": trade.stop,
+                "targets": [
+                    target.price for target, left in zip(trade.plan.targets, trade.slices, strict=True) if left > 0
+                ],
+                "open": gain,
+                "r": None if gain is None else (gain + trade.earned) / trade.risk,
+                "since": _text(trade.plan.confirmed_at if trade.waiting else trade.opened_at),
+                "signal": trade.plan.id,
+            }
+        )
+    return rows
+
+
+def signals_of(view: LineView, symbol: str | None = None) -> list[Row]:
+    """Return every signal with what came of it, the newest first; of one ``symbol`` or of all.
+
+    ``outcome`` is waiting, open, refused, withdrawn, closed or unseen; ``because`` its rule, reason, or "".
+    Raises: ViewError when the line does not trade ``symbol``.
+    """
+    ends = _ends(view)
+    chosen = view.symbols if symbol is None else [view.of(symbol)]
+    words = sorted((word for one in chosen for word in one.signals), key=lambda word: word["confirmed_at"])
+    return [_signal_row(word, ends.get(word["id"])) for word in reversed(words)]
+
+
+def trades_of(view: LineView, symbol: str | None = None) -> list[Row]:
+    """Return every ended trade, the newest first; of one ``symbol`` or of all.
+
+    Raises: ViewError when the line does not trade ``symbol``.
+    """
+    if symbol is not None:
+        view.of(symbol)
+    closed = [one for one in view.facts_of(Closed) if symbol in (None, one.symbol)]
+    rows = [trade_row(one) for one in reversed(closed)]
+    return [
+        {
+            **row,
+            "opened_at": _text(row["opened_at"]),
+            "closed_at": _text(row["closed_at"]),
+            "fees": sum(fill.fee for fill in view.facts_of(Fill) if fill.id[:-1].endswith(row["signal"])),
+        }
+        for row in rows
+    ]
+
+
+def _signal_row(word: TradeSignalDTO, end: Row | None) -> Row:
+    return {
+        "time": word["confirmed_at"].strftime("%Y-%m-%d %H:%M"),
+        "symbol": word["symbol"],
+        "pattern": word["pattern"],
+        "side": word["side"],
+        "entry_type": word["entry_type"],
+        "entry": word["entry_price"],
+        "stop": word["stop_loss"],
+        "targets": [target["price"] for target in word["take_profits"]],
+        "rr_net": word["rr_net"],
+        "score": word["score"],
+        **(end or {"outcome": "unseen", "because": "", "numbers": {}, "r": None}),
+        "signal": word["id"],
+    }
+
+
+def _ends(view: LineView) -> Mapping[str, Row]:
+    """Return what came of each signal, by its id."""
+    ends: dict[str, Row] = {}
+    for slot in () if view.account is None else view.account.slots:
+        if slot.trade is not None:
+            state = "waiting" if slot.trade.waiting else "open"
+            ends[slot.trade.plan.id] = {"outcome": state, "because": "", "numbers": {}, "r": None}
+    for fact in view.facts:
+        if isinstance(fact, Rejection):
+            ends[fact.plan.id] = {
+                "outcome": "refused",
+                "because": fact.rule,
+                "numbers": dict(fact.numbers),
+                "r": None,
+            }
+        elif isinstance(fact, Withdrawn):
+            ends[fact.plan] = {"outcome": "withdrawn", "because": fact.rule, "numbers": {}, "r": None}
+        elif isinstance(fact, Closed):
+            ends[fact.trade.plan.id] = {"outcome": "closed", "because": fact.reason, "numbers": {}, "r": fact.r}
+    return ends
+
+
+def _open_gain(trade: Trade, last: float | None) -> float | None:
+    if trade.waiting or last is None:
+        return None
+    return trade.plan.side * (last - trade.entry_price) * trade.held
+
+
+def _halted(day_locked: bool, drawdown_locked: bool) -> Sequence[str]:
+    return [rule for rule, on in (("day_loss", day_locked), ("drawdown_stop", drawdown_locked)) if on]
+
+
+def _side(side: int) -> str:
+    return "long" if side > 0 else "short"
+
+
+def _text(time: int) -> str:
+    """Return an instant as people read it, in UTC, to the minute."""
+    return from_ms(time).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,181 @@
+"""The folder of a line read from beside it, also while it trades: nothing is written, nothing is locked.
+
+What is made of it for people is decided in ``line_rows.py`` and ``why.py``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from trading_system.app import JOURNAL_FILE, STORE_FILE
+from trading_system.contracts import CandleDTO, RejectionDTO, TradeSignalDTO, to_candle, to_step
+from trading_system.database import open_store
+from trading_system.line_terms import LINE
+from trading_system.rules.account import Account
+from trading_system.rules.events import Event
+from trading_system.rules.fact_record import unpack_account, unpack_fact
+from trading_system.rules.facts import Fact
+from trading_system.rules.grid import Instrument
+from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.words import event_of, swing_of
+from trading_system.services.execution_engine.service import EXECUTION, SNAPSHOT, WHOLE_ACCOUNT
+from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
+from trading_system.store.port import Store, Stream
+
+Kind = TypeVar("Kind")
+
+
+class ViewError(ValueError):
+    """A folder in which no line can be looked at, or a symbol that its line does not trade."""
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolView:
+    """What the rooms have said of one symbol. ``head``: the last step whose candle is stored, None before the first."""
+
+    symbol: str
+    head: int | None
+    last: CandleDTO | None
+    events: Sequence[Event]
+    signals: Sequence[TradeSignalDTO]
+    refused: Sequence[RejectionDTO]
+
+
+@dataclass(frozen=True, eq=False)
+class LineView:
+    """A line as its store tells it. ``step``: the account's last closed step; ``process``: who trades it now, or None.
+
+    ``terms`` are the settings with which it began, flat; ``symbols`` is in the order of the account's slots.
+    """
+
+    folder: Path
+    terms: Mapping[str, Any]
+    instruments: tuple[Instrument, ...]
+    step: int | None
+    account: Account | None
+    facts: Sequence[Fact]
+    symbols: Sequence[SymbolView]
+    process: int | None
+
+    @property
+    def origin(self) -> int:
+        """The instant (ms UTC) at which the line's history begins."""
+        return int(self.terms["origin"])
+
+    @property
+    def first_signal(self) -> int:
+        """The first instant (ms UTC) at which a signal may be given."""
+        return self.origin + int(self.terms["plans.warm_up"]) * interval_ms(self.signal_interval)
+
+    @property
+    def signal_interval(self) -> str:
+        """The interval on which setups are looked for."""
+        return str(self.terms["signal_interval"])
+
+    def facts_of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the facts of one kind, in the order of their happening."""
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def of(self, symbol: str) -> SymbolView:
+        """Return what is known of ``symbol``. Raises: ViewError when the line does not trade it."""
+        for one in self.symbols:
+            if one.symbol == symbol:
+                return one
+        names = " ".join(one.symbol for one in self.symbols)
+        raise ViewError(f"{symbol}: expected a symbol of this line, which trades {names}; give one of them")
+
+
+def newest_line(data_folder: Path) -> Path:
+    """Return the folder below ``data_folder``/runs whose line was written to last. Raises: ViewError without any."""
+    runs = data_folder / "runs"
+    stores = [*runs.glob(f"*/{STORE_FILE}"), *runs.glob(f"*/run/{STORE_FILE}")]  # a demo keeps its line one deeper
+    if not stores:
+        raise ViewError(
+            f"{runs}: expected the folder of a run, was none; start `trading-system run`, or give its folder "
+            "with --store"
+        )
+    return max(stores, key=_written).parent
+
+
+async def read_line(folder: Path) -> LineView:
+    """Read the line in ``folder``. Raises: ViewError when there is none; StoreError when its store cannot be read."""
+    path = folder / STORE_FILE
+    if not path.exists():
+        raise ViewError(
+            f"{folder}: expected the folder of a line with {STORE_FILE} in it, was one without; give the folder that "
+            "`trading-system run` printed"
+        )
+    store = open_store(f"sqlite:///{path.resolve()}?mode=ro")
+    try:
+        lines = await store.documents(LINE)
+        if not lines:
+            raise ViewError(f"{folder}: expected a line that has begun, was an empty store; start the run again")
+        exchange, terms = lines[0].key, msgspec.json.decode(lines[0].payload)
+        instruments = tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
+        account = Stream(EXECUTION, exchange, WHOLE_ACCOUNT)
+        step = await store.head(account)
+        rows = [] if step is None else await store.read(account, None, step)
+        snapshot = await store.document(SNAPSHOT, exchange)
+        return LineView(
+            folder,
+            terms,
+            instruments,
+            step,
+            None if snapshot is None else unpack_account(snapshot[1]),
+            [unpack_fact(row.payload) for row in rows],
+            [await _symbol(store, exchange, one.symbol) for one in instruments],
+            _process(folder / JOURNAL_FILE),
+        )
+    finally:
+        await store.close()
+
+
+async def _symbol(store: Store, exchange: str, symbol: str) -> SymbolView:
+    events: list[Event] = []
+    signals: list[TradeSignalDTO] = []
+    refused: list[RejectionDTO] = []
+    for row in await _rows(store, Stream(HIGHS_LOWS, exchange, symbol)):
+        events.extend(swing_of(swing) for swing in to_step(row).get("swings", ()))
+    for row in await _rows(store, Stream(STRATEGY, exchange, symbol)):
+        said = to_step(row)
+        events.extend(map(event_of, said.get("events", ())))
+        signals.extend(said.get("signals", ()))
+        refused.extend(said.get("refused", ()))
+    candles = Stream(CANDLES, exchange, symbol)
+    newest = [to_candle(row.payload) for row in await store.last(candles, 1)]
+    minutes = [candle for candle in newest if candle.get("interval", "1m") == "1m"]
+    head = await store.head(candles)
+    return SymbolView(symbol, head, minutes[-1] if minutes else None, events, signals, refused)
+
+
+async def _rows(store: Store, stream: Stream) -> list[bytes]:
+    head = await store.head(stream)
+    return [] if head is None else [row.payload for row in await store.read(stream, None, head)]
+
+
+def _written(path: Path) -> float:
+    """Return when the store was written to last: its log is newer than itself while the line lives."""
+    files = [path, path.with_name(path.name + "-wal")]
+    return max(file.stat().st_mtime for file in files if file.exists())
+
+
+def _process(journal: Path) -> int | None:
+    """Return the process that trades with ``journal`` now, None when nobody holds its lock.
+
+    The lock is tried for a moment, shared, because the number in the file outlives its process.
+    """
+    try:
+        with journal.with_name(journal.name + ".lock").open(encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read() or 0)
+    except (OSError, ValueError):
+        return None
+    return None

@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench docs clean developer
+.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -19,7 +19,9 @@ help:
 	@echo "make setup   build everything into .venv"
 	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
+	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
+	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
 
 setup: .venv/installed .venv/rules-compiled
 
@@ -56,18 +58,29 @@ lint: developer
 
 test: lint
 	cargo test --quiet $(CRATE)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: developer
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not shared"
 
 bench: setup
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
+# Two minutes on two idle cores.
+chaos: setup
+	@$(BIN)/python tests/e2e/chaos.py
+
 docs: setup
 	@if test -f docs/generate.py; then $(BIN)/python docs/generate.py; else echo "No page is generated yet."; fi
+
+# What pip needs to install the program without Rust: the feed is built in, for every Python from 3.11 on.
+wheel:
+	@deploy/check_tools.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 clean:
 	rm -rf .venv rust/target build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

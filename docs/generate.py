@@ -7,10 +7,11 @@ Run with ``--check`` it writes nothing and exits 1 if a page is stale.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,13 +19,14 @@ from typing import Any, get_type_hints
 import typer
 
 from trading_system import contracts
-from trading_system.cli import app
+from trading_system.cli import EXIT_CODES, app
 from trading_system.contracts import channels
+from trading_system.known_errors import known_names
 from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.parameters import RULES, Choice
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
-from trading_system.settings import DETECTION_GROUPS, Settings, setting_keys
+from trading_system.settings import DETECTION_GROUPS, secret_keys, setting_keys, variable_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
@@ -51,10 +53,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def settings_table() -> str:
     """Every key of ``--set`` outside detection, its name in the environment, its default and its meaning."""
     rows = [
-        (f"`{key}`", f"`{_variable(key)}`", _shown(default), meaning)
+        (f"`{key}`", f"`{variable_of(key)}`", _shown(default), meaning)
         for key, (default, meaning) in setting_keys().items()
     ]
     return table(("key", "in the environment", "default", "meaning"), rows)
+
+
+def secrets_table() -> str:
+    """Every secret, its name in the environment and its meaning."""
+    rows = [(f"`{variable_of(key)}`", meaning) for key, meaning in secret_keys().items()]
+    return table(("in `.env` or in the environment", "meaning"), rows)
 
 
 def detection_table() -> str:
@@ -78,10 +86,8 @@ def reasons_table(reasons: Mapping[str, str]) -> str:
 
 def commands_table() -> str:
     """Every command of the command line."""
-    group = typer.main.get_command(app)
-    names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
-    found = [(name, group.get_command(None, name)) for name in names]  # type: ignore[attr-defined]
-    return table(("command", "what it does"), [(f"`{name}`", _first_line(command.help)) for name, command in found])
+    rows = [(f"`{name}`", _first_line(command.help)) for name, command in _commands(typer.main.get_command(app))]
+    return table(("command", "what it does"), rows)
 
 
 def channels_table() -> str:
@@ -111,13 +117,30 @@ def messages_table() -> str:
     return table(("message", "fields (`?`: may be left out)", "what it says"), rows)
 
 
+def errors_table() -> str:
+    """Every error whose sentence says what a person can do."""
+    rows = []
+    for module, name in known_names():
+        error = getattr(importlib.import_module(module), name)
+        rows.append((f"`{name}`", _first_line(error.__doc__), f"`{module.removeprefix('trading_system.')}`"))
+    return table(("error", "what it means", "said by"), sorted(rows))
+
+
+def exit_codes_table() -> str:
+    """Every exit code of the command line."""
+    return table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
+
+
 TABLES = {
     "settings": settings_table,
+    "secrets": secrets_table,
     "detection": detection_table,
     "signal_refusals": lambda: reasons_table(SIGNAL_REFUSALS),
     "rejections": lambda: reasons_table(REJECTIONS),
     "withdrawals": lambda: reasons_table(WITHDRAWALS),
     "commands": commands_table,
+    "errors": errors_table,
+    "exit_codes": exit_codes_table,
     "channels": channels_table,
     "messages": messages_table,
 }
@@ -157,12 +180,13 @@ def main(arguments: Sequence[str]) -> int:
     return int(check and bool(stale))
 
 
-def _variable(key: str) -> str:
-    group, _, name = key.partition(".")
-    alias = Settings.model_fields[group].validation_alias
-    prefix = str(Settings.model_config.get("env_prefix", ""))
-    between = str(Settings.model_config.get("env_nested_delimiter"))
-    return alias if isinstance(alias, str) else prefix + (f"{group}{between}{name}" if name else group).upper()
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each command of a group by its whole name, those of the groups inside it too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ from trading_system.secret import Secret
 from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.journal import Journal
+from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
@@ -83,6 +84,7 @@ class Line:
         *,
         alerts: Mode | None = None,
         venue_ms: Callable[[], int] | None = None,
+        reached: Reached = unwatched,
     ) -> None:
         """Keep what the line is made of. ``venue_ms`` tells the venue's time; without it no signal grows old."""
         self._venue_ms = venue_ms
@@ -93,6 +95,7 @@ class Line:
         self._access = access
         self._pace = pace
         self._alerts = alerts
+        self._reached = reached
         self._http: aiohttp.ClientSession | None = None
         self._opened = AsyncExitStack()
 
@@ -126,12 +129,13 @@ class Line:
             origins,
             self.venue,
             self.journal,
-            Reconciler(self.journal, self.venue, access.record, clock),
+            Reconciler(self.journal, self.venue, access.record, clock, self._reached),
             equity=settings.account.equity,
             signal_interval=settings.signal_interval,
             market=self.venue if isinstance(self.venue, PaperVenue) else None,
             venue_ms=self._venue_ms,
             signal_max_age_ms=round(settings.market.signal_max_age * 1000),
+            reached=self._reached,
         )
         self.strategy = StrategyEngine(self.letterbox, self.instruments, folds, rules, origins)
         self.indicator = IndicatorEngine(self.letterbox, self.instruments, folds, origins)
@@ -218,6 +222,8 @@ class Line:
             return None
         from trading_system.services.telegram_engine.folder import AlertFolder
         from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow
+        from trading_system.services.telegram_engine.wording import alerts_in
+        from trading_system.spoken import look_in
 
         return TelegramEngine(
             self.letterbox.bus,
@@ -227,6 +233,8 @@ class Line:
             self._alerts,
             self.settings.account.risk_pct,
             self.settings.account.leverage,
+            look=look_in(self.settings.language),
+            speech=alerts_in(self.settings.language),
         )
 
     async def _remind(self, telegram: TelegramEngine) -> None:

@@ -6,7 +6,7 @@ What a command needs is imported inside it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import gc
-import re
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 gc.disable()  # the command line makes no garbage worth collecting before a command begins
 import typer  # noqa: E402
 
+from trading_system import read_commands, setup_commands  # noqa: E402
+
 if TYPE_CHECKING:
-    from trading_system.research.line_view import LineView
+    from trading_system.languages.speech import Speech
     from trading_system.settings import Settings
 
 app = typer.Typer(
@@ -32,18 +34,32 @@ Bounds = tuple[int | None, int | None]
 FAILED = 1
 WRONG_INPUT = 2
 INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done, and as it should be",
+    FAILED: "done, but the answer is no: two runs differ, or the demo was not equal to its backtest",
+    WRONG_INPUT: "not done: an option, a setting, a file, a folder or an exchange was not as expected; the sentence on "
+    "standard error says what was expected, what was found and what mends it",
+    INTERRUPTED: "interrupted by Ctrl-C; what was not finished leaves no summary",
+}
 
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one setting; repeatable")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
+Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ar", help="language of what people read")]
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
 
 
 def _symbols(names: list[str]) -> list[str]:
-    for name in names:
-        if not re.fullmatch("[A-Z0-9_]+", name):
-            raise typer.BadParameter(f"expected capital letters and digits, was {name!r}")
-    return names
+    return [_symbol(name) or name for name in names]
+
+
+def _symbol(name: str | None) -> str | None:
+    from trading_system.rules.symbols import SymbolError, checked_symbol
+
+    try:
+        return None if name is None else checked_symbol(name)
+    except SymbolError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 Symbols = Annotated[
@@ -59,25 +75,29 @@ From = Annotated[
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="candles closed by then; a day is its beginning")]
 Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to cause")]
 
-StoreFolder = Annotated[
-    Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run; default: the newest one")
-]
-OneSymbol = Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="one symbol of the line; default: all")]
-Last = Annotated[int, typer.Option("--last", help="how many of the newest; 0: all", min=0)]
-
 
 @app.callback()
-def begin() -> None:
+def begin(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="settings; default: trading.toml, if it is there")
+    ] = None,
+) -> None:
     """An event-driven trading system: closed candles in, facts out; backtest, paper and live by one source."""
     import logging
 
+    from trading_system.redaction import PROCESS, RedactingFormatter
+
     gc.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    setup_commands.config_file.set(config)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"), PROCESS))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 @app.command()
 def demo(
     out: Out = None,
+    lang: Lang = None,
     seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 20,
     days: Annotated[int, typer.Option(help="days traded after the warm-up", min=1)] = 7,
     set_: Sets = None,
@@ -85,11 +105,12 @@ def demo(
     """Trade seven days of a synthetic market through the whole line, offline, and compare with the backtest."""
     from trading_system.demo import run_demo, say_verdict
 
-    settings = _settings(set_)
+    settings = _settings(set_, lang=lang)
     folder = out or _new_folder(settings, "demo")
     done = run_demo(settings, folder, seed=seed, days=days)
-    say_verdict(done)
-    _say(f"Alert pictures: {folder / 'run' / 'alerts'}")
+    speech = _speech(settings)
+    say_verdict(done, speech)
+    _say(speech.say("note.alerts", folder=folder / "run" / "alerts"))
     if not done.passed:
         raise typer.Exit(FAILED)
 
@@ -117,12 +138,13 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="paper: end after the minute that closes then, UTC")
     ] = None,
+    lang: Lang = None,
 ) -> None:
     """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange."""
     import asyncio
 
     if simulator is None and not replay and symbol:
-        _paper(symbol, _settings(set_, signal_interval), out, until, alerts=alerts, json=json)
+        _paper(symbol, _settings(set_, signal_interval, lang), out, until, alerts=alerts, json=json)
         return
     from trading_system.research.runs import write
     from trading_system.simulated_run import run_replay, run_simulator
@@ -134,16 +156,17 @@ def run(
             "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
             "--simulator URL with --symbol"
         )
-    settings = _settings(set_, signal_interval)
+    settings = _settings(set_, signal_interval, lang)
     folder = out or _new_folder(settings, "run", *symbol)
     mode: Any = "PAPER" if alerts else None
+    _refuse_kills_unless(simulator is not None)
     if simulator is not None:
-        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode))
+        done = asyncio.run(run_simulator(simulator, symbol, settings, folder, alerts=mode, reached=_watcher()))
     else:
         from trading_system.console import progress
 
         inputs = _inputs(replay or [], symbol, settings, instrument, _bounds(from_, to))
-        with progress("trading in lockstep", inputs.minutes) as stepped:
+        with progress("progress.lockstep", inputs.minutes, _speech(settings)) as stepped:
             first = inputs.origin // 60_000
             done = asyncio.run(
                 run_replay(
@@ -156,7 +179,7 @@ def run(
                 )
             )
     write(folder, done)
-    _print(done.summary, folder, json)
+    _print(done.summary, folder, settings, json)
 
 
 def _paper(
@@ -172,6 +195,7 @@ def _paper(
     from trading_system.research.runs import write
 
     folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
+    speech = _speech(settings)
     end = None if until is None else bound_ms(until, "--until")
 
     async def trade() -> Any:
@@ -185,22 +209,22 @@ def _paper(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end_it, number)
         line, missing = await paper_line(symbols, settings, folder, alerts="PAPER" if alerts else None)
-        say(f"Paper trading {' '.join(symbols)} on {settings.market.rest}; the account is in {folder}")
-        with progress("fetching the warm-up by REST", missing) as warmed:
+        say(speech.say("note.paper", symbols=" ".join(symbols), url=settings.market.rest, folder=folder))
+        with progress("progress.warm_up", missing, speech) as warmed:
             return await trade_paper(
                 line,
                 stop,
                 until=end,
                 warmed=warmed,
-                trading=lambda: say("Trading from the next closed minute on; Ctrl-C ends it and writes the summary."),
+                trading=lambda: say(speech.say("note.paper_trading")),
             )
 
     done = asyncio.run(trade())
     if done is None:
-        _say(f"interrupted while fetching the history; the same command goes on with {folder}")
+        _say(speech.say("note.paper_interrupted", folder=folder))
         raise typer.Exit(INTERRUPTED)
     write(folder, done)
-    _print(done.summary, folder, json)
+    _print(done.summary, folder, settings, json)
 
 
 @app.command()
@@ -224,12 +248,14 @@ def backtest(
     store: Annotated[
         Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")
     ] = None,
+    lang: Lang = None,
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
     from trading_system.research.runs import run_backtest, write
 
-    settings = _settings(set_, signal_interval)
+    settings = _settings(set_, signal_interval, lang)
+    speech = _speech(settings)
     folder = out or _new_folder(settings, "backtest", *symbol)
     if (store is None) == (not candles):
         _refuse("expected either --candles FILE with --symbol, or --store FOLDER")
@@ -241,27 +267,27 @@ def backtest(
 
         from trading_system.research.stored_candles import read_stored
 
-        inputs, settings, late = asyncio.run(read_stored(store))
+        inputs, began, late = asyncio.run(read_stored(store))
+        settings = began.model_copy(update={"language": settings.language})
     else:
         inputs = _inputs(candles or [], symbol, settings, instrument, _bounds(from_, to))
     if inputs.base != 60_000:
-        _say(
-            f"The base interval is {inputs.base // 60_000} minutes: fills are decided on those candles, not on minutes."
-        )
+        _say(speech.say("note.base", minutes=inputs.base // 60_000))
     if funding and len(funding) != len(symbol):
         _refuse(f"expected one --funding file for each --symbol, was {len(funding)} for {len(symbol)}")
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
     done = run_backtest(inputs, settings, rates, late=late)
     write(folder, done)
-    _print(done.summary, folder, json)
+    _print(done.summary, folder, settings, json)
     if report is not None:
         from trading_system.console import print_statistics_of
         from trading_system.research.report import write_report
+        from trading_system.spoken import report_in
 
-        write_report(report, done.record, done.summary, settings)
+        write_report(report, done.record, done.summary, settings, report_in(settings.language))
         if not json:
             print_statistics_of(done.record, done.summary, settings)
-        _say(f"report: {report}")
+        _say(speech.say("note.report", file=report))
 
 
 @app.command()
@@ -269,11 +295,14 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="a run's folder")],
     second: Annotated[Path, typer.Argument(metavar="B", help="another run's folder")],
     json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """Walk two run folders step by step; exit 1 and name the first difference."""
     from trading_system.console import print_json
     from trading_system.research.parity import compare as compare_folders
+    from trading_system.terminal_words import counts_text
 
+    speech = _speech(_settings(None, lang=lang))
     result = compare_folders(first, second)
     difference = result.difference
     if json:
@@ -281,9 +310,9 @@ def compare(
             {"equal": difference is None, "counts": result.counts, "difference": difference and difference._asdict()}
         )
     elif difference is None:
-        typer.echo("equal: " + ", ".join(f"{count} {what}" for what, count in result.counts.items()))
+        typer.echo(speech.say("compare.equal", counts=counts_text(result.counts, speech)))
     else:
-        typer.echo(f"different at {difference.sentence()}")
+        typer.echo(speech.say("compare.different", difference=difference.sentence()))
     if difference is not None:
         raise typer.Exit(FAILED)
 
@@ -292,7 +321,9 @@ def compare(
 def detect(
     candles: Annotated[Path, typer.Option("--candles", metavar="FILE", help="candle file of any interval")],
     interval: Annotated[str | None, typer.Option(help="interval to detect on; default: the file's own")] = None,
-    symbol: Annotated[str | None, typer.Option(help="symbol of the file; default: from its name")] = None,
+    symbol: Annotated[
+        str | None, typer.Option(callback=_symbol, help="symbol of the file; default: from its name")
+    ] = None,
     from_: From = None,
     to: To = None,
     set_: Sets = None,
@@ -310,7 +341,7 @@ def detect(
 
 @app.command()
 def chart(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTCUSDT")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", callback=_symbol, help="e.g. BTCUSDT")],
     candles: Annotated[Path | None, typer.Option("--candles", metavar="FILE", help="a candle file")] = None,
     store: Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run")] = None,
     interval: Annotated[str | None, typer.Option(help="candles to draw; default: the source's own")] = None,
@@ -318,16 +349,17 @@ def chart(
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="x.png or x.svg")] = None,
     light: Annotated[bool, typer.Option("--light", help="dark on white")] = False,
     set_: Sets = None,
+    lang: Lang = None,
 ) -> None:
     """Draw candles with swings, live order blocks and flags, as they were known at a moment."""
-    from trading_system.charts.look import Look
     from trading_system.charts.theme import THEMES
     from trading_system.research.chart_file import draw_chart, source_of_file, source_of_run
     from trading_system.research.history_bounds import bound_ms
+    from trading_system.spoken import look_in
 
     if (candles is None) == (store is None):
         _refuse("expected either --candles FILE or --store FOLDER")
-    settings = _settings(set_)
+    settings = _settings(set_, lang=lang)
     if candles is not None:
         source = source_of_file(candles, symbol)
     else:
@@ -335,9 +367,9 @@ def chart(
         interval = interval or settings.signal_interval
     path = out or Path(f"{symbol}.png")
     moment = None if at is None else bound_ms(at, "--at")
-    look = Look(theme=THEMES["light" if light else "dark"])
+    look = look_in(settings.language, THEMES["light" if light else "dark"])
     draw_chart(source, path, settings, interval=interval, at=moment, look=look)
-    _say(f"chart: {path}")
+    _say(_speech(settings).say("note.chart", file=path))
 
 
 @app.command()
@@ -365,82 +397,26 @@ def exchange(
     asyncio.run(serve_exchange(inputs, settings, port, _faults(faults), typer.echo))
 
 
-def _view(store: Path | None) -> LineView:
-    import asyncio
-
-    from trading_system.research.line_view import newest_line, read_line
-
-    return asyncio.run(read_line(store or newest_line(_settings(None).data_folder)))
-
-
-@app.command()
-def status(store: StoreFolder = None, json: AsJson = False) -> None:
-    """Say where a line stands and what it waits for, also while it trades."""
-    from trading_system.console import print_json
-    from trading_system.console_line import console, print_status
-    from trading_system.research.line_rows import status_of
-
-    found = status_of(_view(store))
-    print_json(found) if json else print_status(found, console())
-
-
-@app.command()
-def positions(store: StoreFolder = None, json: AsJson = False) -> None:
-    """List open positions and waiting entries with their stops and targets."""
-    from trading_system.console import print_json
-    from trading_system.console_line import console, print_positions
-    from trading_system.research.line_rows import positions_of
-
-    rows = positions_of(_view(store))
-    print_json({"positions": rows}) if json else print_positions(rows, console())
-
-
-@app.command()
-def signals(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
-    """List signals, the newest first, and what came of each: refused, withdrawn, waiting, open or closed."""
-    from trading_system.console import print_json
-    from trading_system.console_line import console, print_signals
-    from trading_system.research.line_rows import signals_of
-
-    rows = signals_of(_view(store), symbol)[: last or None]
-    print_json({"signals": rows}) if json else print_signals(rows, console())
-
-
-@app.command()
-def trades(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
-    """List ended trades, the newest first, with reason, fees, result and R."""
-    from trading_system.console import print_json
-    from trading_system.console_line import console, print_trades
-    from trading_system.research.line_rows import trades_of
-
-    rows = trades_of(_view(store), symbol)[: last or None]
-    print_json({"trades": rows}) if json else print_trades(rows, console())
-
-
-@app.command()
-def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False) -> None:
-    """Say what became of a symbol's candles: swings, blocks and flags, refusals with their numbers, signals, trades."""
-    from trading_system.console import print_json
-    from trading_system.console_line import console, print_why
-    from trading_system.research.why import why as why_of
-
-    view = _view(store)
-    names = [one.symbol for one in view.symbols] if symbol is None else [symbol]
-    funnels = [why_of(view, name) for name in names]
-    if json:
-        print_json({"symbols": funnels})
-        return
-    for funnel in funnels:
-        print_why(funnel, console())
+for reader in (
+    read_commands.status,
+    read_commands.positions,
+    read_commands.signals,
+    read_commands.trades,
+    read_commands.why,
+):
+    app.command()(reader)
+app.add_typer(setup_commands.config, name="config")
+app.command()(setup_commands.doctor)
+app.command()(setup_commands.init)
 
 
 def main() -> None:
     """Run the command line: known errors are one sentence, an interruption is one line."""
-    from trading_system.known_errors import is_known
+    from trading_system.known_errors import is_known, sentence_of
 
     try:
         # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
-        code = app(standalone_mode=False)
+        code = app(_config_first(sys.argv[1:]), standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -449,13 +425,26 @@ def main() -> None:
             helps = type(error).__name__ == "NoArgsIsHelpError"
             _say(_usage(error) if helps else f"error: {_usage(error)}")
             sys.exit(WRONG_INPUT)
+        from trading_system.redaction import PROCESS
+
         if not is_known(error):
+            sys.excepthook = PROCESS.last_words
             raise
-        _say(f"error: {error}")
+        _say(PROCESS(f"error: {sentence_of(error)}"))
         sys.exit(WRONG_INPUT)
     if code == INTERRUPTED:
         _say("interrupted; what was not finished leaves no summary, start it again")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _config_first(words: list[str]) -> list[str]:
+    """Let ``--config FILE`` stand behind the command too, where people write it."""
+    for n, word in enumerate(words):
+        if word == "--config" and n + 1 < len(words):
+            return [word, words[n + 1], *words[:n], *words[n + 2 :]]
+        if word.startswith("--config="):
+            return [word, *words[:n], *words[n + 1 :]]
+    return words
 
 
 def _usage(error: Exception) -> str:
@@ -463,10 +452,20 @@ def _usage(error: Exception) -> str:
     return shown() if shown is not None else str(error)
 
 
-def _settings(overrides: list[str] | None, signal_interval: str | None = None) -> Settings:
-    from trading_system.settings import settings_with
+def _settings(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> Settings:
+    from trading_system.redaction import PROCESS
+    from trading_system.settings import secret_keys, settings_with
 
-    return settings_with(overrides or [], signal_interval=signal_interval)
+    file = setup_commands.config_file.get()
+    settings = settings_with(overrides or [], file, signal_interval=signal_interval, language=lang)
+    PROCESS.hide(getattr(settings, key) for key in secret_keys())
+    return settings
+
+
+def _speech(settings: Settings) -> Speech:
+    from trading_system.terminal_words import terminal_in
+
+    return terminal_in(settings.language)
 
 
 def _bounds(from_: str | None, to: str | None) -> Bounds:
@@ -479,13 +478,15 @@ def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrumen
     from trading_system.research.candle_inputs import read_inputs
 
     inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
+    speech = _speech(settings)
     for name, dropped in inputs.dropped.items():
         if dropped:
-            _say(f"{name}: {dropped} rows lie outside the common span that begins at the origin, and are not used")
+            _say(speech.counted("note.dropped", dropped, symbol=name))
     for name, gaps in inputs.gaps.items():
         if gaps:
-            missing = sum(gap.missing for gap in gaps)
-            _say(f"{name}: {missing} candles are missing in {len(gaps)} gaps; they become GAP steps")
+            missing = speech.counted("note.gaps.missing", sum(gap.missing for gap in gaps))
+            places = speech.counted("note.gaps.places", len(gaps))
+            _say(speech.say("note.gaps", symbol=name, missing=missing, gaps=places))
     return inputs
 
 
@@ -495,18 +496,32 @@ def _faults(path: Path | None) -> Any:
     return FaultScript(read_faults(path)) if path is not None else None
 
 
+def _refuse_kills_unless(simulated: bool) -> None:
+    from trading_system.services.execution_engine.points import KILL_AT
+
+    if KILL_AT in os.environ and not simulated:
+        _refuse(f"{KILL_AT}: expected it unset, as only `run --simulator` may be told to die; unset it")
+
+
+def _watcher() -> Any:
+    from trading_system.services.execution_engine.points import KILL_AT, killer, unwatched
+
+    wish = os.environ.get(KILL_AT)
+    return unwatched if wish is None else killer(wish)
+
+
 def _new_folder(settings: Settings, *words: str) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return settings.data_folder / "runs" / "-".join([now, *words])
 
 
-def _print(summary: dict[str, Any], folder: Path, as_json: bool) -> None:
+def _print(summary: dict[str, Any], folder: Path, settings: Settings, as_json: bool) -> None:
     from trading_system.console import print_json, print_summary
 
     if as_json:
         print_json({**summary, "folder": str(folder)})
     else:
-        print_summary(summary, folder)
+        print_summary(summary, folder, _speech(settings))
 
 
 def _say(sentence: str) -> None:

@@ -14,23 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from trading_system.languages.speech import Speech
     from trading_system.research.run_folder import RunRecord
     from trading_system.settings import Settings
 
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_SHOWN = (
-    ("candles", "minutes of all symbols"),
-    ("swings", "highs and lows"),
-    ("order_blocks", "order blocks"),
-    ("flags", "flag breakouts"),
-    ("signals", "signals"),
-    ("refused", "candidates refused"),
-    ("orders", "orders placed"),
-    ("fills", "fills"),
-    ("trades", "trades closed"),
-    ("won", "of them with a gain"),
-)
+_SHOWN = ("candles", "swings", "order_blocks", "flags", "signals", "refused", "orders", "fills", "trades", "won")
 
 
 def say(sentence: str) -> None:
@@ -39,14 +29,15 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar while something runs; gives a function that is told how much of ``total`` is done."""
+def progress(key: str, total: int, speech: Speech) -> Iterator[Callable[[int], None]]:
+    """Show a bar while ``key`` of the terminal's words runs; gives a function told how much of ``total`` is done."""
+    what = speech.say(key)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=notes, transient=not sys.stderr.isatty(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
     if not sys.stderr.isatty():
-        say(f"{what}: done")
+        say(speech.say("progress.done", what=what))
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -54,23 +45,24 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
 
 
-def print_summary(summary: Mapping[str, Any], folder: Path) -> None:
+def print_summary(summary: Mapping[str, Any], folder: Path, speech: Speech) -> None:
     """Print a run's counts and its result as a table."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, words in _SHOWN:
-        table.add_row(words, f"{summary[key]:,}")
+    for key in _SHOWN:
+        table.add_row(speech.say(f"summary.{key}"), f"{summary[key]:,}")
     for rule, count in summary["refused_by"].items():
-        table.add_row(f"  refused: {rule}", f"{count:,}")
-    table.add_row("equity at the end", f"{summary['equity_final']:,.2f}")
+        table.add_row("  " + speech.say("summary.refused_by", rule=rule), f"{count:,}")
+    table.add_row(speech.say("summary.equity"), f"{summary['equity_final']:,.2f}")
     if summary["halted"]:
-        table.add_row("entries were switched off by", ", ".join(dict.fromkeys(summary["halted"])))
+        table.add_row(speech.say("summary.halted"), ", ".join(dict.fromkeys(summary["halted"])))
     if "wire" in summary:
         wire = summary["wire"]
-        text = f"{wire['frames']:,} frames, {wire['signed_requests']:,} signed requests, {wire['user_events']:,} events"
-        table.add_row("over the wire", text)
-    table.add_row("fingerprint", summary["fingerprint"][:16])
-    table.add_row("seconds", f"{summary['seconds']:.2f}")
-    table.add_row("folder", str(folder))
+        counts = {"frames": "frames", "requests": "signed_requests", "events": "user_events"}
+        text = speech.say("summary.wire.counts", **{name: f"{wire[key]:,}" for name, key in counts.items()})
+        table.add_row(speech.say("summary.wire"), text)
+    table.add_row(speech.say("summary.fingerprint"), summary["fingerprint"][:16])
+    table.add_row(speech.say("summary.seconds"), f"{summary['seconds']:.2f}")
+    table.add_row(speech.say("summary.folder"), str(folder))
     out = Console(highlight=False, soft_wrap=True)
     out.print(table)
 
@@ -79,5 +71,7 @@ def print_statistics_of(record: RunRecord, summary: Mapping[str, Any], settings:
     """Print the statistics of a run as tables."""
     from trading_system.research.report_facts import facts_of
     from trading_system.research.report_terminal import print_statistics
+    from trading_system.spoken import report_in
 
-    print_statistics(Console(highlight=False, soft_wrap=True), facts_of(record, summary, settings).statistics)
+    words = report_in(settings.language)
+    print_statistics(Console(highlight=False, soft_wrap=True), facts_of(record, summary, settings).statistics, words)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trading_system.console import print_summary, progress, say
+from trading_system.languages.speech import Speech
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.parity import Comparison, compare
 from trading_system.research.runs import Run, run_backtest, write
@@ -20,6 +21,7 @@ from trading_system.settings import Settings
 from trading_system.simulated_run import run_replay
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.market import DEMO_SYMBOLS, market_hash, synthetic_candles
+from trading_system.terminal_words import counts_text, terminal_in
 
 SEED = 20
 DAYS = 7
@@ -69,9 +71,14 @@ def demo_inputs(settings: Settings, seed: int, days: int) -> tuple[CandleInputs,
 
 def run_demo(settings: Settings, folder: Path, *, seed: int = SEED, days: int = DAYS, alerts: bool = True) -> Demo:
     """Run the line over the demo market with its two faults, then the backtest, and compare them in ``folder``."""
-    say(f"Making a synthetic market from seed {seed}: {len(DEMO_SYMBOLS)} symbols, {days} days after the warm-up ...")
+    speech = terminal_in(settings.language)
+    counted = {
+        "symbols": speech.counted("demo.symbols", len(DEMO_SYMBOLS)),
+        "days": speech.counted("demo.days", days),
+    }
+    say(speech.say("demo.market", seed=seed, **counted))
     inputs, digest = demo_inputs(settings, seed, days)
-    say(f"market {digest}")
+    say(speech.say("demo.digest", digest=digest))
     first = settings.plans.warm_up * interval_ms(settings.signal_interval) // MINUTE_MS
     start = inputs.origin // MINUTE_MS + first
     faults = FaultScript(
@@ -82,8 +89,8 @@ def run_demo(settings: Settings, folder: Path, *, seed: int = SEED, days: int = 
     )
     symbols = len(inputs.instruments)
     with (
-        progress("fetching the warm-up by REST", first * symbols) as warmed,
-        progress("trading in lockstep", days * DAY_MINUTES) as stepped,
+        progress("progress.warm_up", first * symbols, speech) as warmed,
+        progress("progress.lockstep", days * DAY_MINUTES, speech) as stepped,
     ):
         run = asyncio.run(
             run_replay(
@@ -97,35 +104,30 @@ def run_demo(settings: Settings, folder: Path, *, seed: int = SEED, days: int = 
             )
         )
     write(folder / "run", run)
-    _say_recoveries(run)
-    print_summary(run.summary, folder / "run")
-    say("Running the same candles through the backtest ...")
+    _say_recoveries(run, speech)
+    print_summary(run.summary, folder / "run", speech)
+    say(speech.say("demo.backtest"))
     tested = run_backtest(inputs, settings)
     write(folder / "backtest", tested)
     return Demo(run, tested, compare(folder / "run", folder / "backtest"))
 
 
-def _say_recoveries(run: Run) -> None:
+def _say_recoveries(run: Run, speech: Speech) -> None:
     """Say what was broken on purpose and how the line got over it."""
     recovered = run.summary["recovered"]
-    say(
-        f"The feed was cut {run.summary['faults'].get('cut', 0)} time on purpose: it came back and fetched "
-        f"{recovered['minutes_repaired']} minutes again by REST; none is missing."
-    )
+    times = speech.counted("demo.cut.times", run.summary["faults"].get("cut", 0))
+    minutes = speech.counted("demo.cut.minutes", recovered["minutes_repaired"])
+    say(speech.say("demo.cut", times=times, minutes=minutes))
     for order in recovered["answers_lost"]:
-        say(
-            f"The answer to order {order} was lost on purpose: it counted as unknown, was not sent again, and the "
-            "exchange proved by its id that it had arrived."
-        )
+        say(speech.say("demo.lost", order=order))
 
 
-def say_verdict(demo: Demo) -> None:
+def say_verdict(demo: Demo, speech: Speech) -> None:
     """Say whether the live line and the backtest are the same."""
     difference = demo.comparison.difference
     if difference is not None:
-        say(f"NOT EQUAL: {difference.sentence()}")
+        say(speech.say("demo.different", difference=difference.sentence()))
         return
-    counted = ", ".join(f"{count:,} {what}" for what, count in demo.comparison.counts.items())
-    say(f"Equal to the backtest, to the last digit: {counted}.")
+    say(speech.say("demo.equal", counts=counts_text(demo.comparison.counts, speech)))
     if not demo.passed:
-        say(f"But there were only {demo.run.summary['trades']} trades, which proves too little.")
+        say(speech.counted("demo.few", demo.run.summary["trades"]))

@@ -1,28 +1,56 @@
-"""Every setting of the house with its default, in one place, and where a value may come from.
+"""Every setting of the house with its default, in one place. How the files are read is for ``setting_sources``, and
+which source wins for ``settings_with`` below: defaults < ``trading.toml`` < ``.env`` < environment < ``--set``.
 
-Defaults < ``.env`` < environment (``TRADING_*``; the seed's ``BUS_URL`` and ``DATABASE_URL`` unprefixed) < ``--set``.
-A value that cannot be is refused when the settings are made, in one sentence.
+A value that cannot be is refused when the settings are made, in one sentence with its place.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableSourceError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
 
-from trading_system.rules.intervals import INTERVALS
+from trading_system.rules.interval_table import INTERVALS
+from trading_system.rules.parameters import ParameterError, checked_value
+from trading_system.rules.parameters import defaults as detection_defaults
+from trading_system.secret import Secret
+from trading_system.setting_sources import (
+    DOTENV_FILE,
+    TOML_FILE,
+    Given,
+    SettingsError,
+    dotenv_values,
+    environment_values,
+    toml_values,
+)
+
+__all__ = ["Loaded", "Settings", "SettingsError", "load", "setting_keys", "settings_with"]
 
 Interval = str
 DETECTION_GROUPS = ("swings", "blocks", "flags")
+PREFIX, BETWEEN = "TRADING_", "__"
+CONFIG_VARIABLE = "TRADING_CONFIG"
+# Names with the prefix that are no settings: where the settings lie, where tests find real data, where a test kills.
+NO_SETTINGS = (CONFIG_VARIABLE, "TRADING_SHARED", "TRADING_KILL_AT")
+FILE_SUFFIX = "_FILE"  # a secret may lie in a file of its own, as containers hand secrets over
 
 
-class SettingsError(ValueError):
-    """A setting that is unknown or cannot have the value given."""
+def _secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
+        return Secret(value)
+    raise ValueError("expected a text")
+
+
+SecretText = Annotated[
+    Secret, PlainValidator(_secret), PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string"})
+]
 
 
 class AccountSettings(BaseModel):
@@ -83,22 +111,15 @@ class PlanSettings(BaseModel):
     flag_time_stop: int = Field(default=4, ge=0, description="time stop of a flag in widths; 0 = none")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings of one run, frozen."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TRADING_",
-        env_nested_delimiter="__",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
     exchange: Literal["binance_usdm"] = Field(default="binance_usdm", description="the venue of the line")
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
+    language: Literal["en", "ar"] = Field(default="en", description="what alerts, pictures, reports and notes are in")
     data_folder: Path = Field(default=Path("data"), description="where runs and stores lie")
     bus_url: str = Field(default="memory://", validation_alias="BUS_URL", description="the doorbell")
     database_url: str = Field(
@@ -109,77 +130,229 @@ class Settings(BaseSettings):
     plans: PlanSettings = PlanSettings()
     market: MarketSettings = MarketSettings()
     detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, blocks.*, flags.*")
+    api_key: SecretText = Field(
+        default=Secret(""), description="key of the exchange account; never allowed to withdraw"
+    )
+    api_secret: SecretText = Field(default=Secret(""), description="what signs its requests")
+    telegram_token: SecretText = Field(
+        default=Secret(""), validation_alias="TELEGRAM_TOKEN", description="the token of your bot"
+    )
 
 
-def settings_with(overrides: Sequence[str] = (), **values: Any) -> Settings:
+class Loaded(NamedTuple):
+    """Settings, and for each key that was not left at its default the value as it was written, with its place."""
+
+    settings: Settings
+    given: Mapping[str, Given]
+
+
+def settings_with(overrides: Sequence[str] = (), config: Path | None = None, **values: Any) -> Settings:
     """Return the settings of a run; ``overrides`` are the ``key=value`` texts of ``--set``.
 
-    A key is ``group.name`` or, where only one group has the name, the bare name.
-    Raises: SettingsError naming the key, what was expected and what was given.
+    A key is ``group.name`` or, where only one group has the name, the bare name. config: the settings file; None: what
+    ``TRADING_CONFIG`` names, else ``trading.toml`` in the working folder if there is one. values: options of the
+    command line with names of their own; None is not given.
+    Raises: SettingsError naming place, key, what was expected and what was given.
     """
-    nested: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {text}: expected key=value, was a key without a value")
-        _put(nested, key.strip(), value.strip())
+    return load(overrides, config, **values).settings
+
+
+def load(overrides: Sequence[str] = (), config: Path | None = None, **values: Any) -> Loaded:
+    """Return the settings as ``settings_with`` does, each with its origin. Raises: SettingsError with all problems."""
+    given: dict[str, Given] = {}
+    problems: list[str] = []
+    dotenv = dotenv_values(Path(DOTENV_FILE))
+    environment = environment_values(os.environ)
+    path = config or next((Path(one.value) for one in [*environment, *dotenv] if one.name == CONFIG_VARIABLE), None)
+    if path is not None or Path(TOML_FILE).exists():
+        _take(given, problems, toml_values(path or Path(TOML_FILE)), _key_in_toml)
+    _take(given, problems, dotenv, _key_of_variable)
+    _take(given, problems, environment, _key_of_variable)
+    options = [Given(f"--{name.replace('_', '-')}", value, "") for name, value in values.items() if value is not None]
+    _take(given, problems, options, lambda one: one.name.removeprefix("--").replace("-", "_"))
+    _take(given, problems, [_word_of_set(text) for text in overrides], _key_of_set)
+    nested: dict[str, Any] = {}
+    for key, one in given.items():
+        try:
+            _put(nested, key, one)
+        except SettingsError as error:
+            problems.extend(error.problems)
     try:
         settings = Settings(**nested)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
-    except UnreadableSourceError as error:  # a group or a list in the environment or in .env is JSON
-        raise SettingsError(
-            f"{error}: expected JSON such as [1.0, 2.0], was something else; correct the value"
-        ) from None
-    for name in ("signal_interval", "higher_interval"):
-        interval = getattr(settings, name)
-        if interval not in INTERVALS and not (name == "higher_interval" and not interval):
-            raise SettingsError(f"{name}: expected one of {' '.join(INTERVALS)}, was {interval!r}")
-    return settings
+        problems.extend(_problem(one, given) for one in error.errors())
+    if problems:
+        raise SettingsError(*problems)
+    return Loaded(settings, given)
 
 
 def setting_keys() -> Mapping[str, tuple[Any, str]]:
-    """Return every key of ``--set`` with its default and its meaning."""
+    """Return every key outside detection and secrets with its default and its meaning."""
     keys: dict[str, tuple[Any, str]] = {}
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, BaseModel):
             for inner, inner_field in type(field.default).model_fields.items():
                 keys[f"{name}.{inner}"] = (inner_field.default, inner_field.description or "")
-        elif name != "detection":
+        elif name != "detection" and not isinstance(field.default, Secret):
             keys[name] = (field.default, field.description or "")
     return keys
 
 
-def _put(nested: dict[str, Any], key: str, value: str) -> None:
-    group = key.partition(".")[0]
+def detection_keys() -> Mapping[str, Any]:
+    """Return every key of the detectors with its default; ``rules.parameters`` holds what each may be."""
+    return {key: value for key, value in detection_defaults().items() if key.partition(".")[0] in DETECTION_GROUPS}
+
+
+def secret_keys() -> Mapping[str, str]:
+    """Return every secret with its meaning; secrets come from the environment, ``.env`` or a file of their own."""
+    fields = Settings.model_fields.items()
+    return {name: field.description or "" for name, field in fields if isinstance(field.default, Secret)}
+
+
+def variable_of(key: str) -> str:
+    """Return the name of a key in the environment and in ``.env``."""
+    field = Settings.model_fields.get(key)
+    alias = field.validation_alias if field is not None else None
+    return alias if isinstance(alias, str) else PREFIX + key.replace(".", BETWEEN).upper()
+
+
+def _take(given: dict[str, Given], problems: list[str], found: Iterable[Given], key_of: Any) -> None:
+    """Lay the values of one source over those of the sources below it."""
+    for one in found:
+        try:
+            key = key_of(one)
+        except SettingsError as error:
+            problems.extend(error.problems)
+        else:
+            if key is not None:
+                given[key] = one
+
+
+def _key_in_toml(one: Given) -> str | None:
+    if one.value == {} and one.name in {key.partition(".")[0] for key in _all_keys() if "." in key}:
+        return None  # a table in which nothing is set
+    if one.name in secret_keys():
+        raise SettingsError(
+            one.problem(f"expected no secret in this file, was one; write it into .env as {variable_of(one.name)}=...")
+        )
+    known = _all_keys()
+    if one.name not in known:
+        raise SettingsError(one.problem(f"no such setting{_hint(one.name, known)}"))
+    return one.name
+
+
+def _key_of_variable(one: Given) -> str | None:
+    keys = {variable_of(key): key for key in [*_all_keys(), *secret_keys()]}
+    files = {variable_of(key) + FILE_SUFFIX: key for key in secret_keys()}
+    name = one.name.upper()
+    if name in keys or name in files:
+        return keys.get(name) or files[name]
+    if name.startswith(PREFIX) and name not in NO_SETTINGS:
+        raise SettingsError(one.problem(f"no such setting{_hint(name, [*keys, *files])}"))
+    return None
+
+
+def _key_of_set(one: Given) -> str:
+    if one.name in secret_keys():
+        raise SettingsError(
+            one.problem(
+                f"expected no secret where every process can read it; write it into .env as {variable_of(one.name)}=..."
+            )
+        )
+    known = _all_keys()
+    matches = [key for key in known if one.name in (key, key.partition(".")[2])]
+    plain = [key for key in matches if key == one.name or key.partition(".")[0] not in DETECTION_GROUPS]
+    if len(plain) != 1:
+        raise SettingsError(one.problem(f"no such setting{_hint(one.name, [*known, *_bare_names()])}"))
+    return plain[0]
+
+
+def _word_of_set(text: str) -> Given:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {text}: expected key=value, was a key without a value")
+    return Given(key.strip(), value.strip(), "--set")
+
+
+def _put(nested: dict[str, Any], key: str, one: Given) -> None:
+    """Write one value where the model wants it. Raises: SettingsError for what the model would not say well."""
+    group, _, name = key.partition(".")
     if group in DETECTION_GROUPS:
-        nested.setdefault("detection", {})[key] = _number_or_text(value)
+        value = _number_or_text(one.value) if isinstance(one.value, str) else one.value
+        try:
+            checked_value(key, value)
+        except (ParameterError, TypeError) as error:
+            said = str(error).removeprefix(f"{key}: ") if isinstance(error, ParameterError) else _expected_one(value)
+            raise SettingsError(_at_key(key, one).problem(said)) from None
+        nested.setdefault("detection", {})[key] = value
         return
-    known = setting_keys()
-    matches = [name for name in known if name == key or name.partition(".")[2] == key]
-    if len(matches) != 1:
-        raise SettingsError(f"--set {key}: no such setting{_hint(key)}")
-    group, _, name = matches[0].partition(".")
-    listed: Any = [part.strip() for part in value.split(",")] if _is_list(known[matches[0]][0]) else value
+    if key in secret_keys():
+        nested[key] = _secret_of(one)
+        return
+    default = setting_keys()[key][0]
+    value = one.value
+    if isinstance(value, bool) and not isinstance(default, bool):
+        raise SettingsError(_at_key(key, one).problem(f"expected a value like {default!r}, was {str(value).lower()}"))
+    if isinstance(default, tuple) and isinstance(value, str):
+        value = _listed(key, one)
+    if key.endswith("_interval") and value not in INTERVALS and not (key == "higher_interval" and value == ""):
+        raise SettingsError(_at_key(key, one).problem(f"expected one of {' '.join(INTERVALS)}, was {value!r}"))
     if name:
-        nested.setdefault(group, {})[name] = listed
+        nested.setdefault(group, {})[name] = value
     else:
-        nested[_alias(group)] = listed
+        nested[key] = value
 
 
-def _hint(key: str) -> str:
-    known = setting_keys()
-    close = difflib.get_close_matches(key, [*known, *(name.partition(".")[2] for name in known)], n=1)
+def _secret_of(one: Given) -> Secret:
+    if not one.name.upper().endswith(FILE_SUFFIX):
+        return Secret(one.value)
+    try:
+        return Secret(Path(one.value).read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(one.problem(f"expected a file with the secret, was: {type(error).__name__}")) from None
+
+
+def _listed(key: str, one: Given) -> list[Any]:
+    if not one.value.startswith("["):
+        return [part.strip() for part in one.value.split(",")]
+    try:
+        parts = json.loads(one.value)
+    except ValueError:
+        raise SettingsError(_at_key(key, one).problem("expected JSON such as [1.0, 2.0], was something else")) from None
+    return list(parts)
+
+
+def _problem(error: Any, given: Mapping[str, Given]) -> str:
+    """Return the sentence of one of pydantic's errors, with the place of the value."""
+    where = [str(part) for part in error["loc"]]
+    names = {variable_of(key): key for key in given}
+    key = next((names.get(text, text) for n in (2, 1) if names.get(text := ".".join(where[:n]), text) in given), "")
+    one = _at_key(key, given[key]) if key else Given(".".join(where), error["input"], "")
+    wanted = error["msg"].removeprefix("Input should be ")
+    return one.problem(f"expected {wanted[0].lower()}{wanted[1:]}, was {error['input']!r}")
+
+
+def _at_key(key: str, one: Given) -> Given:
+    """Name a short or dotted name in full; a variable and an option keep the name by which they were given."""
+    return one._replace(name=key) if one.place == "--set" else one
+
+
+def _expected_one(value: object) -> str:
+    return f"expected one value, was {value!r}"
+
+
+def _all_keys() -> list[str]:
+    return [*setting_keys(), *detection_keys()]
+
+
+def _bare_names() -> list[str]:
+    return [key.partition(".")[2] for key in setting_keys() if "." in key]
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1) or [key for key in known if key.partition(".")[2] == name][:1]
     return f"; did you mean {close[0]}?" if close else ""
-
-
-def _alias(name: str) -> str:
-    alias = Settings.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else name
-
-
-def _is_list(default: object) -> bool:
-    return isinstance(default, tuple)
 
 
 def _number_or_text(value: str) -> float | int | str:
@@ -189,12 +362,3 @@ def _number_or_text(value: str) -> float | int | str:
         except ValueError:
             continue
     return value
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{where}: no such setting{_hint(where)}"
-    wanted = first["msg"].removeprefix("Input should be ")
-    return f"{where}: expected {wanted[0].lower()}{wanted[1:]}, was {first['input']!r}"

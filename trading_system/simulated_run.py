@@ -18,6 +18,7 @@ from trading_system.research.runs import Run
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
+from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.settings import Settings
@@ -126,10 +127,17 @@ def closed_run(
 
 
 async def run_simulator(
-    url: str, symbols: Sequence[str], settings: Settings, folder: Path, *, alerts: Mode | None = None
+    url: str,
+    symbols: Sequence[str],
+    settings: Settings,
+    folder: Path,
+    *,
+    alerts: Mode | None = None,
+    reached: Reached = unwatched,
 ) -> Run:
     """Trade on a simulated exchange in another process, in lockstep over its control plane; resumes from ``folder``.
 
+    ``reached`` is told of the named points in the life of an order.
     Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there;
     InputError when another line has traded there.
     """
@@ -152,7 +160,7 @@ async def run_simulator(
         finally:
             await venue.close()
         origin = (state["first_step"] - 1) * MINUTE_MS
-        line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts)
+        line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts, reached=reached)
         run = await trade_line(line, RemoteMarket(http, base))
         trades = await _control(http, f"{base}/_sim/trades")
         state = await _control(http, f"{base}/_sim/state")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 COMMAND = [sys.executable, "-m", "trading_system.cli"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +35,14 @@ def program(*words: str | Path, cwd: Path, extra: Mapping[str, str] | None = Non
     )
 
 
-def started(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
+def started(
+    *words: str | Path, cwd: Path, extra: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND
+) -> subprocess.Popen[str]:
     """Start one command and return it running; its two outputs are pipes."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, words)],
+        [*command, *map(str, words)],
         cwd=cwd,
-        env=environment(),
+        env=environment(extra),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -46,3 +52,43 @@ def started(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
 def sets(settings: tuple[str, ...]) -> list[str]:
     """Return settings as the words of a command."""
     return [word for setting in settings for word in ("--set", setting)]
+
+
+class ExchangeProcess:
+    """`trading-system exchange` on a free port, asked over its control plane."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.url = process.stdout.readline().strip()
+
+    def state(self) -> dict[str, Any]:
+        said: dict[str, Any] = self._asked("state")
+        return said
+
+    def orders(self) -> list[str]:
+        """Return the client id of every order that the exchange has ever taken."""
+        said: list[str] = self._asked("orders")
+        return said
+
+    def _asked(self, what: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/_sim/{what}", timeout=10) as answer:  # noqa: S310  loopback
+            return json.load(answer)
+
+
+@contextmanager
+def exchange_process(candles: Path, settings: tuple[str, ...], cwd: Path) -> Iterator[ExchangeProcess]:
+    """Serve the candles of BTCUSDT as an exchange in a process of its own, as long as the block lasts."""
+    words = ("exchange", "--replay", candles, "--symbol", "BTCUSDT", *sets(settings))
+    process = started(*words, cwd=cwd)
+    try:
+        yield ExchangeProcess(process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def line_words(url: str, folder: Path, settings: tuple[str, ...]) -> list[str]:
+    """Return the words that trade BTCUSDT on the exchange at ``url`` into ``folder``."""
+    words = ["run", "--simulator", url, "--symbol", "BTCUSDT", "--out", str(folder), "--json", "--no-alerts"]
+    return [*words, *sets(settings)]

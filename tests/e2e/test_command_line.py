@@ -170,7 +170,7 @@ def test_a_setting_that_cannot_be_is_refused(
         ("run --replay candles.csv", "expected one --symbol for each candle file"),
         ("run --replay candles.csv --symbol A --symbol B", "was 1 files for A B"),
         ("run --simulator http://127.0.0.1:1", "expected --symbol for paper trading"),
-        ("run --replay candles.csv --symbol btc", "expected capital letters and digits, was 'btc'"),
+        ("run --replay candles.csv --symbol btc", "such as BTCUSDT, was 'btc'"),
         ("run --replay candles.csv --symbol A --speed 60", "--speed 60: expected max"),
         ("backtest --candles candles.csv --candles candles.csv --symbol A --symbol A", "no symbol twice"),
         ("backtest", "expected either --candles FILE with --symbol, or --store FOLDER"),

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from both_sides import assert_each_signal_entered_once, journal_of
-from program import COMMAND, PATIENCE_S, ROOT, environment, program, sets, started
+from program import (
+    COMMAND,
+    PATIENCE_S,
+    ROOT,
+    ExchangeProcess,
+    environment,
+    exchange_process,
+    line_words,
+    program,
+    started,
+)
 from small_markets import (
     MINUTE,
     QUICK,
@@ -47,47 +55,23 @@ def backtest_into(folder: Path, inputs: CandleInputs, settings: Settings) -> str
 # --- both as processes, watched from outside
 
 
-class ExchangeProcess:
-    """`trading-system exchange` on a free port, asked over its control plane."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self.url = process.stdout.readline().strip()
-
-    def state(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.url}/_sim/state", timeout=10) as answer:  # noqa: S310  loopback
-            said: dict[str, Any] = json.load(answer)
-        return said
-
-
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[ExchangeProcess]:
     rows = made_market(quick_settings(*LONG_TRADE), LONG_SEED, ["BTCUSDT"], LONG_MINUTES).candles["BTCUSDT"]
     file = write_candles(tmp_path / "market.csv", rows)
-    words = ("exchange", "--replay", file, "--symbol", "BTCUSDT", *sets((*QUICK, *LONG_TRADE)))
-    process = started(*words, cwd=tmp_path)
-    try:
-        yield ExchangeProcess(process)
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE_S)
+    with exchange_process(file, (*QUICK, *LONG_TRADE), tmp_path) as process:
+        yield process
 
 
 def killed_when(exchange: ExchangeProcess, folder: Path, moment: Callable[[dict[str, Any]], bool]) -> None:
     """Start the line and kill it as soon as the exchange shows the moment."""
-    line = started(*line_words(exchange.url, folder, LONG_TRADE), cwd=folder.parent)
+    line = started(*line_words(exchange.url, folder, (*QUICK, *LONG_TRADE)), cwd=folder.parent)
     try:
         while not moment(exchange.state()):
             assert line.poll() is None, "the line ended before the moment came"
     finally:
         line.kill()
         line.communicate(timeout=PATIENCE_S)
-
-
-def line_words(url: str, folder: Path, more: tuple[str, ...]) -> list[str]:
-    words = ["run", "--simulator", url, "--symbol", "BTCUSDT", "--out", str(folder), "--json", "--no-alerts"]
-    return [*words, *sets((*QUICK, *more))]
 
 
 def in_a_trade(state: dict[str, Any]) -> bool:
@@ -115,7 +99,7 @@ def test_a_line_killed_and_restarted_ends_like_the_backtest(
     for moment in moments:
         killed_when(exchange, folder, moment)
         assert not (folder / "summary.json").exists()
-    done = program(*line_words(exchange.url, folder, LONG_TRADE), cwd=tmp_path)
+    done = program(*line_words(exchange.url, folder, (*QUICK, *LONG_TRADE)), cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["fingerprint"] == expected
@@ -162,7 +146,7 @@ async def lives(script: Executioner, url: str, folder: Path) -> dict[str, Any]:
         before = script.killed
         line = await asyncio.create_subprocess_exec(
             *COMMAND,
-            *line_words(url, folder, SMALL),
+            *line_words(url, folder, (*QUICK, *SMALL)),
             cwd=ROOT,
             env=environment(),
             stdout=asyncio.subprocess.PIPE,

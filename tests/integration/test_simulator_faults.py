@@ -51,7 +51,8 @@ async def test_a_close_can_be_missing() -> None:
 async def test_a_close_can_come_with_the_next_steps_frames() -> None:
     async with venue(*MINUTES, faults=(Fault(FaultKind.LATE_CLOSE, at_step=START + 2),)) as client:
         ws = await client.market_stream()
-        await client.server.advance(START + 2)
+        await client.server.advance()
+        await client.server.advance()
         assert client.server.wire["frames"] == 3
         await client.server.advance()
         assert await closes(ws, 3) == [1, 2, 3]

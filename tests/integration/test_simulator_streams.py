@@ -219,3 +219,10 @@ async def test_everything_on_the_wire_is_counted() -> None:
         await bracket(client)
         assert client.server.wire == {"frames": 4, "signed_requests": 7, "user_events": 16}
         assert len([await frame(user) for _ in range(16)]) + len([await frame(market) for _ in range(4)]) == 20
+
+
+async def test_a_stretch_played_at_once_shows_only_its_last_minute_running() -> None:
+    async with venue(CALM, CALM, CALM) as client:
+        await client.market_stream()
+        await client.server.advance(START + 3)
+        assert client.server.wire["frames"] == 3 + 1

@@ -26,7 +26,7 @@ from trading_system.store.port import Stream
 from trading_system.store.sqlite import SqliteStore
 
 MINUTE = 60_000
-SETTINGS = Settings(_env_file=None)
+SETTINGS = Settings()
 BTC = "BTCUSDT"
 
 

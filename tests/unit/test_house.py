@@ -149,9 +149,13 @@ def tools(folder: Path, **made: str) -> Path:
     return folder
 
 
-def check_tools(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+NOBODY = "http://127.0.0.1:9"  # the discard port, where no server of Rust's toolchains answers
+
+
+def check_tools(path: Path, *arguments: str, server: str = NOBODY) -> subprocess.CompletedProcess[str]:
     command = ["/bin/sh", str(ROOT / "deploy" / "check_tools.sh"), *arguments]
-    return subprocess.run(command, env={"PATH": str(path)}, capture_output=True, text=True, check=False)
+    environment = {"PATH": str(path), "RUSTUP_UPDATE_ROOT": server}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 NEW_CARGO = 'echo "cargo 1.999.0 (abc 2030-01-01)"'
@@ -189,6 +193,20 @@ def test_an_old_or_absent_python_is_said_and_a_full_set_of_tools_passes(tmp_path
     assert "python3 is missing: install it with" in check_tools(path, "python3.99").stderr
     good = check_tools(path, sys.executable)
     assert (good.returncode, good.stderr) == (0, "")
+
+
+def test_without_cargo_the_build_brings_its_own_where_its_server_answers(tmp_path: Path) -> None:
+    path = tools(tmp_path / "bin")
+    (tmp_path / "rustup").mkdir()
+    (tmp_path / "rustup" / "release-stable.toml").write_text("version = '1.28.2'\n")
+    server = (tmp_path / "rustup").as_uri()
+    fetched = check_tools(path, sys.executable, server=server)
+    assert (fetched.returncode, len(fetched.stderr.splitlines())) == (0, 1)
+    assert f"the build fetches Rust from {server}" in fetched.stderr
+    for arguments in ((sys.executable, "lint"), ("python3.99",)):  # cargo itself checks the crate; Python comes first
+        refused = check_tools(path, *arguments, server=server)
+        assert refused.returncode == 1
+        assert "sh.rustup.rs" in refused.stderr
 
 
 def test_the_whole_check_of_a_change_uses_the_shared_data_beside_the_checkout(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_no_two_labels_share_a_pixel_on_two_hundred_real_signals(shared_data: Pa
 @pytest.mark.shared
 @pytest.mark.slow
 def test_no_two_labels_share_a_pixel_on_real_charts(shared_data: Path) -> None:
-    settings = Settings(_env_file=None)
+    settings = Settings()
     for name in REAL_FILES:
         source = source_of_file(shared_data / "ohlcv" / name, None)
         first = int(source.candles["open_time"][0])

@@ -24,7 +24,7 @@ from trading_system.services.telegram_engine.messages import (
     summary_text,
     target_text,
 )
-from trading_system.services.telegram_engine.wording import ENGLISH, named
+from trading_system.services.telegram_engine.wording import ENGLISH, IN_ENGLISH
 
 CONFIRMED = datetime(2025, 11, 18, 6, 30, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -210,7 +210,8 @@ def test_a_summary_without_trades_names_no_best() -> None:
 
 def test_every_component_and_refusal_of_a_plan_has_words() -> None:
     assert {f"reason.{code}" for code in SCORE_COMPONENTS if code != "base"} <= set(ENGLISH)
-    assert all(named("refused", rule) for rule in PLAN_REFUSALS)
+    assert {f"refused.{rule}" for rule in PLAN_REFUSALS} <= set(ENGLISH)
+    assert IN_ENGLISH.named("refused", "a_rule_of_ones_own") == "a rule of ones own"
 
 
 def test_numbers_carry_a_true_minus_and_spans_their_two_largest_units() -> None:

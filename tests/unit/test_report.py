@@ -37,6 +37,7 @@ from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
 from trading_system.settings import Settings, settings_with
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles
+from trading_system.spoken import report_in
 
 MINUTES = 4 * 1440
 _VOID = {"meta", "link", "path", "br"}
@@ -68,7 +69,7 @@ def bare_facts() -> ReportFacts:
     """Return the same candles without a single candidate."""
     run = finished_run()
     record = replace(run.record, events=[], orders=[], fills=[], equity=[], trades=[], refused=[])
-    return facts_of(record, {**run.summary, "signals": 0, "equity_final": 10_000.0}, settings_of())
+    return facts_of(record, {**run.summary, "signals": 0, "withdrawn_by": {}, "equity_final": 10_000.0}, settings_of())
 
 
 @cache
@@ -152,7 +153,7 @@ def test_a_run_without_trades_says_so_and_why_each_dash_is_one() -> None:
 def test_a_run_that_ends_within_its_warm_up_has_a_page_too() -> None:
     run = finished_run()
     record = replace(run.record, events=[], orders=[], fills=[], equity=[], trades=[], refused=[])
-    summary = {**run.summary, "signals": 0, "equity_final": 10_000.0}
+    summary = {**run.summary, "signals": 0, "withdrawn_by": {}, "equity_final": 10_000.0}
     facts = facts_of(record, summary, settings_of("warm_up=100000"))
     assert facts.statistics.figures["exposure_pct"] == Undefined("no_time")
     assert ENGLISH["reason.no_time"] in report_page(facts)
@@ -174,13 +175,14 @@ def test_the_funnel_loses_nobody_on_the_way() -> None:
             left = stage.number
 
 
-def test_withdrawn_entries_are_named_by_their_rule_where_the_run_says_it() -> None:
-    plain_stages = {stage.code: stage.number for stage in facts_with().funnel}
-    unfilled = plain_stages["not_filled"]
-    stages = {stage.code: stage.number for stage in facts_with(withdrawn_by={"expired": unfilled - 1}).funnel}
-    assert stages["expired"] == unfilled - 1
-    assert stages["still_waiting"] == 1
-    assert WITHDRAWALS["expired"][1:] in report_page(facts_with(withdrawn_by={"expired": unfilled}))
+def test_withdrawn_entries_are_named_by_their_rule_and_the_rest_still_waits() -> None:
+    withdrawn = finished_run().summary["withdrawn_by"]
+    rule, count = next(iter(withdrawn.items()))
+    stages = {stage.code: stage.number for stage in facts_with().funnel}
+    assert {code: stages[code] for code in withdrawn} == withdrawn
+    one_less = {stage.code: stage.number for stage in facts_with(withdrawn_by={**withdrawn, rule: count - 1}).funnel}
+    assert one_less["still_waiting"] == stages.get("still_waiting", 0) + 1
+    assert WITHDRAWALS[rule][1:] in report_page(facts_with())
 
 
 def test_money_on_the_page_is_the_money_of_the_run() -> None:
@@ -214,7 +216,7 @@ def test_a_reader_is_warned_of_few_trades_a_short_period_and_missing_minutes() -
 def test_a_reader_is_told_when_a_limit_ended_the_entries() -> None:
     said = " ".join(warnings_of(facts_with(halted=["day_loss", "drawdown_stop", "day_loss"])))
     assert "drawdown limit" in said
-    assert "On 2 day(s)" in said
+    assert "On 2 days entries" in said
 
 
 def test_no_page_claims_an_edge() -> None:
@@ -254,10 +256,9 @@ def test_texts_from_outside_are_escaped() -> None:
 
 
 def test_a_table_of_another_language_turns_the_page_and_names_its_months() -> None:
-    arabic = {**ENGLISH, "lang": "ar", "dir": "rtl", "months": " ".join(f"شهر{n}" for n in range(1, 13))}
-    page = report_page(facts_with(), arabic)
+    page = report_page(facts_with(), report_in("ar"))
     assert '<html lang="ar" dir="rtl">' in page
-    assert "شهر12" in page
+    assert "ديسمبر" in page
     assert " Dec" not in " ".join(read(page).text)
 
 

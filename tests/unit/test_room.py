@@ -41,7 +41,7 @@ class Echo(Room):
     async def handle(self, symbol: str, said: StepInput) -> None:
         if said.step - ORIGIN == self.breaks_at:
             raise ArithmeticError("cannot")
-        self.handled.append((symbol, said.step - ORIGIN, len(said.candles), bool(said.minute[0]["gap"])))
+        self.handled.append((symbol, said.step - ORIGIN, len(said.candles), said.minute is None))
         stream = self.stream(OUT, symbol)
         await self._letterbox.post(stream, said.step, [b"x"], after=self.after(symbol), bells=[])
 

@@ -5,6 +5,7 @@ What travels on them is in ``types.py``; who speaks and who listens is wired by 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from .errors import ContractError
@@ -20,6 +21,7 @@ def is_name(text: object) -> bool:
     return isinstance(text, str) and text != "" and " " not in text and text.isprintable()
 
 
+@lru_cache(maxsize=4_096)  # a line says the same few names every minute
 def _named(subject: str, text: str) -> str:
     if not is_name(text):
         raise ContractError(

@@ -14,6 +14,7 @@ from trading_system.research.history import Gap, load_candles
 from trading_system.research.instrument import InstrumentDefaults, instrument_of
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, interval_name, origin_of
+from trading_system.rules.symbols import checked_symbol
 from trading_system.settings import Settings
 
 
@@ -52,7 +53,7 @@ def read_inputs(
 ) -> CandleInputs:
     """Read ``files`` as the candles of ``symbols``, those between the instants ``first`` and ``last`` (ms UTC) only.
 
-    Raises: HistoryError, InstrumentError for a file; InputError when they do not fit together.
+    Raises: HistoryError, InstrumentError for a file; SymbolError; InputError when they do not fit together.
     """
     if len(files) != len(symbols) or len(set(symbols)) != len(symbols):
         raise InputError(
@@ -65,7 +66,7 @@ def read_inputs(
     instruments: list[Instrument] = []
     gaps: dict[str, tuple[Gap, ...]] = {}
     bases: set[int] = set()
-    for file, symbol in zip(files, symbols, strict=True):
+    for file, symbol in zip(files, map(checked_symbol, symbols), strict=True):
         history = load_candles(file, symbol, first=first, last=last)
         instruments.append(instrument_of(history, settings.exchange, symbol, defaults, instrument_file))
         candles[symbol] = history.candles

@@ -36,7 +36,7 @@ from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import candle_record, event_dto
 from trading_system.services.room import CANDLES
 from trading_system.services.telegram_engine.alert import flag_of_breakout
-from trading_system.services.telegram_engine.wording import named
+from trading_system.services.telegram_engine.wording import alerts_in
 from trading_system.settings import Settings
 from trading_system.store.port import Stream
 from trading_system.store.sqlite import SqliteStore
@@ -102,7 +102,7 @@ def source_of_run(folder: Path, symbol: str, settings: Settings) -> ChartSource:
 
     Raises: ChartError when the folder has neither, or no candle of ``symbol``; StoreError.
     """
-    venue = named("venue", settings.exchange)
+    venue = alerts_in(settings.language).named("venue", settings.exchange)
     if (folder / STORE_FILE).exists():
         candles = asyncio.run(_stored_minutes(folder / STORE_FILE, Stream(CANDLES, settings.exchange, symbol)))
         base = MINUTE_MS

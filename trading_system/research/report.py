@@ -21,7 +21,7 @@ from trading_system.research.report_groups import exit_of, setup_of
 from trading_system.research.report_numbers import date_text, duration_text, plain, signed, tone
 from trading_system.research.report_page import card, page
 from trading_system.research.report_trade import trade_chart
-from trading_system.research.report_words import ENGLISH, Words, named, say
+from trading_system.research.report_words import ENGLISH, Words, counted, named, say
 from trading_system.research.run_folder import RunRecord
 from trading_system.rules.account import DAY_MS
 from trading_system.rules.events import Event
@@ -91,7 +91,7 @@ def warnings_of(facts: ReportFacts, words: Words = ENGLISH) -> list[str]:
     if trades == 0:
         found.append(words["warn.no_trades"])
     elif trades < SOME_TRADES:
-        found.append(say(words, "warn.few" if trades < FEW_TRADES else "warn.some", trades=trades))
+        found.append(counted(words, "warn.few" if trades < FEW_TRADES else "warn.some", trades))
     mean, error, needed = figures["expectancy_r"], figures["expectancy_error_r"], figures["trades_needed"]
     if isinstance(mean, float) and isinstance(error, float):
         numbers = {"mean": signed(mean, 2), "error": plain(error, 2)}
@@ -100,7 +100,7 @@ def warnings_of(facts: ReportFacts, words: Words = ENGLISH) -> list[str]:
         else:
             sentence = say(words, "warn.no_edge", **numbers)
             if mean > 0 and not isinstance(needed, st.Undefined):
-                sentence += " " + say(words, "warn.needed", needed=f"{needed:,.0f}")
+                sentence += " " + counted(words, "warn.needed", round(needed))
             found.append(sentence)
     share = figures["best_trades_pct"]
     if trades > BEST_TRADES and not isinstance(share, st.Undefined) and share >= 50:
@@ -108,14 +108,14 @@ def warnings_of(facts: ReportFacts, words: Words = ENGLISH) -> list[str]:
     found += _interruptions(facts, words)
     days = (facts.period.end - facts.period.start) // DAY_MS
     if days < SHORT_DAYS:
-        found.append(say(words, "warn.short", days=days))
+        found.append(counted(words, "warn.short", days))
     still_open = sum(stage.number for stage in facts.funnel if stage.code == "still_open")
     if still_open:
-        found.append(say(words, "warn.open", count=still_open))
+        found.append(counted(words, "warn.open", still_open))
     if facts.period.base > MINUTE_MS:
         found.append(words["warn.base"])
     if facts.gaps:
-        found.append(say(words, "warn.gaps", gaps=f"{facts.gaps:,}"))
+        found.append(counted(words, "warn.gaps", facts.gaps))
     return found
 
 
@@ -126,7 +126,7 @@ def _interruptions(facts: ReportFacts, words: Words) -> list[str]:
         last = max((fill.time for fill in facts.record.fills if fill.name == "e"), default=facts.period.start)
         found.append(say(words, "warn.stopped", when=date_text(words, last, clock=True)))
     if halted["day_loss"]:
-        found.append(say(words, "warn.day_loss", days=halted["day_loss"]))
+        found.append(counted(words, "warn.day_loss", halted["day_loss"]))
     return found
 
 
@@ -135,9 +135,9 @@ def _header(facts: ReportFacts, symbols: str, words: Words) -> str:
     candles = facts.funnel[0].number
     parts = [
         say(words, "period", start=date_text(words, period.start), end=date_text(words, period.end)),
-        say(words, "days", count=(period.end - period.start) // DAY_MS),
-        say(words, "candles", count=f"{candles:,}", interval=period.interval),
-        say(words, "warm_up_note", candles=settings.plans.warm_up),
+        counted(words, "days", (period.end - period.start) // DAY_MS),
+        counted(words, "candles", candles, interval=period.interval),
+        counted(words, "warm_up_note", settings.plans.warm_up),
         named(words, "kind", str(summary.get("kind", "run"))),
     ]
     if "seconds" in summary:
@@ -217,7 +217,7 @@ def _trade_row(number: int, closed: Closed, excursion: tuple[float, float], char
         "net": (signed(closed.earned, 2), round(closed.earned, 6), "n"),
         "mae": (f"{excursion[0]:.2f}", round(excursion[0], 4), "n"),
         "mfe": (f"{excursion[1]:.2f}", round(excursion[1], 4), "n"),
-        "held": (duration_text(held), held, "n"),
+        "held": (duration_text(words, held), held, "n"),
         "exit": (ended, ended, ""),
     }
     data = " ".join(f'data-{name}="{escape(str(value))}"' for name, (_, value, _) in cells.items())

@@ -167,7 +167,7 @@ def funnel_of(record: RunRecord, summary: Mapping[str, Any], period: Period) -> 
     entered = sum(fill.role == Role.ENTRY for fill in record.fills)
     signals = int(summary["signals"])
     accepted = signals - by_account.total()
-    withdrawn = Counter(summary.get("withdrawn_by", {}))
+    withdrawn = Counter(summary["withdrawn_by"])
     unfilled = accepted - entered - withdrawn.total()
     stages = [
         Stage("kept", "candles", sum(_buckets(candles, period.interval) for candles in record.candles)),
@@ -180,7 +180,7 @@ def funnel_of(record: RunRecord, summary: Mapping[str, Any], period: Period) -> 
         *_lost(by_account),
         Stage("kept", "accepted", accepted),
         *_lost(withdrawn),
-        *([Stage("lost", "still_waiting" if withdrawn else "not_filled", unfilled)] if unfilled else []),
+        *([Stage("lost", "still_waiting", unfilled)] if unfilled else []),
         Stage("kept", "entered", entered),
         *([Stage("lost", "still_open", entered - len(record.trades))] if entered > len(record.trades) else []),
         Stage("kept", "trades", len(record.trades)),

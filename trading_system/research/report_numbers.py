@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from trading_system.research.report_words import Words
+from trading_system.research.report_words import Words, say
 from trading_system.research.statistics import Figure, Undefined
 
 MINUTE_MS = 60_000
@@ -43,7 +43,7 @@ def figure_text(words: Words, name: str, value: Figure) -> str:
     if name.endswith("_pct"):
         return write(value, 1) + "%"
     if name.endswith("_ms"):
-        return duration_text(int(value))
+        return duration_text(words, int(value))
     if name.endswith("_r"):
         return write(value, 2) + " R"
     return write(value, 2)
@@ -65,13 +65,15 @@ def reason_text(words: Words, value: Figure) -> str:
     return words[f"reason.{value.reason}"] if isinstance(value, Undefined) else ""
 
 
-def duration_text(milliseconds: int) -> str:
+def duration_text(words: Words, milliseconds: int) -> str:
     """Return a time span as ``45 m``, ``3 h 20 m`` or ``2 d 4 h``."""
     minutes = milliseconds // MINUTE_MS
     hours, days = minutes // 60, minutes // 1440
     if days:
-        return f"{days} d {hours % 24} h"
-    return f"{hours} h {minutes % 60:02d} m" if hours else f"{minutes} m"
+        return say(words, "time.days", days=days, hours=hours % 24)
+    if hours:
+        return say(words, "time.hours", hours=hours, minutes=f"{minutes % 60:02d}")
+    return say(words, "time.minutes", minutes=minutes)
 
 
 def date_text(words: Words, time: int, *, clock: bool = False, year: bool = True) -> str:

@@ -39,7 +39,8 @@ h2 small{font-weight:400;color:var(--muted);font-size:12px;margin-inline-start:6
 .tile b{display:block;font-size:22px;color:var(--strong);line-height:1.35}
 .tile span,.tile small{color:var(--muted);font-size:12.5px;display:block}
 .up,.tile b.up{color:var(--up)}.down,.tile b.down{color:var(--down)}
-.n,bdi{direction:ltr;unicode-bidi:isolate}[dir=rtl] .n{text-align:left}[dir=rtl] .months .n{text-align:center}
+.n,bdi,.plot span{direction:ltr;unicode-bidi:plaintext}
+[dir=rtl] .n{text-align:left}[dir=rtl] .months .n{text-align:center}
 .plot{position:relative;direction:ltr;margin:4px 8px 26px 52px}
 .plot svg{position:absolute;inset:0;width:100%;height:100%;overflow:visible}
 .plot path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.5;stroke-linejoin:round}

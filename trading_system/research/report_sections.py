@@ -39,7 +39,7 @@ _SHOWN_GROUPS = ("setup", "side", "symbol", "exit")
 _FOLDED_GROUPS = ("score", "hour")
 _FULL_TINT_PCT = 6.0
 _MOST_BARS = 36
-_PRIVATE = ("bus_url", "database_url", "data_folder")
+_PRIVATE = ("bus_url", "database_url", "data_folder", "language")
 """Settings that name machines and may carry passwords: never on a page that people pass on."""
 
 
@@ -54,9 +54,8 @@ def tiles(facts: ReportFacts, words: Words) -> str:
         if not isinstance(beside, st.Undefined):
             below = f"± {plain(beside, 2)}"
         elif name == "return_pct":
-            below = f"{signed(_number(figures['net_profit']), 2)} · {words['hold']} " + figure_text(
-                words, "buy_and_hold_pct", figures["buy_and_hold_pct"]
-            )
+            held = _with_figure("hold", "buy_and_hold_pct", facts, words)
+            below = f"{signed(_number(figures['net_profit']), 2)} · {held}"
         elif name == "max_drawdown_pct":
             longest = figure_text(words, "longest_drawdown_ms", figures["longest_drawdown_ms"])
             below = f"{words['longest_drawdown_ms']} {longest}"
@@ -91,11 +90,9 @@ def equity_section(facts: ReportFacts, words: Words) -> str:
         plots.strokes([(0, base, plots.WIDTH, base)], "zero"),
         plots.line(ours, css),
     ]
-    figures = facts.statistics.figures
-    ends = [(ours[-1][1], f"{words['strategy']} {figure_text(words, 'return_pct', figures['return_pct'])}", css)]
+    ends = [(ours[-1][1], _with_figure("strategy", "return_pct", facts, words), css)]
     if theirs:
-        text = f"{words['hold']} {figure_text(words, 'buy_and_hold_pct', figures['buy_and_hold_pct'])}"
-        ends.append((theirs[-1][1], text, "hold"))
+        ends.append((theirs[-1][1], _with_figure("hold", "buy_and_hold_pct", facts, words), "hold"))
     labels += _end_labels(ends)
     months = words["months"].split()
     labels += plots.time_marks(across, 10, months)
@@ -299,6 +296,12 @@ def _end_labels(ends: list[tuple[float, str, str]]) -> list[str]:
         labels.append(plots.label(plots.WIDTH, place, text, f"e {css}"))
         before = place
     return labels
+
+
+def _with_figure(key: str, figure: str, facts: ReportFacts, words: Words) -> str:
+    """Return a phrase and a figure behind it, such as ``strategy +1.2%``."""
+    value = figure_text(words, figure, facts.statistics.figures[figure])
+    return say(words, "with_figure", name=words[key], value=value)
 
 
 def _tinted(value: float, *, bold: bool = False) -> str:

@@ -1,19 +1,22 @@
 """Every word of the report, in one table by key, so that a catalogue of another language can take its place.
 
 A table of a language written from right to left sets ``dir`` to rtl; the page needs no other change for it. The
-sentences of the rules' refusals are the rules' own.
+English sentences of the rules' refusals are the rules' own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trading_system.languages.catalogue import plural_form
+from trading_system.languages.isolates import filled
 from trading_system.rules.facts import WITHDRAWALS
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
 
 Words = Mapping[str, str]
 
+_RULES: Words = {**WITHDRAWALS, **REJECTIONS, **SIGNAL_REFUSALS}
 ENGLISH: Words = {
     "lang": "en",
     "dir": "ltr",
@@ -22,9 +25,12 @@ ENGLISH: Words = {
     # header
     "title": "Report of a run",
     "period": "{start} → {end} UTC",
-    "warm_up_note": "after a warm-up of {candles} candles",
-    "candles": "{count} candles of {interval}",
-    "days": "{count} days",
+    "warm_up_note.one": "after a warm-up of {count} candle",
+    "warm_up_note.other": "after a warm-up of {count} candles",
+    "candles.one": "{count} candle of {interval}",
+    "candles.other": "{count} candles of {interval}",
+    "days.one": "{count} day",
+    "days.other": "{count} days",
     "seconds": "run {seconds} s",
     "kind.backtest": "backtest",
     "kind.run": "run over the simulated exchange",
@@ -40,20 +46,30 @@ ENGLISH: Words = {
     # warnings
     "warn.title": "Before you believe it",
     "warn.no_trades": "No trade closed: there is nothing to judge. The table of refusals below says where it ended.",
-    "warn.few": "{trades} closed trades are far too few to judge a strategy by; results like these are mostly luck.",
-    "warn.some": "{trades} closed trades are few; figures by setup, hour or month rest on a handful of trades each.",
+    "warn.few.one": "{count} closed trade is far too few to judge a strategy by; results like these are mostly luck.",
+    "warn.few.other": "{count} closed trades are far too few to judge a strategy by; results like these are mostly "
+    "luck.",
+    "warn.some.one": "{count} closed trade is few; figures by setup, hour or month rest on a handful of trades each.",
+    "warn.some.other": "{count} closed trades are few; figures by setup, hour or month rest on a handful of trades "
+    "each.",
     "warn.no_edge": "The mean result of {mean} R a trade is within two standard errors (± {error} R) of zero: "
     "this run does not show an edge.",
-    "warn.needed": "If that mean were real, about {needed} trades would be needed to tell it from zero.",
+    "warn.needed.one": "If that mean were real, about {count} trade would be needed to tell it from zero.",
+    "warn.needed.other": "If that mean were real, about {count} trades would be needed to tell it from zero.",
     "warn.loses": "The mean result of {mean} R a trade (± {error} R) is below zero: these rules lost on these candles.",
     "warn.edge": "The mean of {mean} R a trade (± {error} R) differs from zero on this data only. "
     "If the settings were chosen on it, that proves nothing.",
     "warn.best": "{percent}% of all gains came from the best {count} trades.",
     "warn.stopped": "No entries after {when}: the account had fallen by its drawdown limit, and nobody resumed it.",
-    "warn.day_loss": "On {days} day(s) entries were off after the day's loss limit.",
-    "warn.gaps": "{gaps} minutes are missing in the candles; nothing fills in them.",
-    "warn.short": "{days} days see one kind of market only.",
-    "warn.open": "{count} trade(s) were open at the end: counted in equity at the last price, in no figure of trades.",
+    "warn.day_loss.one": "On {count} day entries were off after the day's loss limit.",
+    "warn.day_loss.other": "On {count} days entries were off after the day's loss limit.",
+    "warn.gaps.one": "{count} minute is missing in the candles; nothing fills in it.",
+    "warn.gaps.other": "{count} minutes are missing in the candles; nothing fills in them.",
+    "warn.short.one": "{count} day sees one kind of market only.",
+    "warn.short.other": "{count} days see one kind of market only.",
+    "warn.open.one": "{count} trade was open at the end: counted in equity at the last price, in no figure of trades.",
+    "warn.open.other": "{count} trades were open at the end: counted in equity at the last price, in no figure of "
+    "trades.",
     "warn.base": "The candles are longer than a minute: the order of what happened inside each is assumed.",
     # headlines
     "section.equity": "Equity",
@@ -69,6 +85,7 @@ ENGLISH: Words = {
     "section.settings": "Settings and instruments",
     "strategy": "strategy",
     "hold": "buy & hold",
+    "with_figure": "{name} {value}",
     "year": "Year",
     "no_trades_here": "No closed trade.",
     "excursion.x": "worst against (MAE, R)",
@@ -196,7 +213,7 @@ ENGLISH: Words = {
     "stage.accepted": "Accepted",
     "stage.entered": "Entered",
     "stage.trades": "Closed trades",
-    "rule.not_filled": "the entry was withdrawn before it filled, or still waits",
+    **{f"rule.{code}": sentence for code, sentence in _RULES.items()},
     "rule.still_waiting": "the entry still waited at the end",
     "rule.still_open": "still open at the end",
     # trade
@@ -215,18 +232,24 @@ ENGLISH: Words = {
     "fills.whole": "Orders fill whole and at once: no queue, no partial fills, no outage, no effect on the market.",
     "fills.reaction": "Stops and targets rest at the very point where the entry filled; an exchange needs time.",
     "fills.candles": "Past candles are no promise; the rules read closed candles only and never look ahead.",
+    "time.minutes": "{minutes} m",
+    "time.hours": "{hours} h {minutes} m",
+    "time.days": "{days} d {hours} h",
     "setting": "Setting",
     "value": "Value",
     "default": "Default",
     "foot": "No advice, no promise of profit. Made from the run's own record alone.",
 }
 
-_RULES: Words = {**WITHDRAWALS, **REJECTIONS, **SIGNAL_REFUSALS}
-
 
 def say(words: Words, key: str, **values: object) -> str:
     """Return the phrase ``key`` with ``values`` filled in. Raises: KeyError when a text is missing."""
-    return words[key].format(**values)
+    return filled(words[key], values) if words["dir"] == "rtl" else words[key].format(**values)
+
+
+def counted(words: Words, key: str, number: int, **values: object) -> str:
+    """Return the phrase ``key`` in the plural form of ``number``, which fills ``{count}``. Raises: KeyError."""
+    return say(words, f"{key}.{plural_form(words['lang'], number)}", count=f"{number:,}", **values)
 
 
 def named(words: Words, prefix: str, code: str) -> str:
@@ -235,6 +258,6 @@ def named(words: Words, prefix: str, code: str) -> str:
 
 
 def rule_sentence(words: Words, code: str) -> str:
-    """Return why candidates or signals ended at the rule ``code``; the rules' own sentence when the table has none."""
-    sentence = words.get(f"rule.{code}") or _RULES.get(code) or code.replace("_", " ")
+    """Return why candidates or signals ended at the rule ``code``; the code's own words when the table has none."""
+    sentence = words.get(f"rule.{code}") or code.replace("_", " ")
     return sentence[0].upper() + sentence[1:].rstrip(".")

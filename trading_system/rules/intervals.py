@@ -131,13 +131,13 @@ class LongerCandles:
                 raise IntervalError(f"expected intervals that {base} ms divides, was {interval} ms")
         self._base = base
         self._step = step
+        self._out = np.zeros(1, CANDLE)
         self._buckets = [(interval, np.zeros(1, BUCKET)) for interval in sorted(longer, reverse=True)]
 
     def step(self, candle: Records) -> list[tuple[int, Records]]:
         """Fold one step, CANDLE[1], and return (interval in ms, CANDLE[1]) of each candle it closed, longest first."""
         closed = []
         for interval, bucket in self._buckets:
-            out = np.zeros(1, CANDLE)
-            if fold_many(bucket, candle, self._base, interval, self._step.num, self._step.den, out):
-                closed.append((interval, out))
+            if fold_many(bucket, candle, self._base, interval, self._step.num, self._step.den, self._out):
+                closed.append((interval, self._out.copy()))
         return closed

@@ -107,7 +107,7 @@ def parameters(
     for rule in RULES.values():
         params[rule.field] = rule.default
     for name, value in overrides.items():
-        params[_rule_named(name).field] = _checked(name, value)
+        params[_rule_named(name).field] = checked_value(name, value)
     params["history"] = _history(params)
     params["blocks"] = _block_places(params)
     params["most_events"] = _most_events(params)
@@ -129,7 +129,11 @@ def _rule_named(name: str) -> Whole | Real | Choice:
     return RULES[name]
 
 
-def _checked(name: str, value: float | str | bool) -> float | int:
+def checked_value(name: str, value: float | str | bool) -> float | int:
+    """Return ``value`` as the parameter ``name`` holds it, a choice as its number.
+
+    Raises: ParameterError naming the parameter, what was expected and what was given.
+    """
     rule = _rule_named(name)
     if isinstance(rule, Choice):
         words = {word.name.lower(): word for word in rule.words}

@@ -17,7 +17,6 @@ from trading_system.contracts import (
 )
 from trading_system.rules.events import Event
 from trading_system.rules.interval_table import interval_name
-from trading_system.rules.matching import Minute
 from trading_system.rules.records import CANDLE, Records
 from trading_system.rules.risk import REJECTIONS, Rejection
 from trading_system.rules.signals import SIGNAL_REFUSALS
@@ -64,12 +63,6 @@ def gap_record(open_time: int) -> Records:
     record[0]["open_time"] = open_time
     record[0]["gap"] = 1
     return record
-
-
-def minute_of(record: Records) -> Minute:
-    """Return a CANDLE[1] as the minute that the trading half walks."""
-    open_time, open_, high, low, close, _, gap = record[0].item()
-    return Minute(open_time, open_, high, low, close, bool(gap))
 
 
 def high_low_dto(event: Event) -> HighLowDTO:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,12 +28,23 @@ STRATEGY = "strategy"
 
 
 class StepInput(NamedTuple):
-    """What a room reads of one step: the closed candles, longest first, the minute itself, and the room before."""
+    """What a room reads of one step: the closed candles, longest first, and what the room before said."""
 
     step: int
     candles: Sequence[CandleDTO]
-    minute: Records  # CANDLE[1], a gap where the exchange has no minute
     said: StepDTO | None
+
+    @property
+    def minute(self) -> CandleDTO | None:
+        """The candle of the minute itself, None where the exchange has none."""
+        if self.candles and self.candles[-1].get("interval", "1m") == "1m":
+            return self.candles[-1]
+        return None
+
+    def record(self) -> Records:
+        """Return the minute as CANDLE[1], a gap where there is none."""
+        minute = self.minute
+        return gap_record((self.step - 1) * MINUTE_MS) if minute is None else candle_record(minute)
 
 
 class Letterbox(NamedTuple):
@@ -58,7 +70,7 @@ class Letterbox(NamedTuple):
             await self.bus.publish(channel, payload)
 
 
-class Room:
+class Room(ABC):
     """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
 
     source = CANDLES  # the stream that wakes the room
@@ -96,9 +108,9 @@ class Room:
             async with self._locks[symbol]:
                 await self._catch_up(symbol)
 
+    @abstractmethod
     def channel(self, symbol: str) -> str:
         """Return the channel whose bell wakes the room."""
-        raise NotImplementedError
 
     def is_whole(self, said: StepInput) -> bool:
         """Tell whether a bell brought all of its step; what it did not bring is read from the store."""
@@ -114,13 +126,12 @@ class Room:
         for said in await self.stored_steps(symbol, origin, checkpoint):
             self.rebuild(symbol, said)
 
-    def rebuild(self, symbol: str, said: StepInput) -> None:
+    def rebuild(self, symbol: str, said: StepInput) -> None:  # noqa: B027  a room that keeps a snapshot folds nothing
         """Fold a step that was handled in an earlier life; nothing is said about it again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Handle one step and post what follows from it."""
-        raise NotImplementedError
 
     def stream(self, kind: str, symbol: str) -> Stream:
         """Return this line's stream of ``kind``."""
@@ -143,7 +154,7 @@ class Room:
         if self.source != CANDLES:
             for row in await store.read(self.stream(self.source, symbol), after, upto):
                 said[row.step] = to_step(row.payload)
-        return [step_input(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
+        return [StepInput(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
 
     async def _listen(self, symbol: str) -> None:
         async def hear(payload: bytes) -> None:
@@ -166,7 +177,7 @@ class Room:
         """Return the step that a bell completes; a longer candle only announces that its minute follows."""
         if self.source != CANDLES:
             said = to_step(payload)
-            return step_input(said["step"], said["candles"], said)
+            return StepInput(said["step"], said["candles"], said)
         candle = to_candle(payload)
         longer = self._longer[symbol]
         if candle.get("interval", "1m") != "1m":
@@ -176,7 +187,7 @@ class Room:
         # one whose own minute never rang was read from the store then, and must not join a later minute
         candles = [one for one in longer if closing_step(one) == step]
         longer.clear()
-        return step_input(step, [*candles, candle], None)
+        return StepInput(step, [*candles, candle], None)
 
     async def _catch_up(self, symbol: str) -> None:
         head = await self._letterbox.store.head(self.stream(self.source, symbol))
@@ -207,10 +218,3 @@ class RoomFailedError(RuntimeError):
 def closing_step(candle: CandleDTO) -> int:
     """Return the step in which a closed candle closes."""
     return (to_ms(candle["open_time"]) + interval_ms(candle.get("interval", "1m"))) // MINUTE_MS
-
-
-def step_input(step: int, candles: Sequence[CandleDTO], said: StepDTO | None) -> StepInput:
-    """Return a step as a room reads it; without a candle of the minute itself the step is a gap."""
-    if candles and candles[-1].get("interval", "1m") == "1m":
-        return StepInput(step, candles, candle_record(candles[-1]), said)
-    return StepInput(step, candles, gap_record((step - 1) * MINUTE_MS), said)

@@ -20,6 +20,7 @@ from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.listen_keys import ListenKeys
 from trading_system.simulator.orders import Trade, VenueOrder
+from trading_system.simulator.protection import ProtectionWatch
 from trading_system.simulator.rest import Rest
 from trading_system.simulator.signatures import Door
 from trading_system.simulator.streams import Streams
@@ -46,6 +47,7 @@ class _Minute(NamedTuple):
     step: int
     symbol: str
     row: Row
+    running: bool  # whether the minute is shown before it closes, as far as a market played at once is shown at all
 
 
 class _Event(NamedTuple):
@@ -80,6 +82,8 @@ class SimulatorServer:
         self._outbox: deque[_Minute | _Event | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
+        self._shown = True
+        self.protection = ProtectionWatch(exchange.books, wall_ms)
         exchange.listener = self
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> Addresses:
@@ -106,7 +110,10 @@ class SimulatorServer:
             standing = self.exchange.standing()
             if standing.step >= target or standing.done or standing.trade != before.trade:
                 return standing
+            self._shown = standing.step + 1 >= target  # a stretch played at once shows only its last minute running
+            self.protection.before_move()
             self.exchange.advance()
+            self.protection.look()
             if self.exchange.step > standing.step:
                 self._outbox.append(_StepEnd(self.exchange.step))
             await self._flush()
@@ -122,6 +129,10 @@ class SimulatorServer:
         """Return the account's trades as the venue booked them, and their canonical lines."""
         rows = [{**wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
         return {"trades": rows, "lines": self.exchange.fingerprint_lines()}
+
+    def orders(self) -> list[str]:
+        """Return the client id of every order that was ever taken, oldest first."""
+        return [order.client_id for order in self.exchange.orders.values() if not order.parent]
 
     def state(self) -> dict[str, Any]:
         """Return where the market stands, what went over the wire, and which faults happened."""
@@ -141,6 +152,7 @@ class SimulatorServer:
             "wire": self.wire,
             "faults": dict(self.faults.fired),
             "faults_waiting": len(self.faults.waiting),
+            "protection": self.protection.said(),
         }
 
     @property
@@ -156,7 +168,7 @@ class SimulatorServer:
 
     def minute_closed(self, step: int, symbol: str, row: Row) -> None:
         """Keep a closed minute for the streams."""
-        self._outbox.append(_Minute(step, symbol, row))
+        self._outbox.append(_Minute(step, symbol, row, self._shown))
 
     def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
         """Keep an ORDER_TRADE_UPDATE for the user stream."""
@@ -180,7 +192,7 @@ class SimulatorServer:
             if isinstance(said, _Minute):
                 grid = self.exchange.books[said.symbol].instrument.step
                 await self._streams.send_late(said.step)
-                await self._streams.send_minute(*said, grid)
+                await self._streams.send_minute(said.step, said.symbol, said.row, grid, running=said.running)
             elif isinstance(said, _Event):
                 await self._streams.send_event(said.kind, said.text)
             else:
@@ -206,6 +218,7 @@ class SimulatorServer:
             body = await request.text() if request.can_read_body else ""
             key = request.headers.get("X-MBX-APIKEY")
             answer = self._rest.answer(request.method, path, query, body, key)
+            self.protection.look()
             await self._flush()
         finally:
             self._handling -= 1
@@ -225,10 +238,15 @@ class SimulatorServer:
             except msgspec.MsgspecError as error:
                 return _json({"error": f'expected {{"until": step}}, was {error}'}, 400)
             return _json((await self.advance(wish.until))._asdict())
-        views = {"/_sim/quiet": self.quiet, "/_sim/trades": self.trades, "/_sim/state": self.state}
+        views = {
+            "/_sim/quiet": self.quiet,
+            "/_sim/trades": self.trades,
+            "/_sim/state": self.state,
+            "/_sim/orders": self.orders,
+        }
         view = views.get(path)
         if request.method != "GET" or view is None:
-            return _json({"error": f"expected POST advance or GET quiet, trades, state; was {path}"}, 404)
+            return _json({"error": f"expected POST advance or GET quiet, trades, state, orders; was {path}"}, 404)
         return _json(view())
 
 

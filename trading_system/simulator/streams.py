@@ -82,14 +82,15 @@ class Streams:
 
     # --- market
 
-    async def send_minute(self, step: int, symbol: str, row: Row, grid: Grid) -> None:
-        """Send the running frame of a minute and its close, as far as the script of faults lets it."""
+    async def send_minute(self, step: int, symbol: str, row: Row, grid: Grid, *, running: bool = True) -> None:
+        """Send the running frame of a minute, if asked for, and its close, as far as the script of faults lets it."""
         fault = self._faults.at_close(step, symbol)
         stream = symbol.lower() + _KLINE
         if stream not in self._listeners:
             return
         closed = wire.kline_frame(symbol, row, closed=True, step=grid)
-        await self._send(stream, wire.kline_frame(symbol, row, closed=False, step=grid))
+        if running:
+            await self._send(stream, wire.kline_frame(symbol, row, closed=False, step=grid))
         if fault == FaultKind.LATE_CLOSE:
             self._late.append((step, stream, closed))
         elif fault == FaultKind.CORRUPTED_FRAME:

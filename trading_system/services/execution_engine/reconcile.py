@@ -16,6 +16,7 @@ from enum import Enum, auto
 from trading_system.rules.matching import Order, Role
 
 from .journal import LIVE, UNRESOLVED, Journal, JournalOrder, State
+from .points import Point, Reached, unwatched
 from .unknown_orders import ENDS, UnknownOrders
 from .venues.clock import Clock
 from .venues.errors import NothingToReduceError, NotTakenError, RefusedError, StopPassedError, VenueError
@@ -63,7 +64,10 @@ class _Standing(Enum):
 class Reconciler:
     """Makes one venue agree, symbol by symbol; calls for one symbol wait for each other."""
 
-    def __init__(self, journal: Journal, venue: Venue, record: VenueRecord, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, venue: Venue, record: VenueRecord, clock: Clock, reached: Reached = unwatched
+    ) -> None:
+        self._reached = reached
         self._journal = journal
         self._venue = venue
         self._record = record
@@ -110,6 +114,7 @@ class Reconciler:
             if symbol not in self._refreshed:
                 if self._journal.live(symbol):
                     await self._unknown.refresh(symbol)
+                    self._reached(Point.DURING_RECONCILE)
                 self._refreshed.add(symbol)
             outcome = Outcome()
             await self._agree(symbol, desired, outcome)
@@ -128,6 +133,7 @@ class Reconciler:
             if order.role == Role.TARGET and not protected:
                 continue
             standing = await self._have(symbol, order, outcome)
+            self._reached(Point.DURING_RECONCILE)
             if outcome.stop_passed or outcome.unprotectable:
                 return
             if order.role == Role.STOP:
@@ -206,12 +212,15 @@ class Reconciler:
         now = self._clock.wall_ms()
         fence = now + self._unknown.fence_of(order.type)
         meant = self._journal.intend(order, symbol, generation, created_ms=now, fence_at_ms=fence)
+        self._pass(order, Point.AFTER_INTENT, None)
         wire = VenueOrder(meant.client_id, symbol, order.role, order.type, order.side, order.price, order.quantity)
         refusal: RefusedError | None = None
         self.in_flight += 1
         try:
             ack = await self._venue.place(wire, now)
+            self._pass(order, Point.AFTER_SEND, Point.AFTER_STOP_SEND)
             self._journal.acked(meant.client_id, ack.venue_id)
+            self._pass(order, Point.AFTER_ACKNOWLEDGEMENT, Point.AFTER_STOP_ACKNOWLEDGEMENT)
         except RefusedError as error:
             self._journal.refused(meant.client_id, error.code, error.message)
             refusal = error
@@ -221,6 +230,11 @@ class Reconciler:
         finally:
             self.in_flight -= 1
         return self._journal.order(meant.client_id) or meant, refusal
+
+    def _pass(self, order: Order, entry: Point | None, stop: Point | None) -> None:
+        point = {Role.ENTRY: entry, Role.STOP: stop}.get(order.role)
+        if point is not None:
+            self._reached(point)
 
     async def _standing(self, order: JournalOrder, outcome: Outcome) -> _Standing:
         """Return how an order of the journal stands, looking it up if its answer was lost."""
@@ -254,6 +268,8 @@ class Reconciler:
 
     async def _cancel(self, order: JournalOrder) -> None:
         """Ask once to cancel, and write what came of it."""
+        if order.role != Role.ENTRY:
+            self._reached(Point.BEFORE_SIBLING_CANCEL)
         self.in_flight += 1
         try:
             await self._venue.cancel(order.symbol, order.client_id, order.type)

@@ -35,6 +35,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.services.execution_engine.journal import Journal, JournalFill, State
 from trading_system.services.execution_engine.news import bells_of
+from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.steps import same_but_prices, step_close, symbol_step
 from trading_system.services.execution_engine.venues.errors import VenueError
@@ -92,6 +93,7 @@ class ExecutionEngine(Room):
         market: MinuteMarket | None = None,
         venue_ms: Callable[[], int] | None = None,
         signal_max_age_ms: int = 0,
+        reached: Reached = unwatched,
     ) -> None:
         """Keep what the account is traded with.
 
@@ -107,6 +109,7 @@ class ExecutionEngine(Room):
         self._market = market
         self._venue_ms = venue_ms
         self._max_age_ms = signal_max_age_ms
+        self._reached = reached
         self._signal_interval = signal_interval
         self._signal_ms = interval_ms(signal_interval)
         self._step = min(origins.values())
@@ -343,6 +346,8 @@ class ExecutionEngine(Room):
         self.account = roll_day(self.account, fill.time)
         self.account = book_fill(self.account, place, booked, self._terms, self._facts)
         self.account = settle(self.account, place, step_close(fill.time), self._terms, self._facts)
+        if role == Role.ENTRY:
+            self._reached(Point.AFTER_ENTRY_FILL)
         return True
 
     def _now(self) -> int:
@@ -371,6 +376,8 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
+            if any(_is_entering(self.account.slots[place].orders) for place in changed):
+                self._reached(Point.AFTER_SLOT)
             for place in changed:
                 await self._agree(place, time)
         facts, self._facts = self._facts, []
@@ -378,6 +385,8 @@ class ExecutionEngine(Room):
         await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
+            if facts:
+                self._reached(Point.BETWEEN_OUTPUTS_AND_CHECKPOINT)
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
@@ -449,6 +458,10 @@ class ExecutionEngine(Room):
                 and not any(have.is_for(fact.order) for have in live)
             )
         ]
+
+
+def _is_entering(orders: Sequence[Order]) -> bool:
+    return bool(orders) and orders[0].role == Role.ENTRY
 
 
 class NoAgreementError(RuntimeError):

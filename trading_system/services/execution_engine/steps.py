@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from trading_system.contracts import StepDTO
+from trading_system.contracts import StepDTO, to_ms
 from trading_system.rules.account import Account, SymbolStep
-from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.matching import MINUTE_MS, Minute
 from trading_system.rules.signals import ZONE_ENDS
-from trading_system.rules.words import minute_of, plan_of_signal
+from trading_system.rules.words import plan_of_signal
 from trading_system.services.room import StepInput
 
 
@@ -22,9 +22,17 @@ def step_close(time: int) -> int:
     return (time // MINUTE_MS + 1) * MINUTE_MS
 
 
+def minute_of(said: StepInput) -> Minute:
+    """Return the minute of a step as the trading half walks it."""
+    candle = said.minute
+    if candle is None:
+        return Minute((said.step - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, True)
+    return Minute(to_ms(candle["open_time"]), candle["open"], candle["high"], candle["low"], candle["close"])
+
+
 def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolStep:
     """Return what the strategy said of one step as the account reads it; setups live on the signal ``interval``."""
-    minute = minute_of(said.minute)
+    minute = minute_of(said)
     if word is None or not word.get("events"):
         return SymbolStep(minute)
     plans = tuple(plan_of_signal(signal) for signal in word.get("signals", ()))

@@ -40,11 +40,11 @@ class IndicatorEngine(Room):
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
         """Fold a minute of an earlier life."""
-        self._folds[symbol].step(said.minute)
+        self._folds[symbol].step(said.record())
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute and say its swings."""
-        swings = [high_low_dto(event) for event in self._folds[symbol].step(said.minute)]
+        swings = [high_low_dto(event) for event in self._folds[symbol].step(said.record())]
         word: StepDTO = {
             "exchange": self._exchange,
             "symbol": symbol,
@@ -52,7 +52,7 @@ class IndicatorEngine(Room):
             "candles": list(said.candles),
             "swings": swings,
         }
-        if said.minute[0]["gap"]:
+        if said.minute is None:
             word["gap"] = True
         payload = serialize(word)
         if swings:

@@ -56,11 +56,11 @@ class StrategyEngine(Room):
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
         """Fold a minute of an earlier life."""
-        self._folds[symbol].step(said.minute)
+        self._folds[symbol].step(said.record())
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute, judge what it made knowable, and say it."""
-        events = self._folds[symbol].step(said.minute)
+        events = self._folds[symbol].step(said.record())
         self._check_swings(symbol, said, events)
         judged = judge(events, self._instruments[symbol], self._rules[symbol])
         signals = [signal_dto(plan) for plan in judged.plans]
@@ -73,7 +73,7 @@ class StrategyEngine(Room):
             word["events"] = found
             word["signals"] = signals
             word["refused"] = [refusal_dto(refusal) for refusal in judged.refusals]
-        if said.minute[0]["gap"]:
+        if said.minute is None:
             word["gap"] = True
         payload = serialize(word)
         bells = [(strategy_step_channel(symbol), payload)]

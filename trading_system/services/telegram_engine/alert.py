@@ -20,8 +20,9 @@ from trading_system.charts.scene import (
     Segment,
 )
 from trading_system.contracts import CandleDTO, EventDTO, HighLowDTO, PositionDTO, TradeSignalDTO, to_ms
+from trading_system.languages.speech import Speech
 from trading_system.services.telegram_engine.messages import money_text, r_multiple, setup_text, short_id, signed
-from trading_system.services.telegram_engine.wording import named, say
+from trading_system.services.telegram_engine.wording import IN_ENGLISH
 
 WINDOW = 60
 
@@ -38,6 +39,7 @@ def alert_picture(
     flag: PictureFlag | None = None,
     risk_percent: float | None = None,
     quantity: str | None = None,
+    speech: Speech = IN_ENGLISH,
 ) -> AlertPicture:
     """Return what the picture of ``signal`` shows.
 
@@ -53,11 +55,11 @@ def alert_picture(
         interval=signal["interval"],
         interval_ms=interval_ms,
         side=signal["side"],
-        setup=setup_text(signal),
-        reasons=tuple(named("reason", code) for code in signal["reasons"]),
+        setup=setup_text(signal, speech),
+        reasons=tuple(speech.named("reason", code) for code in signal["reasons"]),
         candles=tuple(_candle(candle) for candle in known),
         swings=_swings(signal, swings, confirmed_at),
-        zones=() if zone is None else (_zone(zone),),
+        zones=() if zone is None else (_zone(zone, speech),),
         flag=flag,
         entry=signal["entry_price"],
         stop=signal["stop_loss"],
@@ -69,7 +71,7 @@ def alert_picture(
         risk_percent=risk_percent,
         quantity=quantity,
         score=round(signal["score"]),
-        venue=named("venue", signal["exchange"]),
+        venue=speech.named("venue", signal["exchange"]),
         confirmed_at=confirmed_at,
         signal_id=short_id(signal["id"]),
         mode=mode,
@@ -134,7 +136,7 @@ def _swings(signal: TradeSignalDTO, swings: Iterable[HighLowDTO], confirmed_at: 
     )
 
 
-def _zone(event: EventDTO) -> PictureZone:
+def _zone(event: EventDTO, speech: Speech) -> PictureZone:
     values, direction = event["values"], event["direction"]
-    label = say("zone.long" if direction > 0 else "zone.short")
+    label = speech.say("zone.long" if direction > 0 else "zone.short")
     return PictureZone(to_ms(event["time"]), float(values["top"]), float(values["bottom"]), direction, label)

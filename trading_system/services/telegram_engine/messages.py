@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from trading_system.contracts import FillDTO, OrderDTO, RejectionDTO, TradeSignalDTO
+from trading_system.languages.speech import Speech
 from trading_system.rules.grid import text_of
-from trading_system.services.telegram_engine.wording import named, say
+from trading_system.services.telegram_engine.wording import IN_ENGLISH
 
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD")
 _MINUTE_MS = 60_000
@@ -45,11 +46,11 @@ def short_id(signal_id: str) -> str:
     return signal_id[:4].upper()
 
 
-def setup_text(signal: TradeSignalDTO) -> str:
+def setup_text(signal: TradeSignalDTO, speech: Speech = IN_ENGLISH) -> str:
     """Return what was seen, e.g. ``Flag breakout + order block``."""
-    setup = named("setup", signal["pattern"])
+    setup = speech.named("setup", signal["pattern"])
     on_block = signal["pattern"] == "flag" and "confluence" in signal["reasons"]
-    return say("setup.confluence", setup=setup) if on_block else setup
+    return speech.say("setup.confluence", setup=setup) if on_block else setup
 
 
 def r_multiple(signal: TradeSignalDTO, price: float) -> float:
@@ -65,6 +66,7 @@ def alert_text(
     quantity: str | None = None,
     leverage: float | None = None,
     refused: RejectionDTO | None = None,
+    speech: Speech = IN_ENGLISH,
 ) -> str:
     """Return the message of a new signal; ``quantity`` is a ready text such as ``0.083 BTC``.
 
@@ -74,41 +76,51 @@ def alert_text(
     side = signal["side"]
     distance = abs(signal["entry_price"] - signal["stop_loss"]) / signal["entry_price"] * 100
     lines = [
-        say(
+        speech.say(
             "signal.head",
             light="🟢" if side == "long" else "🔴",
-            side=say(f"side.{side}"),
+            side=speech.say(f"side.{side}"),
             symbol=signal["symbol"],
             interval=signal["interval"],
         ),
-        say("signal.setup", setup=setup_text(signal), score=f"{signal['score']:.0f}"),
+        speech.say("signal.setup", setup=setup_text(signal, speech), score=f"{signal['score']:.0f}"),
         "",
-        say("signal.entry", price=text_of(signal["entry_price"])),
-        say("signal.stop", price=text_of(signal["stop_loss"]), percent=f"{distance:.2f}"),
+        speech.say("signal.entry", price=text_of(signal["entry_price"])),
+        speech.say("signal.stop", price=text_of(signal["stop_loss"]), percent=f"{distance:.2f}"),
     ]
     for number, target in enumerate(signal["take_profits"], start=1):
         r, weight = f"{r_multiple(signal, target['price']):.1f}", f"{target['weight'] * 100:.0f}"
-        lines.append(say("signal.target", number=number, price=text_of(target["price"]), r=r, weight=weight))
+        lines.append(speech.say("signal.target", number=number, price=text_of(target["price"]), r=r, weight=weight))
     sizing = []
     if risk_percent is not None:
-        sizing.append(say("signal.risk", percent=f"{risk_percent:.2f}".removesuffix("0")))
+        sizing.append(speech.say("signal.risk", percent=f"{risk_percent:.2f}".removesuffix("0")))
     if quantity is not None:
-        sizing.append(say("signal.size", quantity=quantity))
+        sizing.append(speech.say("signal.size", quantity=quantity))
     if leverage is not None:
-        sizing.append(say("signal.leverage", leverage=text_of(leverage)))
+        sizing.append(speech.say("signal.leverage", leverage=text_of(leverage)))
     if sizing:
         lines.append(" · ".join(sizing))
     if refused is not None:
-        lines.append(refusal_text(refused))
-    lines.append(say("signal.foot", mode=mode, venue=named("venue", signal["exchange"]), id=short_id(signal["id"])))
+        lines.append(refusal_text(refused, speech))
+    lines.append(
+        speech.say(
+            "signal.foot",
+            mode=speech.named("mode", mode),
+            venue=speech.named("venue", signal["exchange"]),
+            id=short_id(signal["id"]),
+        )
+    )
     return "\n".join(lines)
 
 
-def refusal_text(refused: RejectionDTO) -> str:
+def refusal_text(refused: RejectionDTO, speech: Speech = IN_ENGLISH) -> str:
     """Return why a signal was not taken, e.g. ``Not taken: too many positions (positions 3, limit 3)``."""
-    numbers = ", ".join(f"{name.replace('_', ' ')} {_rounded(value)}" for name, value in refused["numbers"].items())
-    why = named("refused", refused["rule"])
-    return say("signal.not_taken", why=f"{why} ({numbers})" if numbers else why)
+    between = speech.words["between"]
+    numbers = between.join(
+        f"{speech.named('number', name)} {_rounded(value)}" for name, value in refused["numbers"].items()
+    )
+    why = speech.named("refused", refused["rule"])
+    return speech.say("signal.not_taken", why=f"{why} ({numbers})" if numbers else why)
 
 
 def quantity_text(symbol: str, quantity: float) -> str:
@@ -117,78 +129,95 @@ def quantity_text(symbol: str, quantity: float) -> str:
     return f"{text_of(quantity)} {symbol.removesuffix(quote)}" if quote else text_of(quantity)
 
 
-def order_text(signal: TradeSignalDTO, order: OrderDTO, *, stop_armed: bool) -> str:
+def order_text(signal: TradeSignalDTO, order: OrderDTO, *, stop_armed: bool, speech: Speech = IN_ENGLISH) -> str:
     """Return the message of a placed entry; ``stop_armed`` only when the exchange has confirmed the stop."""
-    verb, quantity = say(order["side"]), text_of(order["quantity"])
+    verb, quantity = speech.say(order["side"]), text_of(order["quantity"])
     if order["type"] == "limit" and "price" in order:
-        what = say("order.limit", verb=verb, quantity=quantity, price=text_of(order["price"]))
+        what = speech.say("order.limit", verb=verb, quantity=quantity, price=text_of(order["price"]))
     else:
-        what = say("order.market", verb=verb, quantity=quantity)
-    stop = say("order.stop_armed" if stop_armed else "order.stop_later", price=text_of(signal["stop_loss"]))
-    return f"{_head('order.head', signal)}\n{what} · {stop}"
+        what = speech.say("order.market", verb=verb, quantity=quantity)
+    stop = speech.say("order.stop_armed" if stop_armed else "order.stop_later", price=text_of(signal["stop_loss"]))
+    return f"{_head(speech, 'order.head', signal)}\n{what} · {stop}"
 
 
-def fill_text(signal: TradeSignalDTO, fill: FillDTO) -> str:
+def fill_text(signal: TradeSignalDTO, fill: FillDTO, speech: Speech = IN_ENGLISH) -> str:
     """Return the message of a filled entry; slip is against the plan's entry, positive when it cost us."""
     sign = 1 if signal["side"] == "long" else -1
     slip = sign * (fill["price"] - signal["entry_price"])
     decimals = max(_decimals(fill["price"]), _decimals(signal["entry_price"]))
-    line = say(
+    line = speech.say(
         "fill.line",
         quantity=text_of(fill["quantity"]),
         price=text_of(fill["price"]),
         slip=signed(slip, decimals),
         fee=money_text(f"{fill['fee']:.2f}", signal["symbol"]),
     )
-    return f"{_head('fill.head', signal)}\n{line}"
+    return f"{_head(speech, 'fill.head', signal)}\n{line}"
 
 
-def target_text(signal: TradeSignalDTO, fill: FillDTO, number: int, *, rest: float, stop_moved: bool) -> str:
+def target_text(
+    signal: TradeSignalDTO,
+    fill: FillDTO,
+    number: int,
+    *,
+    rest: float,
+    stop_moved: bool,
+    speech: Speech = IN_ENGLISH,
+) -> str:
     """Return the message of target ``number`` (from 1); ``rest`` is the share (0..1) of the position still open."""
-    head = _head("target.head", signal, number=number, r=signed(r_multiple(signal, fill["price"]), 1))
-    verb = say("sold" if signal["side"] == "long" else "bought")
-    line = say("target.line", verb=verb, quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
-    after = [say("target.stop_moved")] if stop_moved and rest > 0 else []
+    head = _head(speech, "target.head", signal, number=number, r=signed(r_multiple(signal, fill["price"]), 1))
+    verb = speech.say("sold" if signal["side"] == "long" else "bought")
+    line = speech.say("target.line", verb=verb, quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
+    after = [speech.say("target.stop_moved")] if stop_moved and rest > 0 else []
     percent = round(rest * 100)
     if percent == 50:
-        after.append(say("target.half"))
+        after.append(speech.say("target.half"))
     else:
-        after.append(say("target.rest", percent=percent) if percent > 0 else say("target.done"))
-    return "\n".join([head, _with_profit(line, signal, fill), " ".join(after)])
+        after.append(speech.say("target.rest", percent=percent) if percent > 0 else speech.say("target.done"))
+    return "\n".join([head, _with_profit(speech, line, signal, fill), " ".join(after)])
 
 
-def stop_text(signal: TradeSignalDTO, fill: FillDTO, *, held_ms: int | None = None, by_stop: bool = True) -> str:
+def stop_text(
+    signal: TradeSignalDTO,
+    fill: FillDTO,
+    *,
+    held_ms: int | None = None,
+    by_stop: bool = True,
+    speech: Speech = IN_ENGLISH,
+) -> str:
     """Return the message of a closed position: by its stop, or (``by_stop`` False) by a time stop or a person."""
     r = signed(r_multiple(signal, fill["price"]), 1)
-    head = _head("stop.head" if by_stop else "exit.head", signal, r=r)
-    line = say("stop.line", quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
-    line = _with_profit(line, signal, fill)
+    head = _head(speech, "stop.head" if by_stop else "exit.head", signal, r=r)
+    line = speech.say("stop.line", quantity=text_of(fill["quantity"]), price=text_of(fill["price"]))
+    line = _with_profit(speech, line, signal, fill)
     if held_ms is not None:
-        line += " · " + say("stop.held", duration=duration_text(held_ms))
+        line += " · " + speech.say("stop.held", duration=duration_text(held_ms, speech))
     return f"{head}\n{line}"
 
 
-def summary_text(summary: RunSummary) -> str:
+def summary_text(summary: RunSummary, speech: Speech = IN_ENGLISH) -> str:
     """Return the message that ends a day or a run: profit or loss, equity, best and worst, the fate of the signals."""
     lines = [
-        say("summary.head", period=summary.period, mode=summary.mode.lower()),
-        say(
+        speech.say("summary.head", period=summary.period, mode=speech.named("mode", summary.mode).lower()),
+        speech.say(
             "summary.net",
             percent=signed(summary.net_percent, 2),
             money=f"{signed(summary.net, 2)} {summary.quote}",
-            trades=summary.trades,
+            trades=speech.counted("summary.trades", summary.trades),
             won=summary.won,
             lost=summary.lost,
         ),
-        say("summary.equity", equity=f"{summary.equity:,.2f}", drawdown=f"{summary.drawdown_percent:.1f}"),
+        speech.say("summary.equity", equity=f"{summary.equity:,.2f}", drawdown=f"{summary.drawdown_percent:.1f}"),
     ]
     if summary.best is not None and summary.worst is not None:
         (best, best_r), (worst, worst_r) = summary.best, summary.worst
-        lines.append(say("summary.best", best=best, best_r=signed(best_r, 1), worst=worst, worst_r=signed(worst_r, 1)))
-    fates = [say("summary.taken", count=summary.taken)]
+        lines.append(
+            speech.say("summary.best", best=best, best_r=signed(best_r, 1), worst=worst, worst_r=signed(worst_r, 1))
+        )
+    fates = [speech.say("summary.taken", count=summary.taken)]
     for rule, count in sorted(summary.refused.items(), key=lambda item: (-item[1], item[0])):
-        fates.append(say("summary.refused", count=count, why=named("refused", rule)))
-    lines.append(say("summary.signals", signals=summary.signals, fates=", ".join(fates)))
+        fates.append(speech.say("summary.refused", count=count, why=speech.named("refused", rule)))
+    lines.append(speech.say("summary.signals", signals=summary.signals, fates=speech.words["between"].join(fates)))
     return "\n".join(lines)
 
 
@@ -199,24 +228,26 @@ def signed(value: float, decimals: int) -> str:
     return ("−" if negative else "+") + text
 
 
-def duration_text(milliseconds: int) -> str:
+def duration_text(milliseconds: int, speech: Speech = IN_ENGLISH) -> str:
     """Return a time span as ``45 m``, ``3 h 20 m`` or ``2 d 4 h``."""
     minutes = milliseconds // _MINUTE_MS
     hours, days = minutes // 60, minutes // 1440
     if days:
-        return f"{days} d {hours % 24} h"
-    return f"{hours} h {minutes % 60} m" if hours else f"{minutes} m"
+        return speech.say("time.days", days=days, hours=hours % 24)
+    if hours:
+        return speech.say("time.hours", hours=hours, minutes=minutes % 60)
+    return speech.say("time.minutes", minutes=minutes)
 
 
-def _head(key: str, signal: TradeSignalDTO, **values: object) -> str:
-    side = say(f"side.{signal['side']}")
-    return say(key, symbol=signal["symbol"], side=side, id=short_id(signal["id"]), **values)
+def _head(speech: Speech, key: str, signal: TradeSignalDTO, **values: object) -> str:
+    side = speech.say(f"side.{signal['side']}")
+    return speech.say(key, symbol=signal["symbol"], side=side, id=short_id(signal["id"]), **values)
 
 
-def _with_profit(line: str, signal: TradeSignalDTO, fill: FillDTO) -> str:
+def _with_profit(speech: Speech, line: str, signal: TradeSignalDTO, fill: FillDTO) -> str:
     if "realized" not in fill:
         return line
-    return f"{line} · {money_text(signed(fill['realized'], 2), signal['symbol'])}"
+    return speech.say("with_profit", line=line, money=money_text(signed(fill["realized"], 2), signal["symbol"]))
 
 
 def money_text(amount: str, symbol: str) -> str:

@@ -39,6 +39,7 @@ from trading_system.contracts import (
     to_rejection,
     to_step,
 )
+from trading_system.languages.speech import Speech
 from trading_system.rules.grid import Grid, Instrument, text_of
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
@@ -46,6 +47,7 @@ from trading_system.services.telegram_engine.alert import alert_picture, closed_
 from trading_system.services.telegram_engine.folder import AlertFolder
 from trading_system.services.telegram_engine.messages import alert_text, quantity_text
 from trading_system.services.telegram_engine.trade_path import TradePath
+from trading_system.services.telegram_engine.wording import IN_ENGLISH
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +131,12 @@ class TelegramEngine:
         risk_pct: float,
         leverage: float,
         look: Look | None = None,
+        speech: Speech = IN_ENGLISH,
     ) -> None:
         """Prepare; nothing is heard before ``start``.
 
-        risk_pct: per cent of equity that one trade risks. look: colours and words of the pictures.
+        risk_pct: per cent of equity that one trade risks. look: colours and words of the pictures. speech: words of the
+        texts.
         """
         self._bus = bus
         self._recent = {symbol: RecentPast(signal_interval) for symbol in instruments}
@@ -144,6 +148,7 @@ class TelegramEngine:
         self._risk_pct = risk_pct
         self._leverage = leverage
         self._look = look or Look()
+        self._speech = speech
         self._cases: dict[str, _Case] = {}
         self._followed: dict[str, _Case] = {}  # the newest taken signal of each symbol
         self._minutes: dict[str, int] = {}  # open time of the newest minute heard, by symbol
@@ -303,6 +308,7 @@ class TelegramEngine:
             quantity=picture.quantity,
             leverage=self._leverage if taken else None,
             refused=fate.refused,
+            speech=self._speech,
         )
         content = png(scene(picture, self._look))
         self._folder.write(picture.confirmed_at, signal["symbol"], signal["side"], picture.signal_id, content, text)
@@ -320,6 +326,7 @@ class TelegramEngine:
             flag=None if breakout is None else flag_of_breakout(breakout, self._interval_ms),
             risk_percent=self._risk_pct if fate.refused is None else None,
             quantity=None if fate.quantity is None else quantity_text(signal["symbol"], fate.quantity),
+            speech=self._speech,
         )
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trading_system.languages.speech import Speech
+
+DOMAIN = "alerts"
 ENGLISH: Mapping[str, str] = {
     # signal
     "signal.head": "{light} {side} {symbol} · {interval}",
@@ -39,13 +42,23 @@ ENGLISH: Mapping[str, str] = {
     "stop.held": "held {duration}",
     # summary
     "summary.head": "📊 {period} · {mode}",
-    "summary.net": "Net {percent}% ({money}) · {trades} trades: {won} won, {lost} lost",
+    "summary.net": "Net {percent}% ({money}) · {trades}: {won} won, {lost} lost",
+    "summary.trades.one": "{count} trade",
+    "summary.trades.other": "{count} trades",
     "summary.equity": "Equity {equity} · drawdown −{drawdown}%",
     "summary.best": "Best {best} {best_r}R · worst {worst} {worst_r}R",
     "summary.signals": "Signals {signals}: {fates}",
     "summary.taken": "{count} taken",
     "summary.refused": "{count} {why}",
     # words
+    "mode.DEMO": "DEMO",
+    "mode.PAPER": "PAPER",
+    "mode.LIVE": "LIVE",
+    "between": ", ",
+    "with_profit": "{line} · {money}",
+    "time.minutes": "{minutes} m",
+    "time.hours": "{hours} h {minutes} m",
+    "time.days": "{days} d {hours} h",
     "side.long": "LONG",
     "side.short": "SHORT",
     "buy": "buy",
@@ -89,6 +102,20 @@ ENGLISH: Mapping[str, str] = {
     "refused.signal_stale": "signal too old",
     "refused.venue_refused": "refused by the exchange",
     "refused.not_placed": "entry never reached the exchange",
+    # the numbers beside a reason
+    "number.equity": "equity",
+    "number.step": "step",
+    "number.notional": "notional",
+    "number.minimum": "minimum",
+    "number.needed": "needed",
+    "number.free": "free",
+    "number.liquidation": "liquidation",
+    "number.stop": "stop",
+    "number.atr": "atr",
+    "number.would_be": "would be",
+    "number.limit": "limit",
+    "number.limit_pct": "limit pct",
+    "number.positions": "positions",
     # venues
     "venue.binance": "Binance spot",
     "venue.binance_usdm": "Binance USDT-M",
@@ -96,15 +123,9 @@ ENGLISH: Mapping[str, str] = {
     "venue.bybit_linear": "Bybit perp",
 }
 
-
-def say(key: str, table: Mapping[str, str] = ENGLISH, /, **values: object) -> str:
-    """Return the phrase ``key`` of ``table`` with ``values`` filled in.
-
-    Raises: KeyError when the table lacks the key or the phrase a value: a missing text is a fault of the program.
-    """
-    return table[key].format(**values)
+IN_ENGLISH = Speech(ENGLISH)
 
 
-def named(prefix: str, code: str, table: Mapping[str, str] = ENGLISH) -> str:
-    """Return the phrase for a code of an open set (a user's pattern, rule or venue): its own words when it has none."""
-    return table.get(f"{prefix}.{code}", code.replace("_", " "))
+def alerts_in(language: str) -> Speech:
+    """Return how alerts speak in ``language``. Raises: CatalogueError."""
+    return Speech.of(DOMAIN, ENGLISH, language)

@@ -1,0 +1,248 @@
+"""Looks at a machine and a working folder and says, row by row, what is ok, what is doubtful and what must be mended.
+
+A row that fails or warns ends with the command that mends it. Nothing here changes anything, and no row waits longer
+than two seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import quote, unquote
+from urllib.request import urlopen
+
+from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
+from trading_system.settings import Settings, SettingsError, load, secret_keys
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
+PATIENCE_S = 2.0
+EXCHANGE = "https://fapi.binance.com"
+MOST_SKEW_MS = 1_000  # a signed request is refused when it seems to come from further ahead
+EARLIEST_S = 1_735_689_600  # 2025-01-01 UTC: a clock before it is not set
+
+Verdict = Literal["ok", "warn", "fail", "skip"]
+
+
+class Finding(NamedTuple):
+    """One row: what was looked at, the verdict, what was seen, and the command that mends it (empty: none needed)."""
+
+    what: str
+    verdict: Verdict
+    seen: str
+    mend: str = ""
+
+
+def examine(config: Path | None = None, *, offline: bool = False) -> list[Finding]:
+    """Look at everything; a check that breaks is a failed row of its own, never the end of the others."""
+    settings_row, settings = _settings(config)
+    checks: Sequence[tuple[str, Callable[[], Finding]]] = (
+        ("python", _python),
+        ("package", _package),
+        ("feed", _feed),
+        ("compiled rules", _compiled_rules),
+        ("secrets file", _dotenv),
+        ("data folder", lambda: _folder(settings.data_folder)),
+        ("disk space", lambda: _disk(settings.data_folder)),
+        ("store", lambda: _store(settings)),
+        ("pictures", _pictures),
+        ("clock", _clock),
+        ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange()),
+    )
+    rows = [_safely(what, check) for what, check in checks]
+    rows.insert(rows.index(next(row for row in rows if row.what == "secrets file")), settings_row)
+    return rows
+
+
+def failed(findings: Iterable[Finding]) -> bool:
+    """Tell whether anything must be mended before the program can work."""
+    return any(row.verdict == "fail" for row in findings)
+
+
+def _safely(what: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001  one broken row must not hide the others
+        return Finding(what, "fail", f"{type(error).__name__}: {error}", "trading-system doctor --json")
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("python", "fail", f"expected 3.11 or newer, was {version}", "make setup PYTHON=python3.11")
+    return Finding("python", "ok", version)
+
+
+def _package() -> Finding:
+    try:
+        return Finding("package", "ok", f"trading-system {metadata.version('trading-system')}")
+    except metadata.PackageNotFoundError:
+        return Finding("package", "warn", "runs from its folder without being installed", "make setup")
+
+
+def _feed() -> Finding:
+    try:
+        from trading_system import _feed as crate  # noqa: PLC0415  its absence is what is looked for
+    except ImportError as error:
+        return Finding("feed", "fail", f"the Rust feed cannot be loaded: {error}", "make setup")
+    return Finding("feed", "ok", Path(crate.__file__ or "").name)
+
+
+def _compiled_rules() -> Finding:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}:
+        return Finding(
+            "compiled rules", "warn", "NUMBA_DISABLE_JIT is set: rules run slowly", "unset NUMBA_DISABLE_JIT"
+        )
+    from trading_system.rules.compiled import cache_folder  # noqa: PLC0415  loads Numba
+
+    folder = cache_folder()
+    if not any(folder.rglob("*.nbi")):
+        mend = "trading-system demo --days 1"
+        return Finding("compiled rules", "warn", f"not compiled yet in {folder}; the first start takes longer", mend)
+    return Finding("compiled rules", "ok", str(folder))
+
+
+def _settings(config: Path | None) -> tuple[Finding, Settings]:
+    try:
+        loaded = load((), config)
+    except SettingsError as error:
+        return Finding("settings", "fail", str(error), "trading-system config check"), Settings()
+    known = [name for name in secret_keys() if getattr(loaded.settings, name)]
+    secrets = f"secrets set: {', '.join(known)}" if known else "no secrets set"
+    return Finding("settings", "ok", f"{len(loaded.given)} differ from the defaults; {secrets}"), loaded.settings
+
+
+def _dotenv() -> Finding:
+    path = Path(DOTENV_FILE)
+    if not path.exists():
+        return Finding("secrets file", "ok", "no .env; none is needed for the simulated exchange")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name == "posix" and mode & OPEN_TO_OTHERS:
+        return Finding("secrets file", "fail", f"expected mode 600, was {mode:o}", f"chmod 600 {path}")
+    return Finding("secrets file", "ok", f".env, mode {mode:o}")
+
+
+def _folder(folder: Path) -> Finding:
+    there = _nearest(folder)
+    if not there.is_dir():
+        return Finding("data folder", "fail", f"{there}: expected a folder, was a file", "--set data_folder=FOLDER")
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Finding("data folder", "fail", f"{there}: cannot be written", f"chmod u+rwx {there}")
+    return Finding("data folder", "ok", f"{folder} can be written")
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(_nearest(folder)).free
+    seen = f"{free / 1024**3:.1f} GiB free"
+    if free < NO_DISK:
+        return Finding("disk space", "fail", f"expected at least 0.2 GiB, was {seen}", f"du -sh {folder}/runs/*")
+    if free < LITTLE_DISK:
+        return Finding("disk space", "warn", f"expected at least 2 GiB, was {seen}", f"du -sh {folder}/runs/*")
+    return Finding("disk space", "ok", seen)
+
+
+def _store(settings: Settings) -> Finding:
+    scheme, _, rest = settings.database_url.partition("://")
+    if scheme != "sqlite":
+        return Finding("store", "ok", "one for each run, in its folder" if not scheme else f"{scheme}://")
+    path = Path(unquote(rest.partition("?")[0][1:]))
+    if not path.exists():
+        return Finding("store", "ok", f"{path} is made at the first start")
+    try:
+        # As a writer would, but given back at once; nothing is made and nothing is written.
+        store = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, timeout=0.2, isolation_level=None
+        )
+        try:
+            store.execute("BEGIN IMMEDIATE")
+            healthy = store.execute("PRAGMA quick_check(1)").fetchone()[0]
+            store.execute("ROLLBACK")
+        finally:
+            store.close()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            return Finding("store", "warn", f"{path} is in use by another process", "give each line its own store")
+        return Finding("store", "fail", f"{path}: {error}", f"ls -l {path}")
+    except sqlite3.DatabaseError as error:
+        return Finding("store", "fail", f"{path}: {error}", "name another file in DATABASE_URL")
+    if healthy != "ok":
+        return Finding("store", "fail", f"{path}: {healthy}", "name another file in DATABASE_URL")
+    return Finding("store", "ok", str(path))
+
+
+def _pictures() -> Finding:
+    from PIL import features  # noqa: PLC0415  loaded only to be looked at
+
+    from trading_system.charts.png import shaped_width  # noqa: PLC0415
+
+    began = time.perf_counter()
+    width = shaped_width("Ag 123", 20)
+    took = (time.perf_counter() - began) * 1000
+    if not width > 0:
+        return Finding("pictures", "fail", "the fonts of the package draw nothing", "make setup")
+    if not features.check("raqm") or features.version("fribidi") is None:
+        mend = "apt-get install libfribidi0"
+        return Finding("pictures", "warn", "English only: FriBiDi, which Arabic needs, is missing", mend)
+    return Finding("pictures", "ok", f"fonts, Raqm and FriBiDi found ({took:.0f} ms)")
+
+
+def _clock() -> Finding:
+    now = time.time()
+    if now < EARLIEST_S:
+        seen = f"expected a time after 2025-01-01, was {time.strftime('%Y-%m-%d %H:%MZ', time.gmtime(now))}"
+        return Finding("clock", "fail", seen, "timedatectl set-ntp true")
+    return Finding("clock", "ok", f"{time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(now))} (all times are UTC)")
+
+
+def _exchange(base: str = EXCHANGE) -> Finding:
+    """Ask the public exchange for its time. A machine without network is no fault: only paper and live need it.
+
+    The system's resolver knows no time limit, so a thread asks and is not waited for longer than ``PATIENCE_S``.
+    """
+    answers: list[tuple[int, int, int]] = []  # our clock before, theirs, our clock behind; ms UTC
+    failures: list[str] = []
+
+    def ask() -> None:
+        before = _now_ms()
+        try:
+            with urlopen(f"{base}/fapi/v1/time", timeout=PATIENCE_S) as answer:  # noqa: S310  a constant of this file
+                theirs = int(json.loads(answer.read())["serverTime"])
+            answers.append((before, theirs, _now_ms()))
+        except (OSError, ValueError, KeyError) as error:
+            failures.append(str(error))
+
+    asking = threading.Thread(target=ask, daemon=True, name="doctor asks the exchange")
+    asking.start()
+    asking.join(PATIENCE_S)
+    if not answers:
+        why = failures[0] if failures else f"no answer within {PATIENCE_S:g} s"
+        return Finding("exchange", "skip", f"skipped (offline): {base}: {why}")
+    before, theirs, behind = answers[0]
+    off = theirs - (before + behind) // 2
+    if abs(off) > MOST_SKEW_MS:
+        seen = f"{base} answers; expected clocks within {MOST_SKEW_MS} ms of each other, was {off} ms"
+        return Finding("exchange", "warn", seen, "timedatectl set-ntp true")
+    return Finding("exchange", "ok", f"{base} answers in {behind - before} ms; its clock differs by {off} ms")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the nearest thing above ``folder`` that exists."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder

@@ -1,0 +1,88 @@
+"""The commands that only read: where a line stands, what it holds, what it said, and why it did not trade.
+
+What a command needs is imported inside it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from trading_system.research.line_view import LineView
+
+AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
+StoreFolder = Annotated[
+    Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run; default: the newest one")
+]
+OneSymbol = Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="one symbol of the line; default: all")]
+Last = Annotated[int, typer.Option("--last", help="how many of the newest; 0: all", min=0)]
+
+
+def status(store: StoreFolder = None, json: AsJson = False) -> None:
+    """Say where a line stands and what it waits for, also while it trades."""
+    from trading_system.console import print_json
+    from trading_system.console_line import console, print_status
+    from trading_system.research.line_rows import status_of
+
+    found = status_of(_view(store))
+    print_json(found) if json else print_status(found, console())
+
+
+def positions(store: StoreFolder = None, json: AsJson = False) -> None:
+    """List open positions and waiting entries with their stops and targets."""
+    from trading_system.console import print_json
+    from trading_system.console_line import console, print_positions
+    from trading_system.research.line_rows import positions_of
+
+    rows = positions_of(_view(store))
+    print_json({"positions": rows}) if json else print_positions(rows, console())
+
+
+def signals(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
+    """List signals, the newest first, and what came of each: refused, withdrawn, waiting, open or closed."""
+    from trading_system.console import print_json
+    from trading_system.console_line import console, print_signals
+    from trading_system.research.line_rows import signals_of
+
+    rows = signals_of(_view(store), symbol)[: last or None]
+    print_json({"signals": rows}) if json else print_signals(rows, console())
+
+
+def trades(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
+    """List ended trades, the newest first, with reason, fees, result and R."""
+    from trading_system.console import print_json
+    from trading_system.console_line import console, print_trades
+    from trading_system.research.line_rows import trades_of
+
+    rows = trades_of(_view(store), symbol)[: last or None]
+    print_json({"trades": rows}) if json else print_trades(rows, console())
+
+
+def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False) -> None:
+    """Say what became of a symbol's candles: swings, blocks and flags, refusals with their numbers, signals, trades."""
+    from trading_system.console import print_json
+    from trading_system.console_line import console, print_why
+    from trading_system.research.why import why as why_of
+
+    view = _view(store)
+    names = [one.symbol for one in view.symbols] if symbol is None else [symbol]
+    funnels = [why_of(view, name) for name in names]
+    if json:
+        print_json({"symbols": funnels})
+        return
+    for funnel in funnels:
+        print_why(funnel, console())
+
+
+def _view(store: Path | None) -> LineView:
+    import asyncio
+
+    from trading_system.research.line_view import newest_line, read_line
+    from trading_system.settings import settings_with
+    from trading_system.setup_commands import config_file
+
+    folder = store or newest_line(settings_with([], config_file.get()).data_folder)
+    return asyncio.run(read_line(folder))

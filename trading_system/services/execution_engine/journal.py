@@ -79,6 +79,7 @@ class Journal:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._acted_step = 0
         self._lock = _taken(path.with_name(path.name + ".lock"), path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
@@ -107,6 +108,17 @@ class Journal:
     def unknown(self) -> int:
         """How many orders wait for proof."""
         return sum(order.state in UNRESOLVED for order in self._live.values())
+
+    @property
+    def acted_step(self) -> int:
+        """The newest step that orders were sent or cancelled for, 0 before the first; no later one was acted on."""
+        return self._acted_step
+
+    def act_at(self, step: int) -> None:
+        """Write that orders are about to be sent or cancelled for ``step``: the store may forget it, the venue not."""
+        if step > self._acted_step:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('acted', ?)", (step,))
+            self._acted_step = step
 
     def intend(self, order: Order, symbol: str, generation: int, *, created_ms: int, fence_at_ms: int) -> JournalOrder:
         """Write that ``order`` is about to be sent, and return it; it is on the disk when this returns.
@@ -275,6 +287,7 @@ class Journal:
                 "program again (pip install --upgrade trading-system)"
             )
         self._epoch = self._meta("epoch") + 1
+        self._acted_step = self._meta("acted")
         for key, value in (("version", VERSION), ("epoch", self._epoch)):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         # Killed between the intent and the answer: it may have been sent.

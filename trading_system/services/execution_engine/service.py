@@ -48,6 +48,7 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
 )
 from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
+from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._storeless = False  # the store takes no more: exits only, from memory
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -331,7 +333,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -352,6 +354,8 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
+                if self._storeless:
+                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
                 self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -359,6 +363,13 @@ class ExecutionEngine(Room):
                 await self._agree(place, time)
         facts, self._facts = self._facts, []
         after = None if self._step == min(self._origins.values()) else self._step
+        try:
+            await self._write_step(step, facts, after)
+        except StoreError as error:
+            self._lose_store(error)
+        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
         await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
@@ -367,14 +378,25 @@ class ExecutionEngine(Room):
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
-        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    def _lose_store(self, error: StoreError) -> None:
+        """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
+        if not self._storeless:
+            log.critical("entries are off, stops and exits are still sent: %s", error)
+            self._storeless, self.failure = True, error
 
     async def _commit(self) -> None:
         """Commit the steps closed since the last commit, then ring their bells.
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        await self._letterbox.store.commit()
+        if self._storeless:
+            return
+        try:
+            await self._letterbox.store.commit()
+        except StoreError as error:
+            self._lose_store(error)
+            return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -127,3 +131,27 @@ def test_a_disk_that_is_full_keeps_what_was_written_and_memory_keeps_the_rest(tm
     assert [order.client_id for order in again.orders_since(0)] == meant[:-1]
     assert again.fills_since(0) == []
     again.close()
+
+
+def test_a_journal_is_not_begun_on_a_full_disk(tmp_path: Path) -> None:
+    begun = textwrap.dedent(
+        """
+        import resource, sys
+        from pathlib import Path
+        from trading_system.services.execution_engine.journal import Journal, JournalError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        try:
+            Journal(Path("journal.db"))
+        except JournalError as error:
+            sys.exit(str(error))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", begun],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith("journal.db: expected a disk that takes a write, was: ")

@@ -101,6 +101,11 @@ class Journal:
                 raise
         except sqlite3.DatabaseError as error:
             os.close(self._lock)
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DISK_ERRORS:
+                raise JournalError(
+                    f"{path}: expected a disk that takes a write, was: {error}; free the disk, or make the folder "
+                    "writable, and start again"
+                ) from error
             raise JournalError(
                 f"{path}: expected a journal, was something that cannot be read ({error}); restore it from a copy, "
                 "or move it away and start with a flat account"
@@ -331,7 +336,7 @@ class Journal:
         try:
             return write()
         except sqlite3.OperationalError as error:
-            if self._lost or error.sqlite_errorcode & 0xFF not in DISK_ERRORS:
+            if self._lost or getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_ERRORS:
                 raise
             memory = sqlite3.connect(":memory:", isolation_level=None)
             self._db.backup(memory)

@@ -151,6 +151,11 @@ async def run_simulator(
                 f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
                 "was a new one; give that folder as --out, or start a new `trading-system exchange`"
             )
+        if state["user_sockets"] and not (folder / JOURNAL_FILE).exists():
+            raise InputError(
+                f"{base}: expected an account that nobody trades, was one that another line listens to; stop that "
+                "line, or start a new `trading-system exchange`"
+            )
         access = VenueAccess(
             base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
         )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from small_markets import small_market, small_settings
 
 from trading_system.line_terms import OtherLineError
 from trading_system.research.candle_inputs import InputError
+from trading_system.services.execution_engine.journal import JournalInUseError
 from trading_system.settings import Settings
 from trading_system.simulated_run import run_simulator, simulator_of
 
@@ -48,3 +52,24 @@ async def test_a_finished_line_started_again_says_the_same_and_one_of_other_term
             await run_simulator(exchange, ["BTCUSDT"], other, folder)
     with pytest.raises(InputError, match=r"the line that made the 5 trades of this exchange, was a new one"):
         await run_simulator(exchange, ["BTCUSDT"], settings, tmp_path / "new")
+
+
+@pytest.mark.parametrize("same_folder", [True, False], ids=["on its folder", "in a folder of its own"])
+async def test_a_second_line_on_the_account_of_a_living_one_refuses_to_start(
+    exchange: str, settings: Settings, tmp_path: Path, same_folder: bool
+) -> None:
+    folder = tmp_path / "line"
+    async with aiohttp.ClientSession() as http:
+        living = asyncio.create_task(run_simulator(exchange, ["BTCUSDT"], settings, folder))
+        try:
+            while not (await (await http.get(f"{exchange}/_sim/state")).json())["user_sockets"]:
+                assert not living.done()
+            if same_folder:
+                with pytest.raises(JournalInUseError, match=rf"was in use by process {os.getpid()}; stop that one"):
+                    await run_simulator(exchange, ["BTCUSDT"], settings, folder)
+            else:
+                with pytest.raises(InputError, match=r"was one that another line listens to; stop that line"):
+                    await run_simulator(exchange, ["BTCUSDT"], settings, tmp_path / "other")
+        finally:
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)

@@ -54,4 +54,4 @@ def test_a_chart_in_arabic_says_its_words_from_the_right(folder: Path) -> None:
 
 def test_a_language_that_there_is_not_is_refused_with_those_there_are(tmp_path: Path) -> None:
     told = program("compare", "a", "b", "--lang", "fr", cwd=tmp_path)
-    assert (told.returncode, told.stderr) == (2, "error: language: expected 'en' or 'ar', was 'fr'\n")
+    assert (told.returncode, told.stderr) == (2, "error: --language: expected 'en' or 'ar', was 'fr'\n")

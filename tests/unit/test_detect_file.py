@@ -13,7 +13,7 @@ from trading_system.research.detect_file import events_of_file
 from trading_system.research.history import HistoryError
 from trading_system.rules.interval_table import IntervalError
 from trading_system.rules.parameters import ParameterError
-from trading_system.settings import Settings, settings_with
+from trading_system.settings import Settings, SettingsError, settings_with
 
 HOUR = 3_600_000
 KINDS = {
@@ -73,7 +73,7 @@ def test_with_an_interval_the_candles_are_folded_first(candles: Path) -> None:
 def test_detection_keys_reach_the_rules(candles: Path) -> None:
     few = rows_of(candles, "swings.left=50", "swings.right=50")
     assert sum(row["kind"] == "swing_high" for row in few) < 60
-    with pytest.raises(ParameterError, match=r"did you mean swings\.left"):
+    with pytest.raises(SettingsError, match=r"did you mean swings\.left"):
         rows_of(candles, "swings.lefft=3")
 
 

@@ -7,9 +7,12 @@ journal at a time, and the operating system gives it free when that process dies
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.matching import Order, OrderType
@@ -29,7 +32,11 @@ __all__ = [
     "State",
 ]
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 VERSION = 1
+DISK_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -70,7 +77,10 @@ class NewerJournalError(JournalError):
 
 
 class Journal:
-    """The journal in one SQLite file, opened for this process alone. Every method that writes has fsynced on return."""
+    """The journal in one SQLite file, opened for this process alone.
+
+    Every method that writes has fsynced on return, unless it is ``lost``.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the journal at ``path``; orders that were meant but not answered are UNKNOWN from here on.
@@ -79,6 +89,8 @@ class Journal:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._acted_step = 0
+        self._lost = False
         self._lock = _taken(path.with_name(path.name + ".lock"), path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
@@ -89,6 +101,11 @@ class Journal:
                 raise
         except sqlite3.DatabaseError as error:
             os.close(self._lock)
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DISK_ERRORS:
+                raise JournalError(
+                    f"{path}: expected a disk that takes a write, was: {error}; free the disk, or make the folder "
+                    "writable, and start again"
+                ) from error
             raise JournalError(
                 f"{path}: expected a journal, was something that cannot be read ({error}); restore it from a copy, "
                 "or move it away and start with a flat account"
@@ -108,6 +125,28 @@ class Journal:
         """How many orders wait for proof."""
         return sum(order.state in UNRESOLVED for order in self._live.values())
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether the disk takes no more: what is written from then on ends with this process.
+
+        No entry may be sent then; what makes a position smaller still may, because the venue's lists and trades
+        bring it back at the next start.
+        """
+        return self._lost
+
+    @property
+    def acted_step(self) -> int:
+        """The newest step that orders were sent or cancelled for, 0 before the first; no later one was acted on."""
+        return self._acted_step
+
+    def act_at(self, step: int) -> None:
+        """Write that orders are about to be sent or cancelled for ``step``: the store may forget it, the venue not."""
+        if step > self._acted_step:
+            self._on_disk_or_not(
+                lambda: self._db.execute("INSERT OR REPLACE INTO meta VALUES ('acted', ?)", (step,)).close()
+            )
+            self._acted_step = step
+
     def intend(self, order: Order, symbol: str, generation: int, *, created_ms: int, fence_at_ms: int) -> JournalOrder:
         """Write that ``order`` is about to be sent, and return it; it is on the disk when this returns.
 
@@ -120,10 +159,12 @@ class Journal:
         rest = (order.born, created_ms, fence_at_ms, self._epoch, State.INTENT, "", 0, "")
         columns = _ORDER_COLUMNS.removeprefix("seq, ")
         try:
-            row = self._db.execute(
-                f"INSERT INTO orders ({columns}) VALUES ({', '.join('?' * 17)}) RETURNING seq",  # noqa: S608 - own words
-                (*values, *rest),
-            ).fetchone()
+            row = self._on_disk_or_not(
+                lambda: self._db.execute(
+                    f"INSERT INTO orders ({columns}) VALUES ({', '.join('?' * 17)}) RETURNING seq",  # noqa: S608 - own words
+                    (*values, *rest),
+                ).fetchone()
+            )
         except sqlite3.IntegrityError as error:
             raise JournalError(
                 f"{client_id}: expected a generation that was never used, was {generation}; use generation_for"
@@ -164,6 +205,9 @@ class Journal:
 
     def fill(self, fill: VenueFill) -> bool:
         """Book a trade; return False if it was booked before. The order is FILLED when its fills are its quantity."""
+        return self._on_disk_or_not(lambda: self._fill(fill))
+
+    def _fill(self, fill: VenueFill) -> bool:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             added = self._db.execute(
@@ -183,7 +227,8 @@ class Journal:
                     self._write(order._replace(state=State.FILLED, reason=reason))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk has rolled back by itself
+                self._db.execute("ROLLBACK")
             raise
         if order is not None:
             self._remember(fill.client_id)
@@ -275,6 +320,7 @@ class Journal:
                 "program again (pip install --upgrade trading-system)"
             )
         self._epoch = self._meta("epoch") + 1
+        self._acted_step = self._meta("acted")
         for key, value in (("version", VERSION), ("epoch", self._epoch)):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         # Killed between the intent and the answer: it may have been sent.
@@ -284,6 +330,25 @@ class Journal:
             f"SELECT {_ORDER_COLUMNS} FROM orders WHERE state IN ('ACKED', 'UNKNOWN') ORDER BY seq"  # noqa: S608
         )
         self._live = {order.client_id: order for order in map(_order, rows)}
+
+    def _on_disk_or_not(self, write: Callable[[], T]) -> T:
+        """Do ``write``; when the disk does not take it, go on in memory and say so once."""
+        try:
+            return write()
+        except sqlite3.OperationalError as error:
+            if self._lost or getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_ERRORS:
+                raise
+            memory = sqlite3.connect(":memory:", isolation_level=None)
+            self._db.backup(memory)
+            self._db.close()
+            self._db, self._lost = memory, True
+            log.critical(
+                "%s: expected a disk that takes a write, was: %s; entries are off, stops and exits are still sent; "
+                "free the disk and start the line again",
+                self.path,
+                error,
+            )
+            return write()
 
     def _meta(self, key: str) -> int:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -300,7 +365,7 @@ class Journal:
         return None if row is None else _order(row)
 
     def _change(self, order: JournalOrder) -> None:
-        self._write(order)
+        self._on_disk_or_not(lambda: self._write(order))
         self._remember(order.client_id, order)
 
     def _write(self, order: JournalOrder) -> None:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = {Role.ENTRY: 3, Role.TARGET: 3, Role.STOP: 6, Role.EXIT: 6}
 CANCEL_ATTEMPTS = 6
 MOST_UNKNOWN_STOPS = 4  # stops beside each other whose answers were lost; then the position must be left
+UNWRITTEN = "not sent, as the journal's disk takes no more"
 ENDED = frozenset({State.REJECTED, State.CANCELLED, State.EXPIRED})
 BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 
@@ -212,6 +213,9 @@ class Reconciler:
         now = self._clock.wall_ms()
         fence = now + self._unknown.fence_of(order.type)
         meant = self._journal.intend(order, symbol, generation, created_ms=now, fence_at_ms=fence)
+        if order.role == Role.ENTRY and self._journal.lost:
+            self._journal.refused(meant.client_id, 0, UNWRITTEN)
+            return self._journal.order(meant.client_id) or meant, RefusedError(0, UNWRITTEN)
         self._pass(order, Point.AFTER_INTENT, None)
         wire = VenueOrder(meant.client_id, symbol, order.role, order.type, order.side, order.price, order.quantity)
         refusal: RefusedError | None = None

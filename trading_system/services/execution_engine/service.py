@@ -49,6 +49,7 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
 )
 from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
+from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -124,8 +125,10 @@ class ExecutionEngine(Room):
         self._disagreeing: set[int] = set()  # places where the venue is not yet as wanted
         self._booked = 0
         self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
+        self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._storeless = False  # the store takes no more: exits only, from memory
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -151,20 +154,31 @@ class ExecutionEngine(Room):
         await super().start()
         if self._market is None:
             while self._ready():
-                await self._close(reconcile=False)
+                await self._close()
         else:
             await self._play_on()
         await self._commit()
-        for fill in self._held:
-            self._book(fill)
-        self._held = []
-        for place in range(len(self._terms.instruments)):
-            await self._agree(place, self._now())
+        await self._rejoin()
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
         ]
         self._wake.set()
+
+    async def _rejoin(self) -> None:
+        """Book the fills of the running minute and make the venue agree, unless the past must be done again first.
+
+        The store may have lost steps that an earlier life has acted on. What rested then is gone or filled by now:
+        until their last one is closed again nothing is sent, and fills wait for their own minute.
+        """
+        if self._step < self._journal.acted_step or (self._held and self._held[-1].time >= self._now()):
+            return
+        for fill in self._held:
+            self._book(fill)
+        self._held = []
+        for place in range(len(self._terms.instruments)):
+            await self._agree(place, self._now())
+        self._rejoined = True
 
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
@@ -188,7 +202,8 @@ class ExecutionEngine(Room):
     @property
     def progress(self) -> Progress:
         """Return how far execution has come, for whoever must wait until all is quiet."""
-        return Progress(self._step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
+        step = self._step if self._rejoined else self._step - 1  # what must rest after it does not rest yet
+        return Progress(step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
 
     @property
     def answers_lost(self) -> Sequence[str]:
@@ -234,8 +249,10 @@ class ExecutionEngine(Room):
                     if self._inbox:
                         await self._commit()
                         await self._on_event(self._inbox.popleft())
-                    elif await self._is_played():
-                        await self._close(reconcile=True)
+                    elif not self._rejoined or await self._is_played():
+                        await self._close()
+                        if not self._rejoined:
+                            await self._rejoin()
                 await self._commit()
                 self.moved.set()
         except Exception as error:
@@ -246,16 +263,15 @@ class ExecutionEngine(Room):
     async def _play_on(self) -> None:
         """Bring a venue that is told its minutes, and the account with it, to the last stored step.
 
-        Not before that is the venue held against the account: an order of the step that was interrupted is wanted.
+        What an earlier life acted on is done again first: the venue has played those minutes already.
         """
-        held, self._held = self._held, []
-        for fill in held:  # of the very next step: everything before was stored when the venue played it
-            self._book(fill)
-        for symbol in {fill.symbol for fill in held}:
-            await self._agree(self._place[symbol], self._now())
+        await self._rejoin()
         while self._ready():
-            if await self._is_played():
-                await self._close(reconcile=True)
+            if not self._rejoined:
+                await self._close()
+                await self._rejoin()
+            elif await self._is_played():
+                await self._close()
 
     async def _is_played(self) -> bool:
         """Tell whether the next step's minute is over at the venue; one that is told its minutes plays on."""
@@ -263,6 +279,8 @@ class ExecutionEngine(Room):
             return True
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
+            if self._storeless:
+                return False
         step = self._step + 1
         pending = self._pending[step]
         minutes = {one.symbol: pending[place].minute for place, one in enumerate(self._terms.instruments)}
@@ -286,7 +304,7 @@ class ExecutionEngine(Room):
         elif isinstance(event, StreamUp):
             await self._look_around(event)
         elif isinstance(event, OrderChanged):
-            if self._reconciler.changed(event):  # it ended without our doing
+            if self._reconciler.changed(event) and self._rejoined:  # it ended without our doing
                 await self._agree(self._place[event.symbol], self._now())
         elif isinstance(event, StreamCut):
             log.warning("user stream: %s", event.reason)
@@ -295,9 +313,11 @@ class ExecutionEngine(Room):
         """Read what the user stream may have missed; a read that fails is not empty, so it is tried again."""
         try:
             await self._read_fills()
-            for fill in self._held:
+            if not self._rejoined:
+                return
+            held, self._held = self._held, []
+            for fill in held:
                 await self._react(fill)
-            self._held = []
             for place, instrument in enumerate(self._terms.instruments):
                 await self._reconciler.refresh(instrument.symbol)
                 await self._agree(place, self._now())
@@ -326,7 +346,9 @@ class ExecutionEngine(Room):
         self._held.sort(key=lambda fill: fill.trade_id)
 
     async def _react(self, fill: JournalFill) -> None:
-        if self._book(fill):
+        if not self._rejoined:
+            self._held.append(fill)
+        elif self._book(fill):
             await self._agree(self._place[fill.symbol], step_close(fill.time))
 
     def _book(self, fill: JournalFill) -> bool:
@@ -355,9 +377,9 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
-    async def _close(self, *, reconcile: bool) -> None:
+    async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
         step = self._step + 1
         time = step * MINUTE_MS
@@ -368,7 +390,7 @@ class ExecutionEngine(Room):
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
         self.account = close_step(self.account, instant, self._terms, self._facts)
-        if reconcile:
+        if self._rejoined:
             changed = [
                 place
                 for place, (old, new) in enumerate(zip(before.slots, self.account.slots, strict=True))
@@ -376,12 +398,22 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
+                if self._storeless:
+                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
+                self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
             for place in changed:
                 await self._agree(place, time)
         facts, self._facts = self._facts, []
         after = None if self._step == min(self._origins.values()) else self._step
+        try:
+            await self._write_step(step, facts, after)
+        except StoreError as error:
+            self._lose_store(error)
+        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
         await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
@@ -390,7 +422,12 @@ class ExecutionEngine(Room):
             await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
-        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+
+    def _lose_store(self, error: StoreError) -> None:
+        """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
+        if not self._storeless:
+            log.critical("entries are off, stops and exits are still sent: %s", error)
+            self._storeless, self.failure = True, error
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
@@ -410,7 +447,13 @@ class ExecutionEngine(Room):
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        await self._letterbox.store.commit()
+        if self._storeless:
+            return
+        try:
+            await self._letterbox.store.commit()
+        except StoreError as error:
+            self._lose_store(error)
+            return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)

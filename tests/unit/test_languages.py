@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import date
 
@@ -178,3 +180,11 @@ def test_no_arabic_message_leaves_letters_or_signs_where_they_could_turn_round()
 def test_every_code_that_english_knows_is_known_in_arabic() -> None:
     assert {key for key in wording.ENGLISH if stem_of(key, wording.ENGLISH)[1] == ""} <= set(ARABIC.words)
     assert ARABIC.named("setup", "my_setup") == "my setup"
+
+
+def test_english_loads_no_catalogue() -> None:
+    code = (
+        "import sys; from trading_system.services.telegram_engine.wording import alerts_in;"
+        "assert alerts_in('en').counted('summary.trades', 2) == '2 trades'; assert 'babel' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -246,7 +246,7 @@ def shown_settings(facts: ReportFacts) -> Iterable[tuple[str, Any, Any, str]]:
     """Return key, value, default and meaning of each setting that decides a result."""
     for key, (default, meaning) in setting_keys().items():
         group, _, name = key.partition(".")
-        if key not in _PRIVATE:
+        if key not in _PRIVATE and group != "market":  # where candles come from decides nothing
             holder = getattr(facts.settings, group)
             yield key, getattr(holder, name) if name else holder, default, meaning
     for key, value in facts.settings.detection.items():

@@ -1,15 +1,13 @@
 """The command line: each command reads its words, calls the room that does the work, and prints what came of it.
 
-What a command needs is imported inside it, so that ``--help`` answers at once.
+What a command needs is imported inside it, so that ``--help`` answers at once. For the same reason annotations are not
+deferred here: typer would have to evaluate the text of each of them at every start.
 """
-
-from __future__ import annotations
 
 import gc
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -183,7 +181,7 @@ def run(
 
 
 def _paper(
-    symbols: list[str], settings: Settings, out: Path | None, until: str | None, *, alerts: bool, json: bool
+    symbols: list[str], settings: "Settings", out: Path | None, until: str | None, *, alerts: bool, json: bool
 ) -> None:
     """Trade on paper until --until or an interruption; the folder is the same each time, so a start goes on."""
     import asyncio
@@ -452,7 +450,7 @@ def _usage(error: Exception) -> str:
     return shown() if shown is not None else str(error)
 
 
-def _settings(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> Settings:
+def _settings(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> "Settings":
     from trading_system.redaction import PROCESS
     from trading_system.settings import secret_keys, settings_with
 
@@ -462,7 +460,7 @@ def _settings(overrides: list[str] | None, signal_interval: str | None = None, l
     return settings
 
 
-def _speech(settings: Settings) -> Speech:
+def _speech(settings: "Settings") -> "Speech":
     from trading_system.terminal_words import terminal_in
 
     return terminal_in(settings.language)
@@ -474,7 +472,9 @@ def _bounds(from_: str | None, to: str | None) -> Bounds:
     return None if from_ is None else bound_ms(from_, "--from"), None if to is None else bound_ms(to, "--to")
 
 
-def _inputs(files: list[Path], symbols: list[str], settings: Settings, instrument: Path | None, bounds: Bounds) -> Any:
+def _inputs(
+    files: list[Path], symbols: list[str], settings: "Settings", instrument: Path | None, bounds: Bounds
+) -> Any:
     from trading_system.research.candle_inputs import read_inputs
 
     inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
@@ -510,12 +510,14 @@ def _watcher() -> Any:
     return unwatched if wish is None else killer(wish)
 
 
-def _new_folder(settings: Settings, *words: str) -> Path:
+def _new_folder(settings: "Settings", *words: str) -> Path:
+    from datetime import UTC, datetime
+
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return settings.data_folder / "runs" / "-".join([now, *words])
 
 
-def _print(summary: dict[str, Any], folder: Path, settings: Settings, as_json: bool) -> None:
+def _print(summary: dict[str, Any], folder: Path, settings: "Settings", as_json: bool) -> None:
     from trading_system.console import print_json, print_summary
 
     if as_json:

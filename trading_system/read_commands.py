@@ -3,8 +3,6 @@
 What a command needs is imported inside it, so that ``--help`` answers at once.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +75,7 @@ def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = Fals
         print_why(funnel, console())
 
 
-def _view(store: Path | None) -> LineView:
+def _view(store: Path | None) -> "LineView":
     import asyncio
 
     from trading_system.research.line_view import newest_line, read_line

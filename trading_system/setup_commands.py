@@ -4,8 +4,6 @@
 What a setting is stands in ``settings``, what is looked at in ``doctor``; here it is only read and printed.
 """
 
-from __future__ import annotations
-
 import json as json_format
 import os
 from contextvars import ContextVar

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from trading_system.store import HeadMovedError, Row, Store, StoreAwayError, StoreDataError, StoreWriteError, Stream
 from trading_system.store.mongo import MongoStore
+from trading_system.store.patience import patiently
 
 CANDLES = Stream("candle", "binance_usdm", "BTCUSDT")
 SWINGS = Stream("swing", "binance_usdm", "BTCUSDT")
@@ -138,7 +139,7 @@ async def test_a_death_at_any_point_of_a_commit_leaves_all_of_it_or_nothing(serv
         reader = opened(url, read_only=True)
         for stream in (CANDLES, SWINGS, ACCOUNT):  # in the middle each stream is whole by itself
             step = await reader.head(stream)
-            assert await reader.read(stream, None, 99) == [row for row in await untouched.read(stream, None, step or 0)]
+            assert await reader.read(stream, None, 99) == await untouched.read(stream, None, step or 0)
         after = opened(url)
         state = await _state(after)
         assert state in (before, done)
@@ -185,16 +186,16 @@ async def test_a_commit_whose_answer_is_lost_anywhere_is_finished_by_the_next_at
             proxy.cut()
             proxy.pass_on()
             # What is not committed for sure is still read, and what comes now waits behind it.
-            assert await _state(store) == done
+            assert await patiently(lambda store=store: _state(store)) == done
             await store.append(CANDLES, 4, [b"4"], after=2)
-            await store.commit()
+            await patiently(store.commit)
         else:
             assert lost in ([], [fault])
             proxy.pass_on()
             if not lost:
                 break
             await store.append(CANDLES, 4, [b"4"], after=2)
-            await store.commit()
+            await patiently(store.commit)
         fresh = opened(server.address + "/" + url.rpartition("/")[2])
         assert await fresh.last(CANDLES, 1) == [Row(4, 0, b"4")]
         assert await fresh.read(CANDLES, None, 3) == [Row(1, 0, b"1"), Row(2, 0, b"2"), Row(2, 1, b"2")]
@@ -215,7 +216,8 @@ async def test_what_a_rolled_back_commit_has_listed_is_finished_before_anything_
     proxy.cut()
     proxy.pass_on()
     await store.rollback()
-    assert [await store.head(stream) for stream in (CANDLES, SWINGS, ACCOUNT)] == [2, 3, 2]
+    assert await patiently(lambda: store.head(CANDLES)) == 2
+    assert [await store.head(stream) for stream in (SWINGS, ACCOUNT)] == [3, 2]
     assert await store.document("snapshot", "account") == (2, b"2")
 
 
@@ -298,10 +300,6 @@ async def test_a_document_too_large_for_the_server_undoes_the_commit(server: Mon
     with pytest.raises(StoreWriteError, match="all since the last commit is undone"):
         await store.commit()
     assert (await store.head(CANDLES), await store.document("snapshot", "account")) == (None, None)
-    await store.append(CANDLES, 1, [b"x" * 17_000_000], after=None)
-    with pytest.raises(StoreWriteError):
-        await store.commit()
-    assert await store.head(CANDLES) is None
 
 
 async def test_what_breaks_its_contract_is_refused_on_the_way_in_and_on_the_way_out(

@@ -1,7 +1,7 @@
 """A TCP proxy for tests that stands before a server and fails as networks do: it cuts, hangs, delays and refuses.
 
 In a test's own loop: ``async with FaultProxy(port) as proxy``. As a process of its own: ``python fault_proxy.py PORT``
-prints the port it listens on and obeys one word a line from its input: cut, hang, mute, pass, refuse, ``delay SECONDS``.
+prints the port it listens on and obeys one word a line: cut, hang, mute, pass, refuse, ``delay SECONDS``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK = 65_536
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class FaultProxy:
@@ -28,7 +29,8 @@ class FaultProxy:
         self.pass_on()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ways: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self.accept()
@@ -51,9 +53,9 @@ class FaultProxy:
             self._server.close()
             self._server = None
         self.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for way in self._ways:
+            way.cancel()
+        await asyncio.gather(*self._serving)
 
     def cut(self) -> None:
         """Reset every open connection; new ones are served."""
@@ -81,28 +83,35 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is served by a task")
+        self._serving.add(task)
         try:
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            await self._join((reader, writer), (from_server, to_server))
         except OSError:
             writer.transport.abort()
-            return
-        pair = {writer, to_server}
-        self._open |= pair
-        ways = [
-            asyncio.create_task(self._forward(reader, to_server, self._asks)),
-            asyncio.create_task(self._forward(from_server, writer, self._answers)),
-        ]
-        self._tasks.update(ways)
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            self._tasks.difference_update(ways)
-            self._open -= pair
-            for end in pair:
-                end.transport.abort()
+            self._serving.discard(task)
+
+    async def _join(self, client: _Ends, server: _Ends) -> None:
+        """Forward both ways until one of them ends, then end the other."""
+        ways = {
+            asyncio.create_task(self._forward(client[0], server[1], self._asks)),
+            asyncio.create_task(self._forward(server[0], client[1], self._answers)),
+        }
+        pair = {client[1], server[1]}
+        self._open |= pair
+        self._ways |= ways
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        self._ways -= ways
+        self._open -= pair
+        for end in pair:
+            end.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
         with contextlib.suppress(OSError):

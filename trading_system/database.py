@@ -13,7 +13,7 @@ from trading_system.store.port import Store
 from trading_system.store.sqlite import SqliteStore
 
 STORE_FORMS = "memory:// or sqlite:///store.db (sqlite:////var/lib/trading/store.db for an absolute path)"
-BUS_FORMS = "memory://"
+BUS_FORMS = "memory:// or redis://[USER:PASSWORD@]HOST:PORT/0 (rediss:// with TLS, unix:///path/of/socket)"
 
 
 class DatabaseUrlError(ValueError):
@@ -53,13 +53,30 @@ def open_store(url: str, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -
 
 
 def open_bus(url: str) -> Bus:
-    """Open the bus at ``url``, which is ``memory://`` so far. Raises: DatabaseUrlError, LaterVersionError."""
+    """Open the bus at ``url``: ``memory://``, or a Redis server by ``redis://``, ``rediss://`` or ``unix://``.
+
+    ``?prefix=NAME`` goes before every channel and key, for a second line on the same server. Nothing is sent yet.
+    Raises: DatabaseUrlError.
+    """
     scheme, _ = _split("BUS_URL", url, BUS_FORMS)
     if scheme == "memory":
         return MemoryBus()
     if scheme in {"redis", "rediss", "unix"}:
-        raise LaterVersionError("BUS_URL", f"{BUS_FORMS}, as Redis comes with a later version", f"{scheme}://")
+        return _redis_bus(url)
     raise DatabaseUrlError("BUS_URL", BUS_FORMS, f"{scheme}://")
+
+
+def _redis_bus(url: str) -> Bus:
+    try:
+        # The library is an extra, and loading it takes longer than a command that needs none may last.
+        from trading_system.bus.redis import RedisBus  # noqa: PLC0415
+    except ImportError as error:
+        expected = "the redis library beside a Redis URL (`pip install 'trading-system[redis]'`)"
+        raise DatabaseUrlError("BUS_URL", expected, f"none ({error})") from error
+    try:
+        return RedisBus(url)
+    except ValueError as error:
+        raise DatabaseUrlError("BUS_URL", BUS_FORMS, str(error)) from error
 
 
 def _split(setting: str, url: str, forms: str) -> tuple[str, str]:

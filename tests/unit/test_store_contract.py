@@ -209,9 +209,6 @@ def test_servers_of_a_later_version_and_unknown_ones_get_one_sentence_without_th
     with pytest.raises(LaterVersionError, match="MongoDB comes with a later version") as caught:
         open_store("mongodb://user:secret@db/trading")
     assert "secret" not in str(caught.value)
-    with pytest.raises(LaterVersionError, match="Redis comes with a later version") as caught:
-        open_bus("redis://:secret@cache")
-    assert "secret" not in str(caught.value)
     for url in ("postgres://user:secret@db", "secret", ""):
         with pytest.raises(DatabaseUrlError) as refused:
             open_store(url)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PASSWORD = "only-for-tests"
 READY_WITHIN_S = 20.0
+LINES_SHOWN = 40
 INSTALL = "install it with `make servers` or `sudo apt-get install -y redis-server`"
 
 
@@ -35,9 +36,10 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
-    @property
-    def log(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else "no log was written"
+    def log_tail(self) -> str:
+        """Return the last lines of the server's log, which a failed test shows."""
+        lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+        return "\n".join(lines[-LINES_SHOWN:]) or "no log was written"
 
     def start(self) -> None:
         """Start the server unless it runs already, and return when it answers."""
@@ -59,7 +61,9 @@ class RedisServer:
         ends_at = time.monotonic() + READY_WITHIN_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > ends_at:
-                raise RuntimeError(f"expected redis-server to answer within {READY_WITHIN_S} s; its log:\n{self.log}")
+                raise RuntimeError(
+                    f"expected redis-server to answer within {READY_WITHIN_S} s; its log:\n{self.log_tail()}"
+                )
             time.sleep(0.01)  # between two questions; what counts is the answer
 
     def kill(self) -> None:

@@ -105,7 +105,7 @@ class MemoryBus:
         if kept.ends_at <= self._monotonic():
             del self._kept[key]
             return None
-        return kept.payload
+        return kept.payload or None
 
     async def close(self) -> None:
         """Cancel every subscription and drop the cache."""

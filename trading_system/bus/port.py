@@ -58,7 +58,8 @@ class Bus(Protocol):
     async def put_newest(self, key: str, order: int, payload: bytes, ttl_s: float) -> None:
         """Keep ``payload`` under ``key`` for ``ttl_s`` seconds, unless a fact of a greater ``order`` is there.
 
-        ``order`` is usually the step (below 2**53); an equal one replaces. A server away is no error.
+        ``order`` is usually the step (below 2**53); an equal one replaces. An empty payload says that there is no
+        such fact now. A server away is no error.
         Raises: BusClosedError; ValueError unless ttl_s is a finite number above 0.
         """
 

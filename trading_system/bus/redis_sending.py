@@ -30,8 +30,8 @@ _BATCH = 512
 
 _KEEP = """
 local order = tonumber(redis.call('GET', KEYS[2]) or '')
-if order and order > tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if order and order > tonumber(ARGV[1]) then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
 return 1
 """

@@ -51,7 +51,7 @@ class MongoStore:
         self._opening = asyncio.Lock()
         self._committing = asyncio.Lock()
         self._undecided: Batch | None = None  # a commit whose answer was lost
-        self._seen: dict[Stream, int] = {}  # heads as they were read; they only grow
+        self._seen: dict[Stream, int] = {}  # heads as they were read, -1 for none; they only grow
 
     @property
     def place(self) -> str:
@@ -67,8 +67,8 @@ class MongoStore:
         if was is None:
             was = self._committer.head(stream)
         if was is None:
-            await self._ready()
-            was = await self._committed_head(stream)
+            # Where it was read to be, it is taken to be still: the commit finds out.
+            was = after if self._seen.get(stream) == (-1 if after is None else after) else await self.head(stream)
         if was != after:
             raise HeadMovedError(stream, after, was)
         self._pending.append(stream, step, payloads, after)
@@ -176,8 +176,7 @@ class MongoStore:
     async def _committed_head(self, stream: Stream) -> int | None:
         words = await self._server.call(self._server.collection(HEADS).find_one({"_id": name_of(stream)}))
         head = head_of(words)
-        if head is not None:
-            self._seen[stream] = head
+        self._seen[stream] = -1 if head is None else head
         return head
 
     async def _upto_head(self, stream: Stream, upto: int) -> int:
@@ -195,5 +194,6 @@ class MongoStore:
     def _undo(self) -> None:
         self._pending.clear()
         self._committer.forget()
+        self._seen.clear()
         if self._undecided is not None:
             self._undecided, self._is_ready = None, False

@@ -34,6 +34,7 @@ from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.services.execution_engine.journal import Journal, JournalFill, State
+from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
@@ -48,15 +49,22 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
-from trading_system.store.errors import StoreError
+from trading_system.services.room import (
+    CANDLES,
+    EXECUTION,
+    SNAPSHOT,
+    STRATEGY,
+    WHOLE_ACCOUNT,
+    Letterbox,
+    Room,
+    StepInput,
+)
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 
-EXECUTION = "execution"
-WHOLE_ACCOUNT = "*"
-SNAPSHOT = "account"
 BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 OUTCOMES_A_STEP = 20
@@ -108,6 +116,7 @@ class ExecutionEngine(Room):
         self._journal = journal
         self._reconciler = reconciler
         self._market = market
+        self._newest = NewestAccount(letterbox, terms)
         self._venue_ms = venue_ms
         self._max_age_ms = signal_max_age_ms
         self._reached = reached
@@ -129,6 +138,8 @@ class ExecutionEngine(Room):
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._storeless = False  # the store takes no more: exits only, from memory
+        self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
+        self._withheld: dict[int, int] = {}  # the steps of entries that it kept back, by place
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -159,6 +170,7 @@ class ExecutionEngine(Room):
             await self._play_on()
         await self._commit()
         await self._rejoin()
+        await self._keep_account()
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
@@ -183,9 +195,10 @@ class ExecutionEngine(Room):
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
-        for task in self._tasks:
+        tasks = [*self._tasks, self._return] if self._return is not None else self._tasks
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _recall_prices(self) -> None:
         """Give every slot its last price as of the snapshot's step; the snapshot itself need not be that new."""
@@ -254,6 +267,7 @@ class ExecutionEngine(Room):
                         if not self._rejoined:
                             await self._rejoin()
                 await self._commit()
+                await self._keep_account()
                 self.moved.set()
         except Exception as error:
             log.exception("execution stopped")
@@ -279,7 +293,7 @@ class ExecutionEngine(Room):
             return True
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
-            if self._storeless:
+            if self._without_store:
                 return False
         step = self._step + 1
         pending = self._pending[step]
@@ -377,7 +391,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._without_store and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -385,8 +399,10 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
-        symbols = self._dated(self._pending.pop(step), time)
-        before = self.account
+        said = self._pending.pop(step)
+        symbols = self._dated(said, time)
+        before, earlier = self.account, list(self._facts)
+        self._drop_stale()
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
         self.account = close_step(self.account, instant, self._terms, self._facts)
@@ -398,8 +414,14 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
-                if self._storeless:
-                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
+                if self._without_store:
+                    entering = [place for place in changed if _is_entering(self.account.slots[place].orders)]
+                    if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
+                        self.account, self._facts, self._pending[step] = before, earlier, said
+                        return
+                    self._withheld.update(dict.fromkeys(entering, step))
+                    self._disagreeing.update(entering)
+                    changed = [place for place in changed if place not in entering]
                 self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -414,7 +436,8 @@ class ExecutionEngine(Room):
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
-        await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
+        payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
+        await patiently(lambda: store.append(self.output(""), step, payloads, after=after))
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
             if facts:
@@ -428,6 +451,32 @@ class ExecutionEngine(Room):
         if not self._storeless:
             log.critical("entries are off, stops and exits are still sent: %s", error)
             self._storeless, self.failure = True, error
+
+    @property
+    def _without_store(self) -> bool:
+        return self._storeless or self._return is not None
+
+    def _miss_store(self, error: StoreError) -> None:
+        """Enter nothing and close no step until the store is back; fills are still answered."""
+        log.warning("entries are off while the store is away, stops and exits are still sent: %s", error)
+        self._return = asyncio.create_task(self._await_store(), name="execution:store")
+
+    async def _await_store(self) -> None:
+        try:
+            await patiently(self._letterbox.store.commit)
+            log.warning("the store is back: entries are on")
+        except StoreError as error:
+            self._lose_store(error)
+        self._return = None
+        self._wake.set()
+
+    def _drop_stale(self) -> None:
+        """Give up the entries that the store's absence withheld for longer than a signal lives."""
+        withheld, self._withheld = self._withheld, {}
+        for place, step in withheld.items():
+            age = 0 if self._venue_ms is None else self._venue_ms() - step * MINUTE_MS
+            if self._max_age_ms and age > self._max_age_ms:
+                self.account = drop_entry(self.account, place, "signal_stale", self._facts, {"age_s": age / 1000})
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
@@ -447,16 +496,24 @@ class ExecutionEngine(Room):
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        if self._storeless:
+        if self._without_store:
             return
         try:
             await self._letterbox.store.commit()
+        except StoreAwayError as error:
+            self._miss_store(error)
+            return
         except StoreError as error:
             self._lose_store(error)
             return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)
+
+    async def _keep_account(self) -> None:
+        """Keep what people and programs look at, when nothing is left to do: no order waits for it."""
+        if not self._storeless:
+            await self._newest.keep(self.account, self._step)
 
     def _known_orders(self, facts: Sequence[Fact]) -> Mapping[str, Order]:
         """Return the orders that ``facts`` may speak of, by name; those of ended trades are forgotten afterwards."""

@@ -139,7 +139,6 @@ class ExecutionEngine(Room):
         self._tasks: list[asyncio.Task[None]] = []
         self._storeless = False  # the store takes no more: exits only, from memory
         self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
-        self._withheld: dict[int, int] = {}  # the steps of entries that it kept back, by place
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -402,7 +401,6 @@ class ExecutionEngine(Room):
         said = self._pending.pop(step)
         symbols = self._dated(said, time)
         before, earlier = self.account, list(self._facts)
-        self._drop_stale()
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
         self.account = close_step(self.account, instant, self._terms, self._facts)
@@ -419,9 +417,10 @@ class ExecutionEngine(Room):
                     if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
                         self.account, self._facts, self._pending[step] = before, earlier, said
                         return
-                    self._withheld.update(dict.fromkeys(entering, step))
-                    self._disagreeing.update(entering)
                     changed = [place for place in changed if place not in entering]
+                    for place in entering:
+                        if not self._storeless:
+                            self._give_up_entry(place, time)
                 self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -470,13 +469,15 @@ class ExecutionEngine(Room):
         self._return = None
         self._wake.set()
 
-    def _drop_stale(self) -> None:
-        """Give up the entries that the store's absence withheld for longer than a signal lives."""
-        withheld, self._withheld = self._withheld, {}
-        for place, step in withheld.items():
-            age = 0 if self._venue_ms is None else self._venue_ms() - step * MINUTE_MS
-            if self._max_age_ms and age > self._max_age_ms:
-                self.account = drop_entry(self.account, place, "signal_stale", self._facts, {"age_s": age / 1000})
+    def _give_up_entry(self, place: int, time: int) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        order = self.account.slots[place].orders[0]
+        if self._journal.newest(order.id) is not None:
+            self._disagreeing.add(place)
+            return
+        self._forget_placed(place)
+        age = 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
+        self.account = drop_entry(self.account, place, "signal_stale", self._facts, {"age_s": age})
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""

@@ -82,9 +82,8 @@ async def whole_step(store: Store, step: int) -> None:
 
 async def bare_insert(url: str) -> float:
     """Return what the driver takes in ms to insert one document."""
-    address, _, name = url.rpartition("/")
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(address, w="majority", journal=True)
-    collection = client[name]["bare"]
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(url, w="majority", journal=True)
+    collection = client.get_default_database()["bare"]
     try:
         await collection.insert_one({"_id": 1, "payload": PAYLOAD.decode()})
         began = time.perf_counter()

@@ -57,9 +57,8 @@ async def proxy(server: MongoServer) -> AsyncIterator[FaultProxy]:
 
 @pytest.fixture
 def client(server: MongoServer) -> Iterator[MongoClient[dict[str, object]]]:
-    made: MongoClient[dict[str, object]] = MongoClient(server.address)
-    yield made
-    made.close()
+    with server.client() as made:
+        yield made
 
 
 async def test_a_server_that_hangs_is_away_after_the_deadline_and_answers_when_it_is_back(
@@ -96,18 +95,18 @@ async def test_a_server_that_is_not_there_yet_is_away_and_the_same_store_opens_w
 async def test_connections_that_are_cut_between_calls_are_made_anew(
     server: MongoServer, proxy: FaultProxy, opened: Open
 ) -> None:
-    store = opened(server.url().replace(str(server.port), str(proxy.port), 1))
+    url = server.url()
+    store = opened(url.replace(str(server.port), str(proxy.port), 1))
     for step in range(1, 6):
         await store.append(CANDLES, step, [b"a"], after=step - 1 if step > 1 else None)
         await patiently(store.commit)
         proxy.cut()
-    reader = opened(server.url(store.place.rpartition("/")[2]))
+    reader = opened(url)
     assert [row.step for row in await reader.read(CANDLES, None, 9)] == [1, 2, 3, 4, 5]
 
 
 async def test_a_wrong_password_is_said_once_and_never_printed(server: MongoServer, opened: Open) -> None:
-    url = server.url().replace("mongodb://", "mongodb://me:canary-secret@")
-    store = opened(url)
+    store = opened(server.url(credentials="me:canary-secret"))
     with pytest.raises(StoreAccessError, match="expected a name and a password") as caught:
         await store.head(CANDLES)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
@@ -151,7 +150,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_alone(
 ) -> None:
     url = server.url()
     await opened(url).head(CANDLES)
-    schema = client[url.rpartition("/")[2]]["schema"]
+    schema = client[server.name_in(url)]["schema"]
     schema.update_one({}, {"$set": {"version": 99}})
     for how in ({}, {"read_only": True}):
         with pytest.raises(NewerSchemaError, match="expected version 2 or older, was 99"):
@@ -163,7 +162,7 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(
     server: MongoServer, opened: Open, client: MongoClient[dict[str, object]]
 ) -> None:
     url = server.url()
-    database = client[url.rpartition("/")[2]]
+    database = client[server.name_in(url)]
     database["users"].insert_one({"_id": 1})
     with pytest.raises(StoreFileError, match="name another database"):
         await opened(url).head(CANDLES)
@@ -175,12 +174,12 @@ async def test_a_store_of_an_earlier_version_is_brought_up_with_what_it_holds(
     version: int, server: MongoServer, opened: Open, client: MongoClient[dict[str, object]]
 ) -> None:
     url = server.url()
-    database = client[url.rpartition("/")[2]]
+    database = client[server.name_in(url)]
     database["schema"].insert_one({"_id": "schema", "version": version})
     name = "candle.binance_usdm.BTCUSDT"
     named = {"kind": "candle", "exchange": "binance_usdm", "symbol": "BTCUSDT"}
     database["heads"].insert_one({"_id": name, **named, "epoch": 1, "step": 7})
-    database[f"rows.{name}"].insert_one({"_id": 7, "epoch": 1, "payloads": ["seven"]})
+    database[f"rows.{name}"].insert_one({"_id": f"{7:019}", "step": 7, "epoch": 1, "payloads": ["seven"]})
     store = opened(url)
     assert await store.read(CANDLES, None, 9) == [Row(7, 0, b"seven")]
     await store.append(CANDLES, 8, [b"eight"], after=7)

@@ -10,7 +10,6 @@ import pytest
 import store_suite
 from fault_proxy import FaultProxy
 from mongo_server import MongoServer, running
-from pymongo import MongoClient
 
 from trading_system.store import HeadMovedError, Row, Store, StoreAwayError, StoreDataError, StoreWriteError, Stream
 from trading_system.store.mongo import MongoStore
@@ -155,10 +154,8 @@ async def test_a_death_at_any_point_of_a_commit_leaves_all_of_it_or_nothing(serv
 
 
 def _left_over(server: MongoServer, url: str) -> int:
-    client: MongoClient[dict[str, object]] = MongoClient(server.address)
-    count = len(list(client[url.rpartition("/")[2]]["batches"].find()))
-    client.close()
-    return count
+    with server.client() as client:
+        return len(list(client[server.name_in(url)]["batches"].find()))
 
 
 @pytest.mark.parametrize("fault", ["hang", "mute"])
@@ -196,7 +193,7 @@ async def test_a_commit_whose_answer_is_lost_anywhere_is_finished_by_the_next_at
                 break
             await store.append(CANDLES, 4, [b"4"], after=2)
             await patiently(store.commit)
-        fresh = opened(server.address + "/" + url.rpartition("/")[2])
+        fresh = opened(url.replace(str(proxy.port), str(server.port), 1))
         assert await fresh.last(CANDLES, 1) == [Row(4, 0, b"4")]
         assert await fresh.read(CANDLES, None, 3) == [Row(1, 0, b"1"), Row(2, 0, b"2"), Row(2, 1, b"2")]
         assert (await fresh.head(SWINGS), await fresh.document("booked", "account")) == (3, (2, b"2"))
@@ -312,14 +309,16 @@ async def test_what_breaks_its_contract_is_refused_on_the_way_in_and_on_the_way_
     await store.append(told, 1, [], after=None)
     await store.append(CANDLES, 1, [b'{"close": 1.5}'], after=None)
     await store.commit()
-    client: MongoClient[dict[str, object]] = MongoClient(server.address)
-    database = client[url.rpartition("/")[2]]
-    words = database["rows.candle.binance_usdm.BTCUSDT"].find_one({"_id": 1})
-    assert words == {"_id": 1, "epoch": 1, "payloads": ['{"close": 1.5}']}  # any program reads it
-    database["rows.strategy.binance_usdm.BTCUSDT"].insert_one({"_id": 1, "epoch": 1, "payloads": ['{"step": 1}']})
+    client = server.client()
+    database = client[server.name_in(url)]
+    words = database["rows.candle.binance_usdm.BTCUSDT"].find_one({"step": 1})
+    assert words == {"_id": f"{1:019}", "step": 1, "epoch": 1, "payloads": ['{"close": 1.5}']}  # any program reads it
+    database["rows.strategy.binance_usdm.BTCUSDT"].insert_one(
+        {"_id": f"{1:019}", "step": 1, "epoch": 1, "payloads": ['{"step": 1}']}
+    )
     with pytest.raises(StoreDataError):
         await store.read(told, None, 9)
-    database["rows.candle.binance_usdm.BTCUSDT"].insert_one({"_id": 0, "payloads": [5]})
+    database["rows.candle.binance_usdm.BTCUSDT"].insert_one({"_id": f"{0:019}", "step": 0, "payloads": [5]})
     with pytest.raises(StoreDataError, match="another program wrote it"):
         await store.read(CANDLES, None, 9)
     client.close()

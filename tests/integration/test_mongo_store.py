@@ -13,12 +13,12 @@ from mongo_server import MongoServer, running
 
 from trading_system.store import HeadMovedError, Row, Store, StoreAwayError, StoreDataError, StoreWriteError, Stream
 from trading_system.store.mongo import MongoStore
+from trading_system.store.mongo_server import DEADLINE_S
 from trading_system.store.patience import patiently
 
 CANDLES = Stream("candle", "binance_usdm", "BTCUSDT")
 SWINGS = Stream("swing", "binance_usdm", "BTCUSDT")
 ACCOUNT = Stream("execution", "binance_usdm", "*")
-DEADLINE_S = 0.25
 
 Open = Callable[..., MongoStore]
 
@@ -158,6 +158,35 @@ def _left_over(server: MongoServer, url: str) -> int:
         return len(list(client[server.name_in(url)]["batches"].find()))
 
 
+class Trouble:
+    """Loses what goes to the server, or what comes from it, from a point of a commit on; the store waits briefly."""
+
+    def __init__(self, proxy: FaultProxy, fault: str, number: int) -> None:
+        self._proxy = proxy
+        self._fault = fault
+        self._left = number
+        self.happened = False
+        self.store: MongoStore | None = None
+
+    def __call__(self, point: str) -> None:
+        del point
+        self._left -= 1
+        if self._left == 0:
+            self.happened = True
+            self._wait_for(0.2)
+            getattr(self._proxy, self._fault)()
+
+    def is_over(self) -> None:
+        """Let everything pass again, on new connections."""
+        self._wait_for(DEADLINE_S)
+        self._proxy.cut()
+        self._proxy.pass_on()
+
+    def _wait_for(self, deadline_s: float) -> None:
+        assert self.store is not None
+        self.store._server._deadline_s = deadline_s
+
+
 @pytest.mark.parametrize("fault", ["hang", "mute"])
 async def test_a_commit_whose_answer_is_lost_anywhere_is_finished_by_the_next_attempt(
     fault: str, server: MongoServer, proxy: FaultProxy, opened: Open
@@ -167,33 +196,24 @@ async def test_a_commit_whose_answer_is_lost_anywhere_is_finished_by_the_next_at
     await _second_steps(untouched)
     done = await _state(untouched)
     for number in itertools.count(1):
-        lost: list[str] = []
-
-        def fail(lost: list[str] = lost) -> None:
-            lost.append(fault)
-            getattr(proxy, fault)()
-
-        url = server.url().replace(str(server.port), str(proxy.port), 1)
+        url = server.url()
         await _first_steps(opened(url))
-        store = opened(url, reached=_at(number, fail), deadline_s=DEADLINE_S)
+        trouble = Trouble(proxy, fault, number)
+        store = opened(url.replace(str(server.port), str(proxy.port), 1), reached=trouble)
+        trouble.store = store
         await _second_steps(store)
         try:
             await store.commit()
         except StoreAwayError:
-            proxy.cut()
-            proxy.pass_on()
+            trouble.is_over()
             # What is not committed for sure is still read, and what comes now waits behind it.
-            assert await patiently(lambda store=store: _state(store)) == done
-            await store.append(CANDLES, 4, [b"4"], after=2)
-            await patiently(store.commit)
-        else:
-            assert lost in ([], [fault])
-            proxy.pass_on()
-            if not lost:
-                break
-            await store.append(CANDLES, 4, [b"4"], after=2)
-            await patiently(store.commit)
-        fresh = opened(url.replace(str(proxy.port), str(server.port), 1))
+            assert await _state(store) == done
+        if not trouble.happened:
+            break
+        trouble.is_over()
+        await store.append(CANDLES, 4, [b"4"], after=2)
+        await patiently(store.commit)
+        fresh = opened(url)
         assert await fresh.last(CANDLES, 1) == [Row(4, 0, b"4")]
         assert await fresh.read(CANDLES, None, 3) == [Row(1, 0, b"1"), Row(2, 0, b"2"), Row(2, 1, b"2")]
         assert (await fresh.head(SWINGS), await fresh.document("booked", "account")) == (3, (2, b"2"))
@@ -204,17 +224,16 @@ async def test_a_commit_whose_answer_is_lost_anywhere_is_finished_by_the_next_at
 async def test_what_a_rolled_back_commit_has_listed_is_finished_before_anything_else(
     server: MongoServer, proxy: FaultProxy, opened: Open
 ) -> None:
-    url = server.url().replace(str(server.port), str(proxy.port), 1)
+    url = server.url()
     await _first_steps(opened(url))
-    store = opened(url, reached=_at(2, proxy.hang), deadline_s=DEADLINE_S)
+    trouble = Trouble(proxy, "hang", 2)
+    store = trouble.store = opened(url.replace(str(server.port), str(proxy.port), 1), reached=trouble)
     await _second_steps(store)
     with pytest.raises(StoreAwayError):
         await store.commit()
-    proxy.cut()
-    proxy.pass_on()
+    trouble.is_over()
     await store.rollback()
-    assert await patiently(lambda: store.head(CANDLES)) == 2
-    assert [await store.head(stream) for stream in (SWINGS, ACCOUNT)] == [3, 2]
+    assert [await store.head(stream) for stream in (CANDLES, SWINGS, ACCOUNT)] == [2, 3, 2]
     assert await store.document("snapshot", "account") == (2, b"2")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -223,3 +224,22 @@ async def test_what_is_no_candle_is_refused_and_the_room_goes_on(desk: Desk) -> 
     await desk.store_minutes(1)
     await desk.ring(1)
     assert (steps(room), room.failure) == ([1], None)
+
+
+async def test_a_step_that_was_cut_short_is_never_begun_a_second_time_in_this_life(desk: Desk) -> None:
+    class Waiting(Echo):
+        async def handle(self, symbol: str, said: StepInput) -> None:
+            await super().handle(symbol, said)
+            await asyncio.Event().wait()
+
+    room = Waiting(desk.letterbox)
+    await room.start()
+    await desk.store_minutes(1)
+    handling = asyncio.create_task(room.catch_up())
+    while not room.handled:
+        await asyncio.sleep(0)
+    handling.cancel()
+    await asyncio.gather(handling, return_exceptions=True)
+    with pytest.raises(RoomFailedError, match="start the line again"):
+        await room.catch_up()
+    assert steps(room) == [1]

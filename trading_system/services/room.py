@@ -96,6 +96,7 @@ class Room(ABC):
         self._origins = origins  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
         self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
+        self._midway: set[str] = set()  # symbols whose step was begun: one that was cut short is never begun again
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
         self._subscriptions: list[Subscription] = []
         self.counts: Counter[str] = Counter()
@@ -225,15 +226,18 @@ class Room(ABC):
             await self._handle(symbol, said)
 
     async def _handle(self, symbol: str, said: StepInput) -> None:
-        if self.failure is not None:
+        if self.failure is not None or symbol in self._midway:
             raise RoomFailedError(type(self).__name__) from self.failure
+        self._midway.add(symbol)
         try:
             await self.handle(symbol, said)
         except StoreAwayError:  # a read before anything changed: the step is handled when it is asked for again
+            self._midway.discard(symbol)
             raise
         except Exception as error:
             self.failure = error
             raise
+        self._midway.discard(symbol)
         self._checkpoints[symbol] = said.step
         await self.keep_newest(symbol, said.step)
 

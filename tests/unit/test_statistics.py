@@ -105,12 +105,12 @@ def test_standard_statistics_equal_what_quantstats_gave_for_the_same_series() ->
 
 @pytest.mark.slow
 def test_standard_statistics_equal_quantstats_itself() -> None:
-    import pandas  # here, because both take seconds to load
+    import pandas as pd  # here, because both take seconds to load
     from quantstats import stats
 
     days, results = known_series()
-    series = pandas.Series(days, index=pandas.date_range("2025-01-01", periods=len(days)))
-    trades = pandas.Series(results, index=pandas.date_range("2025-01-01", periods=len(results)))
+    series = pd.Series(days, index=pd.date_range("2025-01-01", periods=len(days)))
+    trades = pd.Series(results, index=pd.date_range("2025-01-01", periods=len(results)))
     peer = {
         **{name: getattr(stats, name)(series, periods=365) for name in ("sharpe", "sortino", "volatility", "cagr")},
         "calmar": stats.calmar(series, periods=365),

@@ -13,7 +13,9 @@ from trading_system.cli.said import print_run, refuse, say
 def backtest(
     candles: Annotated[
         list[Path] | None,
-        typer.Option("--candles", metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable"),
+        typer.Option(
+            "--candles", readable=False, metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable"
+        ),
     ] = None,
     symbol: Symbols = [],  # noqa: B006
     signal_interval: SignalInterval = None,
@@ -25,7 +27,8 @@ def backtest(
     to: To = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="one HTML page about it")] = None,
     funding: Annotated[
-        list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
+        list[Path] | None,
+        typer.Option("--funding", readable=False, metavar="FILE", help="funding rates of each file; repeatable"),
     ] = None,
     store: Annotated[
         Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")

@@ -32,7 +32,12 @@ def run(
     ] = None,
     replay: Annotated[
         list[Path] | None,
-        typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
+        typer.Option(
+            "--replay",
+            readable=False,
+            metavar="FILE",
+            help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable",
+        ),
     ] = None,
     simulator: Annotated[
         str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")

@@ -1,6 +1,7 @@
 """The program on a disk that fills up when the stop of its second trade rests: from then on its files cannot grow.
 
-``TRADING_KILL_AT`` says of which: ``store`` lets the smaller journal grow on, ``all`` no file at all.
+``TRADING_KILL_AT`` says of which: ``store`` lets the smaller journal grow on, ``all`` no file at all. ``folder`` closes
+the folder instead, so that no new file can be made in it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def filling(what: str) -> Reached:
     def reached(point: Point) -> None:
         nonlocal stops
         stops += point == Point.AFTER_STOP_ACKNOWLEDGEMENT
-        if stops == 2:
+        if stops == 2 and what == "folder":
+            FOLDER.chmod(0o500)
+        elif stops == 2:
             largest = max(file.stat().st_size for file in FOLDER.glob("store.db*"))
             most = {"store": largest, "all": 1}[what]
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))

@@ -148,7 +148,8 @@ def _write_candles(path: Path, record: RunRecord) -> None:
     for name in ("open", "high", "low", "close", "volume", "gap"):
         columns[name] = np.concatenate([candles[name] for candles in record.candles])[order]
     options = pa_csv.WriteOptions(include_header=False, delimiter="|", quoting_style="none")
-    pa_csv.write_csv(pa.table(columns), path, options)
+    with path.open("wb") as file:
+        pa_csv.write_csv(pa.table(columns), file, options)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

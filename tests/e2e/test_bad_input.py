@@ -72,6 +72,22 @@ PLACES = {
 }
 
 
+@pytest.mark.parametrize("verb", ["backtest --candles", "run --replay"])
+def test_the_candles_of_a_person_are_not_written_over(command: Command, candles: str, verb: str) -> None:
+    before = Path(candles).read_bytes()
+    told = command(*verb.split(), candles, "--symbol", "BTCUSDT", "--out", ".", *SET)
+    assert_refused(told, ".: expected a new folder", "candles.csv that no run has written", "give another --out")
+    assert Path(candles).read_bytes() == before
+
+
+def test_a_backtest_over_another_one_says_that_it_replaced_it(command: Command, candles: str) -> None:
+    words = ("backtest", "--candles", candles, "--symbol", "BTCUSDT", "--out", "out", "--json", *SET)
+    assert command(*words).err == ""
+    assert command(*words).err == ""
+    told = command(*words, "--set", "risk_pct=0.5")
+    assert told.err == "out: an earlier backtest with other results stood here and was replaced\n"
+
+
 @pytest.mark.parametrize("case", PLACES)
 def test_a_place_that_does_not_fit_is_one_sentence(command: Command, candles: str, case: str) -> None:
     Path("file").write_text("mine")

@@ -37,6 +37,7 @@ def backtest(
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
+    from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import run_backtest, write
 
     settings = settings_of(set_, signal_interval, lang)
@@ -44,8 +45,7 @@ def backtest(
     folder = out or new_folder(settings, "backtest", *symbol)
     if (store is None) == (not candles):
         refuse("expected either --candles FILE with --symbol, or --store FOLDER")
-    if (folder / "store.db").exists():
-        refuse(f"{folder}: expected a new folder or one of a backtest, was the folder of a line; give another --out")
+    earlier = earlier_run(folder, backtest=True)
     late: frozenset[str] = frozenset()
     if store is not None:
         import asyncio
@@ -63,6 +63,8 @@ def backtest(
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
     done = run_backtest(inputs, settings, rates, late=late)
     write(folder, done)
+    if earlier is not None and {**earlier, "seconds": 0} != {**done.summary, "seconds": 0}:
+        say(speech.say("note.replaced", folder=folder))
     print_run(done.summary, folder, settings, json)
     if report is not None:
         from trading_system.console import print_statistics_of

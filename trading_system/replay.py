@@ -95,7 +95,7 @@ class LocalLine:
         engine = self._line.execution
         while True:
             engine.moved.clear()
-            if engine.exits_only:
+            if engine.store_lost is not None:
                 require_alive(self._line)
             report = report_of(engine, self._line.settings.signal_interval)
             if report.has_handled(standing):
@@ -175,7 +175,7 @@ def report_of(engine: ExecutionEngine, signal_interval: str) -> Report:
     One that lost its store closes no step: the market waits only until it has answered every trade.
     """
     step, trade, in_flight, unknown = engine.progress
-    if engine.exits_only:
+    if engine.store_lost is not None:
         return Report(ANY_STEP, trade, in_flight + unknown, None)
     minutes = interval_ms(signal_interval) // MINUTE_MS
     until = (step // minutes + 1) * minutes if engine.idle else None
@@ -195,7 +195,7 @@ async def report_moves(
     """
     while True:
         engine.moved.clear()
-        if engine.exits_only:
+        if engine.store_lost is not None:
             alive()
         report = report_of(engine, signal_interval)
         async with http.post(f"{base_url}/_sim/report", json=report._asdict()) as answer:
@@ -219,7 +219,7 @@ def require_alive(line: Line) -> None:
 
 def require_whole(line: Line) -> None:
     """Raise for a line that lost its store and whose market ended all the same. Raises: LineFailedError."""
-    if line.execution.exits_only:
+    if line.execution.store_lost is not None:
         raise LineFailedError(
             f"the line closed no step after {line.execution.progress.step}, as its store took no more; free the disk "
             f"and start it again, it resumes from {line.folder}"

@@ -101,7 +101,7 @@ async def test_a_store_that_takes_no_more_ends_the_entries_and_not_the_exits(
     await desk.minute(101.0, plans=[PLAN])
     fill_the_disk_of_the_store(desk)
     await desk.fill("e", 100.0)
-    assert desk.execution.exits_only
+    assert desk.execution.store_lost is not None
     await until(lambda: set(desk.prices()) == {"s", "1", "2"})
     await desk.fill("1", 104.0)
     await until(lambda: desk.prices() == {"s": (100.0, 25.0), "2": (108.0, 25.0)})

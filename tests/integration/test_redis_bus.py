@@ -238,6 +238,20 @@ async def test_a_connection_that_hears_nothing_of_itself_is_made_anew(redis_serv
         await bus.close()
 
 
+async def test_a_process_that_was_busy_does_not_take_its_absence_for_the_server_s(redis_server: RedisServer) -> None:
+    bus, ear = quick(redis_server.url), bus_suite.Ear()
+    await bus.subscribe(CHANNEL, ear)
+    await rung_until_heard(bus, ear, b"before")
+    await bus.publish(CHANNEL, b"during")
+    question = asyncio.create_task(bus.newest("k"))
+    await asyncio.sleep(0)
+    time.sleep(1.5)  # noqa: ASYNC251  the whole process stands still, longer than any deadline of this bus
+    assert await question is None
+    await until(lambda: ear.heard[-1:] == [b"during"])
+    assert (bus.counts["cuts"], bus.counts["lost"], bus.trouble) == (0, 0, "")
+    await bus.close()
+
+
 async def test_a_wrong_password_is_an_error_at_once_and_one_sentence(redis_server: RedisServer) -> None:
     url = f"redis://:not-{PASSWORD}@127.0.0.1:{redis_server.port}/0"
     bus = quick(url)

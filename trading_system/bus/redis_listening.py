@@ -8,13 +8,14 @@ import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
 
 from .errors import BusRefusedError
 from .port import LARGEST_PAYLOAD, Listener
-from .redis_link import LINK_ERRORS, Link
+from .redis_link import LINK_ERRORS, Link, within
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Listening:
             await self._say("SUBSCRIBE", channel)
         if self._link.failure is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._deadline_s):
+                async with within(self._deadline_s):
                     await confirmed.wait()
         if self._refused is not None:
             await place.cancel()
@@ -164,25 +165,26 @@ class Listening:
     async def _hear(self, connection: AbstractConnection) -> None:
         own = self._own.encode()
         self._connection = connection
-        async with asyncio.timeout(self._deadline_s):
+        async with within(self._deadline_s):
             await connection.send_command("SUBSCRIBE", own, *self._places, check_health=False)
         self._ring(self._own, b"beat")
-        loop = asyncio.get_running_loop()
-        patience = self._beat_s + self._deadline_s
-        turn = 0
         # Only the bus's own message proves the whole way there and back; without it the connection is made anew.
-        async with asyncio.timeout(patience) as fuse:
-            while True:
-                kind, channel, payload = await connection.read_response(timeout=math.inf)
-                if kind == b"message" and channel == own:
-                    fuse.reschedule(loop.time() + patience)
-                elif kind == b"message":
-                    self._hand_round(channel, payload)
-                elif kind == b"subscribe":
-                    self._confirm(channel)
-                turn = (turn + 1) % _MESSAGES_A_TURN
-                if not turn:  # what is buffered already comes without a pause; others must have their turn
-                    await asyncio.sleep(0)
+        while True:
+            async with within(self._beat_s + self._deadline_s):
+                await self._hear_itself(connection, own)
+
+    async def _hear_itself(self, connection: AbstractConnection, own: bytes) -> None:
+        """Hand round what comes, up to the next message of this bus to itself."""
+        for turn in count(1):
+            kind, channel, payload = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            if kind == b"message" and channel == own:
+                return
+            if kind == b"message":
+                self._hand_round(channel, payload)
+            elif kind == b"subscribe":
+                self._confirm(channel)
+            if turn % _MESSAGES_A_TURN == 0:  # what is buffered already comes without a pause
+                await asyncio.sleep(0)
 
     def _hand_round(self, channel: bytes, payload: bytes) -> None:
         self._counts["heard"] += 1
@@ -217,7 +219,7 @@ class Listening:
         if connection is None or not connection.is_connected:
             return
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with within(self._deadline_s):
                 await connection.send_command(word, channel, check_health=False)
         except LINK_ERRORS as error:
             log.debug("%s of %s failed (%s)", word, channel.decode(), error)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis_server import RedisServer
+from redis_server import PASSWORD, RedisServer
 from small_markets import made_market, quick_settings
 
 from trading_system.research.candle_inputs import CandleInputs
@@ -48,6 +48,8 @@ def test_a_line_over_redis_trades_as_the_backtest_and_keeps_what_is_newest(
 ) -> None:
     settings, inputs = over_redis(redis_server)
     line = assert_as_the_backtest(tmp_path, settings, inputs, lambda _: None)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+    assert written == []
     kept = redis_server.cli("KEYS", "*").split()
     for symbol in SYMBOLS:
         assert {f"{symbol}_Last_Candle", f"{symbol}_Last_HL"} < set(kept)

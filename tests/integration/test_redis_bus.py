@@ -321,6 +321,23 @@ async def test_something_that_is_no_redis_is_away_and_not_trusted() -> None:
     await server.wait_closed()
 
 
+async def test_an_answer_that_nobody_foresaw_leaves_the_bus_trying(caplog: pytest.LogCaptureFixture) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while word := await reader.read(1_000):
+            writer.write(b":5\r\n" if b"SUBSCRIBE" in word else b"+PONG\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    bus = quick(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await bus.subscribe(CHANNEL, bus_suite.Ear())
+    await until(lambda: caplog.text.count("the bus, listening, failed; it connects anew") >= 2)
+    assert bus.trouble
+    await bus.close()
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.mark.parametrize(
     ("url", "was"),
     [

@@ -21,20 +21,18 @@ log = logging.getLogger(__name__)
 
 LONGEST_BACKLOG: Final = 1_024
 LARGEST_BACKLOG: Final = 8 * LARGEST_PAYLOAD
+LAST_WORDS_S: Final = 10.0  # for a listener that is in the middle of something when it is cancelled
 _MESSAGES_A_TURN = 64
 
 
 class RedisSubscription:
     """A listener's place on a channel, with a task of its own: a slow listener delays no other."""
 
-    def __init__(
-        self, listening: Listening, channel: bytes, listener: Listener, counts: Counter[str], deadline_s: float
-    ) -> None:
+    def __init__(self, listening: Listening, channel: bytes, listener: Listener, counts: Counter[str]) -> None:
         self.channel = channel
         self._listening = listening
         self._listener = listener
         self._counts = counts
-        self._deadline_s = deadline_s
         self._backlog: deque[bytes] = deque()
         self._size = 0
         self._behind = False
@@ -55,13 +53,13 @@ class RedisSubscription:
         self._wake.set()
 
     async def cancel(self) -> None:
-        """Stop hearing the channel; what the listener is doing now is waited for, at most one deadline."""
+        """Stop hearing the channel; what the listener is doing now is waited for, at most ``LAST_WORDS_S``."""
         self._active = False
         self._wake.set()
         await self._listening.remove(self)
         if self._task is asyncio.current_task():
             return
-        await asyncio.wait([self._task], timeout=self._deadline_s)
+        await asyncio.wait([self._task], timeout=LAST_WORDS_S)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -118,7 +116,7 @@ class Listening:
 
         Raises: BusRefusedError when the server does not let this client in.
         """
-        place = RedisSubscription(self, channel, listener, self._counts, self._deadline_s)
+        place = RedisSubscription(self, channel, listener, self._counts)
         known = channel in self._places
         self._places[channel] = (*self._places.get(channel, ()), place)
         confirmed = self._confirmed.setdefault(channel, asyncio.Event())
@@ -149,6 +147,9 @@ class Listening:
                 connection = await self._link.open()
                 await self._hear(connection)
             except LINK_ERRORS as error:
+                self._after(self._link.failed(error))
+            except Exception as error:  # what nobody foresaw must not leave the bus deaf
+                log.exception("the bus, listening, failed; it connects anew")
                 self._after(self._link.failed(error))
             finally:
                 self._connection = None

@@ -133,6 +133,9 @@ class Sending:
                     await self._serve(connection)
                 except LINK_ERRORS as error:
                     self._fail(self._questions, self._link.failed(error))
+                except Exception as error:  # what nobody foresaw must not leave the bus dumb
+                    log.exception("the bus, sending, failed; it connects anew")
+                    self._fail(self._questions, self._link.failed(error))
                 finally:
                     await self._link.drop()
                 await self._link.pause()

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from program import program, sets
 from redis_server import PASSWORD, RedisServer
-from small_markets import made_market, quick_settings
+from small_markets import QUICK, made_market, quick_settings, small_market, small_settings, write_candles
 
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.parity import compare
@@ -87,3 +88,16 @@ def test_a_server_that_dies_hangs_and_throws_clients_out_changes_no_trade(
 
     assert_as_the_backtest(tmp_path, settings, inputs, stepped)
     assert done == list(troubles)
+
+
+def test_a_wrong_password_is_one_sentence_at_the_start(tmp_path: Path, redis_server: RedisServer) -> None:
+    candles = write_candles(tmp_path / "BTCUSDT.csv", small_market(small_settings()).candles["BTCUSDT"])
+    wrong = redis_server.url.replace(PASSWORD, f"not-{PASSWORD}")
+    words = ("run", "--replay", candles, "--symbol", "BTCUSDT", *sets(QUICK), "--out", tmp_path / "out")
+    done = program(*words, cwd=tmp_path, extra={"BUS_URL": wrong})
+    assert done.returncode != 0
+    said = done.stderr.strip().splitlines()
+    assert said[-1].removeprefix("error: ").startswith("BUS_URL: expected redis://127.0.0.1:")
+    assert said[-1].endswith("correct the user or password in .env")
+    assert "Traceback" not in done.stderr
+    assert f"not-{PASSWORD}" not in done.stderr + done.stdout

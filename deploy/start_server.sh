@@ -24,9 +24,10 @@ redis)
     require_password REDIS_PASSWORD "${REDIS_PASSWORD:-}"
     # A file, because every process of the machine can read a command line. The one user may not administer the server.
     umask 077
-    cat >/tmp/redis.conf <<EOF
+    config=${SERVER_CONFIG:-/tmp/redis.conf}
+    cat >"$config" <<EOF
 port ${REDIS_PORT:-6379}
-dir /tmp
+dir ${config%/*}
 save ""
 appendonly no
 maxmemory 192mb
@@ -34,7 +35,7 @@ maxmemory-policy volatile-ttl
 client-output-buffer-limit pubsub 16mb 8mb 60
 user default on >$REDIS_PASSWORD ~* &* +@all -@admin -@dangerous +info
 EOF
-    exec redis-server /tmp/redis.conf
+    exec redis-server "$config"
     ;;
 mongodb)
     require_password MONGO_PASSWORD "${MONGO_INITDB_ROOT_PASSWORD:-}"

@@ -24,6 +24,7 @@ from urllib.request import urlopen
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
+from trading_system.start_checks import Refusal, open_bot, weak_passwords
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
@@ -56,6 +57,8 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("data folder", lambda: _folder(settings.data_folder)),
         ("disk space", lambda: _disk(settings.data_folder)),
         ("store", lambda: _store(settings)),
+        ("passwords", lambda: _refused("passwords", weak_passwords(settings))),
+        ("telegram", lambda: _refused("telegram", open_bot(settings))),
         ("pictures", _pictures),
         ("clock", _clock),
         ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange()),
@@ -179,6 +182,14 @@ def _store(settings: Settings) -> Finding:
     if healthy != "ok":
         return Finding("store", "fail", f"{path}: {healthy}", "name another file in DATABASE_URL")
     return Finding("store", "ok", str(path))
+
+
+def _refused(what: str, refusals: Sequence[Refusal]) -> Finding:
+    """Show what a service would refuse to start with."""
+    if not refusals:
+        return Finding(what, "ok", "nothing that a start refuses")
+    seen = "; ".join(f"{one.where}: expected {one.expected}, was {one.was}" for one in refusals)
+    return Finding(what, "fail", seen, refusals[0].mend)
 
 
 def _pictures() -> Finding:

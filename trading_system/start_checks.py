@@ -99,7 +99,7 @@ def open_bot(settings: Settings) -> list[Refusal]:
 
 
 def _password_and_hosts(rest: str) -> tuple[str | None, list[str]]:
-    """Return the password of a URL behind its scheme (None: there is none), and its hosts; several stand with commas."""
+    """Return the password of a URL behind its scheme (None: there is none), and its hosts, which commas part."""
     place = urlsplit(f"//{rest}").netloc
     user, at, hosts = place.rpartition("@")
     _, colon, password = user.partition(":")

@@ -90,6 +90,9 @@ class MarketSettings(BaseModel):
     rest: str = Field(default="https://fapi.binance.com", description="public REST of the venue, without a path")
     stream: str = Field(default="wss://fstream.binance.com", description="its market streams, without a path")
     signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
+    conductor: str = Field(
+        default="", description="a simulated exchange to trade on in lockstep, as `trading-system exchange` prints it"
+    )
 
 
 class PlanSettings(BaseModel):
@@ -327,6 +330,8 @@ def _secret_of(one: Given) -> Secret:
 
 
 def _listed(key: str, one: Given) -> list[Any]:
+    if not one.value:
+        return []
     if not one.value.startswith("["):
         return [part.strip() for part in one.value.split(",")]
     try:

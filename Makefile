@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer servers
+.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer servers compose-tool
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -57,10 +57,14 @@ lint: developer
 	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
 
 # The servers of the tests, in .venv/servers.
-servers: .venv/servers/ferretdb
+servers: .venv/servers/ferretdb compose-tool
 
 .venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
 	@tests/servers/ferretdb/build.sh $@ $(BIN)/python
+
+# docker-compose reads docker-compose.yml in a test; no engine comes with it.
+compose-tool:
+	@deploy/compose_tool.sh
 
 test: lint servers
 	cargo test --quiet $(CRATE)

@@ -312,7 +312,7 @@ def _put(nested: dict[str, Any], key: str, one: Given) -> None:
 
 def _symbols(names: list[Any], one: Given) -> list[str]:
     try:
-        checked = [checked_symbol(str(name)) for name in names if name]
+        checked = [checked_symbol(str(name)) for name in names]
     except SymbolError as error:
         raise SettingsError(one.problem(str(error))) from None
     if len(set(checked)) != len(checked):

@@ -80,7 +80,7 @@ def test_passwords_and_keys_reach_the_containers_that_need_them_and_no_others(ch
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def redis(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A Redis as its container starts it: its port and its process."""
     tool("redis-server")
     with socket.socket() as probe:
@@ -93,13 +93,12 @@ def redis(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         "SERVER_CONFIG": str(tmp_path / "redis.conf"),
     }
     command = ["/bin/sh", str(ROOT / "deploy" / "start_server.sh"), "redis"]
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    server = subprocess.Popen(command, env=environment)  # pytest shows what it says when the test fails
     try:
         yield port, server
     finally:
         server.terminate()
-        log, _ = server.communicate(timeout=PATIENCE_S)
-        print(log)  # pytest shows it when the test fails
+        server.wait(timeout=PATIENCE_S)
 
 
 def asked(port: int, *words: str, password: str = PASSWORD) -> str:
@@ -117,7 +116,7 @@ def wait_for(port: int) -> None:
 
 @pytest.mark.slow
 def test_redis_asks_for_its_password_and_gives_no_right_to_administer_it(
-    redis: tuple[int, subprocess.Popen[str]], tmp_path: Path
+    redis: tuple[int, subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     port, server = redis
     wait_for(port)

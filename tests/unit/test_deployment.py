@@ -13,8 +13,9 @@ import pytest
 import yaml
 from deployment_lint import RULES, Deployment, problems
 
+from trading_system.app import SERVICES
+
 ROOT = Path(__file__).parents[2]
-SERVICES = sorted(path.parent.name for path in (ROOT / "trading_system" / "services").glob("*/service.py"))
 
 
 def deployment() -> Deployment:

@@ -137,8 +137,8 @@ def test_a_file_of_secrets_that_others_can_read_is_refused(tmp_path: Path) -> No
 def test_the_first_refusal_is_said_whole_and_the_others_are_counted() -> None:
     made = settings(bus_url="redis://:redis@redis/0", database_url="mongodb://mongodb/trading")
     assert sentence(made) == (
-        "BUS_URL: expected a password of your own (16 or more of A-Z a-z 0-9 . _ ~ -, no well-known word), was a shorter "
-        "one; run deploy/fill_env.sh, or write one into .env (1 more: run `trading-system doctor`)"
+        "BUS_URL: expected a password of your own (16 or more of A-Z a-z 0-9 . _ ~ -, no well-known word), was a "
+        "shorter one; run deploy/fill_env.sh, or write one into .env (1 more: run `trading-system doctor`)"
     )
 
 

@@ -4,14 +4,14 @@
 set -eu
 
 refuse() {
-    echo "$1: expected a password of your own (16 or more of A-Z a-z 0-9 . _ ~ -, no well-known word), was $2; run deploy/fill_env.sh and start again" >&2
+    echo "$1: expected a password of your own (12 or more of A-Z a-z 0-9 . _ ~ -, no well-known word), was $2; run deploy/fill_env.sh and start again" >&2
     exit 78
 }
 
 # The same rules as trading_system/start_checks.py; one table of passwords tests both.
 require_password() {
     case $2 in '') refuse "$1" none ;; *[!A-Za-z0-9._~-]*) refuse "$1" "one with other characters" ;; esac
-    [ "${#2}" -ge 16 ] || refuse "$1" "a shorter one"
+    [ "${#2}" -ge 12 ] || refuse "$1" "a shorter one"
     case $(printf '%s' "$2" | tr 'A-Z' 'a-z' | tr -d '._~-') in
     *password* | *passwort* | *changeme* | *secret* | *example* | *default* | *trading* | *12345678* | *qwerty*)
         refuse "$1" "one that is easily guessed" ;;

@@ -19,7 +19,7 @@ from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings
 
 HOST_DOTENV = Path("/run/host/.env")  # where docker-compose.yml shows a container the .env of its host
-LEAST_CHARACTERS, LEAST_DIFFERENT = 16, 6
+LEAST_CHARACTERS, LEAST_DIFFERENT = 12, 6
 WELL_KNOWN = ("password", "passwort", "changeme", "secret", "example", "default", "trading", "12345678", "qwerty")
 ON_SERVERS = {"redis", "rediss", "mongodb", "mongodb+srv"}
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from program import COMMAND, ROOT, environment, sets
+from program import COMMAND, environment, sets
 
 from trading_system.app import JOURNAL_FILE, SERVICES, STORE_FILE
 from trading_system.database import open_store

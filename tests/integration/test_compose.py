@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from trading_system.database import open_bus
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "f3a91c07d4b8e652a0c4"
@@ -129,3 +132,20 @@ def test_redis_asks_for_its_password_and_gives_no_right_to_administer_it(
     assert {word for word, said in forbidden.items() if "NOPERM" not in said} == set()
     assert PASSWORD.encode() not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
     assert (tmp_path / "redis.conf").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+async def test_the_bus_needs_no_right_that_the_container_s_redis_does_not_give(
+    redis: tuple[int, subprocess.Popen[bytes]],
+) -> None:
+    port, _ = redis
+    wait_for(port)
+    bus = open_bus(f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
+    await bus.connect()
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await bus.subscribe("BTCUSDT_Close_Candle", heard.put)
+    await bus.publish("BTCUSDT_Close_Candle", b'{"symbol": "BTCUSDT"}')
+    assert await asyncio.wait_for(heard.get(), PATIENCE_S) == b'{"symbol": "BTCUSDT"}'
+    await bus.put_newest("Account", 1, b"{}", 60.0)
+    await bus.close()  # sends what is queued
+    assert asked(port, "GET", "Account") == "{}"

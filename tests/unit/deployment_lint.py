@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 Compose = Mapping[str, Any]
 
 SERVERS = ("redis", "mongodb")
-HOLDERS = {"journal": "execution_engine", "alerts": "telegram_engine", "store": "mongodb"}
+HOLDERS = {"journal": "execution_engine", "alerts": "telegram_engine", "watch": "monitoring_engine", "store": "mongodb"}
 """Volumes of one container each."""
 NEEDED_BY = {
     "TRADING_API_KEY": "execution_engine",

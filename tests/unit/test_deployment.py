@@ -14,6 +14,7 @@ import yaml
 from deployment_lint import RULES, Deployment, problems
 
 from trading_system.app import SERVICES
+from trading_system.settings import secret_keys, setting_keys, variable_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -160,3 +161,10 @@ def test_the_example_of_secrets_names_all_that_the_compose_file_asks_for() -> No
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
     given = set(re.findall(r"^(\w+)=$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     assert asked <= given
+
+
+def test_every_variable_of_the_compose_file_is_a_setting() -> None:
+    known = {variable_of(key) for key in (*setting_keys(), *secret_keys())}
+    for name, container in deployment().compose["services"].items():
+        told = {key for key in container["environment"] if key.startswith("TRADING_")}
+        assert told <= known, name

@@ -24,7 +24,7 @@ from urllib.request import urlopen
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
-from trading_system.start_checks import Refusal, open_bot, weak_passwords
+from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
@@ -184,12 +184,11 @@ def _store(settings: Settings) -> Finding:
     return Finding("store", "ok", str(path))
 
 
-def _refused(what: str, refusals: Sequence[Refusal]) -> Finding:
-    """Show what a service would refuse to start with."""
+def _refused(what: str, refusals: Sequence[StartRefusedError]) -> Finding:
+    """Show what a service would refuse to start with; each sentence ends with what mends it."""
     if not refusals:
-        return Finding(what, "ok", "nothing that a start refuses")
-    seen = "; ".join(f"{one.where}: expected {one.expected}, was {one.was}" for one in refusals)
-    return Finding(what, "fail", seen, refusals[0].mend)
+        return Finding(what, "ok", "nothing that a service refuses to start with")
+    return Finding(what, "fail", " | ".join(map(str, refusals)))
 
 
 def _pictures() -> Finding:

@@ -12,7 +12,6 @@ import stat
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
@@ -27,42 +26,34 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class StartRefusedError(ValueError):
-    """A start that would put the account or its secrets at risk; the sentence is the first reason."""
-
-
-class Refusal(NamedTuple):
-    """One reason not to start: where it lies, what was expected, what was found, and the command that mends it."""
-
-    where: str
-    expected: str
-    was: str
-    mend: str
-
-    @property
-    def sentence(self) -> str:
-        """Return the refusal as it is said."""
-        return f"{self.where}: expected {self.expected}, was {self.was}; {self.mend}"
+    """A start that would put the account or its secrets at risk."""
 
 
 def require_safe_start(settings: Settings, dotenv: Sequence[Path] = (Path(DOTENV_FILE), HOST_DOTENV)) -> None:
-    """Refuse to start a service with ``settings`` that protect nothing. Raises: StartRefusedError."""
+    """Refuse to start a service with ``settings`` that protect nothing. Raises: StartRefusedError, the first reason."""
     reasons = [*open_files(dotenv), *weak_passwords(settings), *open_bot(settings)]
-    if reasons:
-        others = len(reasons) - 1
-        more = f" ({others} more: run `trading-system doctor`)" if others else ""
-        raise StartRefusedError(reasons[0].sentence + more)
+    if not reasons:
+        return
+    first, others = reasons[0], len(reasons) - 1
+    raise StartRefusedError(f"{first} ({others} more: run `trading-system doctor`)") if others else first
 
 
-def open_files(dotenv: Sequence[Path]) -> list[Refusal]:
+def open_files(dotenv: Sequence[Path]) -> list[StartRefusedError]:
     """Refuse each file of secrets that others than its owner may read; what is not there hides nothing."""
     if os.name != "posix":
         return []
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in dotenv if path.exists()}
-    expected, mend = "a file that only its owner can read (mode 600)", "run `chmod 600 .env` beside it and start again"
-    return [Refusal(str(path), expected, f"mode {m:o}", mend) for path, m in modes.items() if m & OPEN_TO_OTHERS]
+    return [
+        StartRefusedError(
+            f"{path}: expected a file that only its owner can read (mode 600), was mode {mode:o}; run `chmod 600 .env` "
+            "and start again"
+        )
+        for path, mode in modes.items()
+        if mode & OPEN_TO_OTHERS
+    ]
 
 
-def weak_passwords(settings: Settings) -> list[Refusal]:
+def weak_passwords(settings: Settings) -> list[StartRefusedError]:
     """Refuse a server's URL without a password worth the name; on this machine itself one may be left out, not weak."""
     found = []
     for name, url in (("BUS_URL", settings.bus_url), ("DATABASE_URL", settings.database_url)):
@@ -74,8 +65,12 @@ def weak_passwords(settings: Settings) -> list[Refusal]:
             continue
         weakness = weakness_of(password or "")
         if weakness:
-            expected = f"a password of your own ({LEAST_CHARACTERS} or more of A-Z a-z 0-9 . _ ~ -, no well-known word)"
-            found.append(Refusal(name, expected, weakness, "run deploy/fill_env.sh, or write one into .env"))
+            found.append(
+                StartRefusedError(
+                    f"{name}: expected a password of your own ({LEAST_CHARACTERS} or more of A-Z a-z 0-9 . _ ~ -, no "
+                    f"well-known word), was {weakness}; run deploy/fill_env.sh, or write one into .env"
+                )
+            )
     return found
 
 
@@ -93,7 +88,7 @@ def weakness_of(password: str) -> str:
     return ""
 
 
-def open_bot(settings: Settings) -> list[Refusal]:
+def open_bot(settings: Settings) -> list[StartRefusedError]:
     """Refuse a bot that nobody may command and nobody can be paired with."""
     return []
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sample_line import until
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.contracts import candle_close_channel, from_ms, serialize
@@ -236,10 +237,52 @@ async def test_a_step_that_was_cut_short_is_never_begun_a_second_time_in_this_li
     await room.start()
     await desk.store_minutes(1)
     handling = asyncio.create_task(room.catch_up())
-    while not room.handled:
-        await asyncio.sleep(0)
+    await until(lambda: bool(room.handled))
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)
     with pytest.raises(RoomFailedError, match="start the line again"):
         await room.catch_up()
     assert steps(room) == [1]
+
+
+# --- what strangers say on a bus between processes
+
+NONSENSE = [
+    b"",
+    b"{",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"x" * 5_000_000,
+    b'{"symbol":"BTCUSDT"}',
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=range(len(NONSENSE)))
+@pytest.mark.parametrize("leaves_process", [False, True])
+async def test_a_bell_that_is_none_is_counted_and_moves_nothing(
+    desk: Desk, nonsense: bytes, leaves_process: bool
+) -> None:
+    desk.bus.leaves_process = leaves_process
+    room = await desk.room()
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), nonsense)
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), nonsense)
+    assert (room.handled, room.failure, room.counts["bad_bells"]) == ([], None, 2)
+    assert desk.bus.counts["failed"] == 0
+    await desk.store_minutes(1)
+    await desk.ring(1)
+    assert steps(room) == [1]
+
+
+async def test_forged_bells_of_a_bus_between_processes_move_nothing_and_are_not_hoarded(desk: Desk) -> None:
+    desk.bus.leaves_process = True
+    room = await desk.room()
+    for number in (1, 2, 10_000_000):
+        await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(number))
+        await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(number, minutes=15))
+    assert room.handled == []
+    assert room._longer["BTCUSDT"] == []
+    await desk.store_minutes(1, 2)
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(10_000_000))
+    assert steps(room) == [1, 2]

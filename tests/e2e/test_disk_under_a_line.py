@@ -79,7 +79,7 @@ def test_a_folder_that_is_closed_under_a_line_ends_no_trade_and_is_one_sentence(
     out, err = line.communicate(timeout=PATIENCE_S)
 
     assert_refused(
-        Told(line.returncode, out, err), "line/candles.csv: expected a place that this user may use", "ls -ld"
+        Told(line.returncode, out, err), "line/summary.json.part: expected a place that this user may use", "ls -ld"
     )
     state = exchange.state()
     assert (state["positions"], state["open_orders"]) == (0, 0)

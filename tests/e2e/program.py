@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "trading_system.cli"]
-AS_ANY_USER = [sys.executable, str(Path(__file__).with_name("as_any_user.py"))]  # even as root; see there
+COMMAND = (sys.executable, "-m", "trading_system.cli")
+AS_ANY_USER = (sys.executable, str(Path(__file__).with_name("as_any_user.py")))  # even as root; see there
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -148,6 +151,76 @@ def test_a_taken_port_is_one_sentence_with_the_way_out(command: Command, candles
         port = taken.getsockname()[1]
         told = command("exchange", "--replay", candles, "--symbol", "BTCUSDT", "--port", str(port), *SET)
     assert_refused(told, "expected a free port, was one in use", str(port), "give another --port")
+
+
+# --- files
+
+
+def daily(rows: list[str]) -> str:
+    """Candles of days, which a name can call minutes."""
+    days = [f"{1_736_121_600_000 + 86_400_000 * day},{rows[1].split(',', 1)[1]}" for day in range(40)]
+    return "\n".join([rows[0], *days]) + "\n"
+
+
+def dated(rows: list[str]) -> str:
+    """Candles whose times are texts without a zone."""
+    first, second = (row.split(",", 1)[1] for row in rows[1:3])
+    return f"date,{rows[0].split(',', 1)[1]}\n2025-01-06 00:00:00,{first}\n2025-01-06 00:01:00,{second}\n"
+
+
+class BadFile(NamedTuple):
+    name: str
+    content: Callable[[list[str]], str | bytes]
+    words: tuple[str, ...]
+
+
+BAD_FILES = {
+    "days that the name calls minutes": BadFile(
+        "BINANCE_BTCUSDT_1m.csv", daily, ("expected rows 1m apart, as its name says", "was rows 1d apart", "rename")
+    ),
+    "two lines of one": BadFile(
+        "c.csv",
+        lambda rows: "\n".join([*rows[:5], rows[5] + rows[6], *rows[7:]]),
+        ("row 6", "expected 6 columns", "was 11", "two rows stand in one line"),
+    ),
+    "a cut gzip": BadFile(
+        "c.csv.gz",
+        lambda rows: gzip.compress("\n".join(rows).encode())[:-100],
+        ("expected a whole gzip file", "was one cut short", "copy or download it again"),
+    ),
+    "a Parquet file that is none": BadFile(
+        "c.parquet", lambda _: b"PAR1 and no more", ("expected a whole Parquet file", "copy or download it again")
+    ),
+    "a time off the grid": BadFile(
+        "c.csv",
+        lambda rows: "\n".join([*rows[:5], "1736121855000," + rows[5].split(",", 1)[1], *rows[6:]]),
+        ("row 6", "on the grid of 1m candles", "was 1736121855000", "mend or drop the row"),
+    ),
+    "dates without a zone": BadFile(
+        "c.csv", dated, ("row 2", "a date with its zone", "'2025-01-06 00:00:00'", "write it like 2025-01-01T00:00:00Z")
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+@pytest.mark.parametrize("verb", ["backtest --candles", "run --replay", "exchange --replay", "detect --candles"])
+def test_a_broken_cut_or_mislabelled_file_is_one_sentence_of_every_command(
+    command: Command, rows: list[str], verb: str, case: str
+) -> None:
+    name, content, words = BAD_FILES[case]
+    made = content(rows)
+    Path(name).write_bytes(made if isinstance(made, bytes) else made.encode())
+    settings = [] if verb.startswith("detect") else SET
+    told = command(*verb.split(), name, "--symbol", "BTCUSDT", *settings)
+    assert_refused(told, name, *words)
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+@pytest.mark.parametrize("verb", ["run --replay", "exchange --replay"])
+def test_days_without_a_name_are_not_replayed_as_minutes(command: Command, rows: list[str], verb: str) -> None:
+    Path("days.csv").write_text(daily(rows))
+    told = command(*verb.split(), "days.csv", "--symbol", "BTCUSDT", *SET)
+    assert_refused(told, "a replay needs one-minute candles; use `trading-system backtest` for longer ones")
 
 
 # --- settings

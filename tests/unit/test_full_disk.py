@@ -15,10 +15,12 @@ import pytest
 from fake_venue import fill_of, stop
 from sample_desk import Desk
 from sample_line import until
-from sample_trades import START, plan_at
+from sample_trades import START, instrument_of, plan_at
 
+from trading_system.rules.matching import FillRules
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.room import Letterbox
+from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
 from trading_system.store.errors import StoreWriteError
 from trading_system.store.port import Store
 
@@ -159,6 +161,12 @@ def test_a_disk_that_is_full_keeps_what_was_written_and_memory_keeps_the_rest(tm
     assert [order.client_id for order in again.orders_since(0)] == meant[:-1]
     assert again.fills_since(0) == []
     again.close()
+
+
+def test_a_paper_account_that_cannot_be_kept_says_what_mends_it(tmp_path: Path) -> None:
+    account = PaperVenue(tmp_path / "gone" / "paper.json", [instrument_of()], 1, FillRules(), leverage=5, equity=1e4)
+    with pytest.raises(PaperStateError, match=r"paper.json: expected a disk that takes a write, was: No such file"):
+        account._keep()
 
 
 def test_a_journal_is_not_begun_on_a_full_disk(tmp_path: Path) -> None:

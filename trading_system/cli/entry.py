@@ -12,11 +12,21 @@ from trading_system.cli.exit_codes import INTERRUPTED, WRONG_INPUT
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; Ctrl-C is one line, also while the program still loads."""
+    try:
+        code = _code()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted; what was not finished leaves no summary, start it again\n")
+    sys.exit(code)
+
+
+def _code() -> int:
     words = _config_first(sys.argv[1:])
     if words == ["--help"]:
         sys.stdout.write(listing() + "\n")
-        sys.exit(0)
+        return 0
     gc.disable()  # the command line makes no garbage worth collecting before a command begins
     import typer
 
@@ -26,24 +36,22 @@ def main() -> None:
 
     try:
         code = called(words)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+    except typer.Abort:
+        return INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith("click") or type(error).__module__.startswith("typer"):
             # No command at all: click's words are the whole help.
             helps = type(error).__name__ == "NoArgsIsHelpError"
             say(_usage(error) if helps else f"error: {_usage(error)}")
-            sys.exit(WRONG_INPUT)
+            return WRONG_INPUT
         from trading_system.redaction import PROCESS
 
         if not is_known(error):
             sys.excepthook = PROCESS.last_words
             raise
         say(PROCESS(f"error: {sentence_of(error)}"))
-        sys.exit(WRONG_INPUT)
-    if code == INTERRUPTED:
-        say("interrupted; what was not finished leaves no summary, start it again")
-    sys.exit(code if isinstance(code, int) else 0)
+        return WRONG_INPUT
+    return code if isinstance(code, int) else 0
 
 
 def _config_first(words: list[str]) -> list[str]:

@@ -225,11 +225,17 @@ class PaperVenue(Deaf):
         if len(self._exchange.trades()) > 2 * TRADES_KEPT:
             self._exchange.forget(TRADES_KEPT)
         part = self._path.with_name(self._path.name + ".part")
-        with part.open("wb") as file:
-            file.write(pack_exchange(self._exchange))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
+        try:
+            with part.open("wb") as file:
+                file.write(pack_exchange(self._exchange))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except OSError as error:
+            raise PaperStateError(
+                f"{self._path}: expected a disk that takes a write, was: {error.strerror}; free the disk, or make the "
+                "folder writable, and start again"
+            ) from error
 
 
 def _state(order: BookedOrder) -> OrderState:

@@ -19,7 +19,7 @@ help:
 	@echo "make setup   build everything into .venv"
 	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
-	@echo "make servers install what the tests of the bus start (redis-server); make test does it as well"
+	@echo "make servers  install the servers that tests start (redis-server, FerretDB); make test does it as well"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
 	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"

@@ -32,6 +32,7 @@ save ""
 appendonly no
 maxmemory 192mb
 maxmemory-policy volatile-ttl
+proto-max-bulk-len 1mb
 client-output-buffer-limit pubsub 16mb 8mb 60
 user default on >$REDIS_PASSWORD ~* &* +@all -@admin -@dangerous +info
 EOF

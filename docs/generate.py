@@ -37,7 +37,7 @@ EXAMPLE = "BTCUSDT"
 FOR_ALL_SYMBOLS = {
     "SYSTEM_HEALTH": "the channel of the services' heartbeats (HealthDTO)",
     "SYSTEM_COMMAND": "the doorbell of the command inbox (CommandDTO)",
-    "ACCOUNT_KEY": "the cache key of the account's newest state",
+    "ACCOUNT_KEY": "the cache key of the account after its last step (AccountDTO)",
 }
 
 

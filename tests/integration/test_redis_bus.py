@@ -6,11 +6,17 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import bus_suite
 import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis_server import PASSWORD, RedisServer, free_port
 
 from trading_system.bus import LARGEST_PAYLOAD, Bus, BusRefusedError, BusUnreachableError
@@ -19,6 +25,7 @@ from trading_system.database import DatabaseUrlError, open_bus
 
 CHANNEL = "BTCUSDT_Close_Candle"
 PATIENCE_S = 20.0
+CONTAINER_START = Path(__file__).parents[2] / "deploy" / "start_server.sh"
 
 
 def quick(url: str) -> RedisBus:
@@ -102,6 +109,24 @@ async def test_the_redis_bus_keeps_the_contract(redis_server: RedisServer, rule:
 @pytest.mark.parametrize("rule", bus_suite.RULES[:2], ids=lambda rule: rule.__name__)
 async def test_a_unix_socket_does_as_well(redis_server: RedisServer, rule: bus_suite.Rule) -> None:
     await rule(lambda: RedisBus(f"unix://:{PASSWORD}@{redis_server.socket}?db=0"))
+
+
+async def test_the_server_of_the_containers_lets_the_bus_do_its_work_and_no_message_be_huge(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, CONTAINER_START)
+    try:
+        for rule in bus_suite.RULES:
+            await rule(lambda: RedisBus(f"{server.url}?prefix={uuid.uuid4().hex}:"))
+        bus, ear = quick(server.url), bus_suite.Ear()
+        await bus.subscribe(CHANNEL, ear)
+        async with Redis.from_url(server.url, retry=Retry(NoBackoff(), 0)) as stranger:
+            with pytest.raises(RedisError):  # the server ends the connection as soon as it reads the length
+                await stranger.publish(CHANNEL, b"x" * (LARGEST_PAYLOAD + 1))
+        async with Redis.from_url(server.url) as stranger:
+            await stranger.publish(CHANNEL, b"x" * LARGEST_PAYLOAD)
+        await ear.hears(b"x" * LARGEST_PAYLOAD)
+        await bus.close()
+    finally:
+        server.stop()
 
 
 def test_the_bus_between_processes_leaves_this_one(redis_server: RedisServer) -> None:

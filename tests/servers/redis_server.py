@@ -19,13 +19,17 @@ INSTALL = "install it with `make servers` or `sudo apt-get install -y redis-serv
 class RedisServer:
     """A server that can be killed, frozen and started again at the same address; what it holds is never saved."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start a server whose log lies in ``folder`` and wait until it answers a PING."""
+    def __init__(self, folder: Path, script: Path | None = None) -> None:
+        """Start a server whose log lies in ``folder`` and wait until it answers a PING.
+
+        script: what starts the server in a container, to be asked instead of the tests' own options.
+        """
         found = shutil.which("redis-server")
         if found is None:
             raise RuntimeError(f"expected redis-server on the path, was none; {INSTALL}")
         self._program = found
         self._folder = folder
+        self._script = script
         self._log = folder / "redis.log"
         self.socket = folder / "redis.sock"
         self.port = free_port()
@@ -38,7 +42,8 @@ class RedisServer:
 
     def log_tail(self) -> str:
         """Return the last lines of the server's log, which a failed test shows."""
-        lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+        files = [path for path in (self._folder / "redis.out", self._log) if path.exists()]
+        lines = [line for path in files for line in path.read_text(errors="replace").splitlines()]
         return "\n".join(lines[-LINES_SHOWN:]) or "no log was written"
 
     def start(self) -> None:
@@ -56,8 +61,17 @@ class RedisServer:
             "unixsocket": str(self.socket),
             "daemonize": "no",
         }
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen([self._program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [self._program, *(word for name, value in options.items() for word in (f"--{name}", value))]
+        environment = dict(os.environ)
+        if self._script is not None:
+            command = [str(self._script), "redis"]
+            environment |= {
+                "REDIS_PASSWORD": PASSWORD,
+                "REDIS_PORT": str(self.port),
+                "SERVER_CONFIG": str(self._folder / "redis.conf"),
+            }
+        with (self._folder / "redis.out").open("ab") as said:
+            self._process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
         ends_at = time.monotonic() + READY_WITHIN_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > ends_at:

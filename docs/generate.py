@@ -19,7 +19,8 @@ from typing import Any, get_type_hints
 import typer
 
 from trading_system import contracts
-from trading_system.cli import EXIT_CODES, app
+from trading_system.cli.exit_codes import EXIT_CODES
+from trading_system.cli.group import app
 from trading_system.contracts import channels
 from trading_system.known_errors import known_names
 from trading_system.rules.facts import WITHDRAWALS

@@ -12,7 +12,7 @@ from both_sides import trade_line
 from small_markets import MINUTE, small_market, small_settings
 from typer.testing import CliRunner
 
-from trading_system.cli import app
+from trading_system.cli.group import app
 from trading_system.research.parity import compare
 from trading_system.research.run_folder import COMPARED
 from trading_system.research.runs import run_backtest, write

@@ -1,22 +1,12 @@
-"""The commands that only read: where a line stands, what it holds, what it said, and why it did not trade.
-
-What a command needs is imported inside it, so that ``--help`` answers at once.
-"""
+"""The commands that only read: where a line stands, what it holds, what it said, and why it did not trade."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from trading_system.cli.options import AsJson, Last, StoreFolder, SymbolOfLine
 
 if TYPE_CHECKING:
     from trading_system.research.line_view import LineView
-
-AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
-StoreFolder = Annotated[
-    Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run; default: the newest one")
-]
-OneSymbol = Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="one symbol of the line; default: all")]
-Last = Annotated[int, typer.Option("--last", help="how many of the newest; 0: all", min=0)]
 
 
 def status(store: StoreFolder = None, json: AsJson = False) -> None:
@@ -39,7 +29,7 @@ def positions(store: StoreFolder = None, json: AsJson = False) -> None:
     print_json({"positions": rows}) if json else print_positions(rows, console())
 
 
-def signals(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
+def signals(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
     """List signals, the newest first, and what came of each: refused, withdrawn, waiting, open or closed."""
     from trading_system.console import print_json
     from trading_system.console_line import console, print_signals
@@ -49,7 +39,7 @@ def signals(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = 
     print_json({"signals": rows}) if json else print_signals(rows, console())
 
 
-def trades(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
+def trades(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
     """List ended trades, the newest first, with reason, fees, result and R."""
     from trading_system.console import print_json
     from trading_system.console_line import console, print_trades
@@ -59,7 +49,7 @@ def trades(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = F
     print_json({"trades": rows}) if json else print_trades(rows, console())
 
 
-def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = False) -> None:
+def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False) -> None:
     """Say what became of a symbol's candles: swings, blocks and flags, refusals with their numbers, signals, trades."""
     from trading_system.console import print_json
     from trading_system.console_line import console, print_why
@@ -78,9 +68,9 @@ def why(symbol: OneSymbol = None, store: StoreFolder = None, json: AsJson = Fals
 def _view(store: Path | None) -> "LineView":
     import asyncio
 
+    from trading_system.cli.given import config_file
     from trading_system.research.line_view import newest_line, read_line
     from trading_system.settings import settings_with
-    from trading_system.setup_commands import config_file
 
     folder = store or newest_line(settings_with([], config_file.get()).data_folder)
     return asyncio.run(read_line(folder))

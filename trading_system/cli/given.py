@@ -1,0 +1,73 @@
+"""What the words of a command line give: settings, the language to speak, bounds of time, candles, a folder, faults."""
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trading_system.languages.speech import Speech
+    from trading_system.settings import Settings
+
+config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
+"""What ``--config`` named; set anew by each start of the command line."""
+
+Bounds = tuple[int | None, int | None]
+
+
+def settings_of(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> "Settings":
+    """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
+    from trading_system.redaction import PROCESS
+    from trading_system.settings import secret_keys, settings_with
+
+    settings = settings_with(overrides or [], config_file.get(), signal_interval=signal_interval, language=lang)
+    PROCESS.hide(getattr(settings, key) for key in secret_keys())
+    return settings
+
+
+def speech_of(settings: "Settings") -> "Speech":
+    """Return how the terminal speaks in the language of the settings."""
+    from trading_system.terminal_words import terminal_in
+
+    return terminal_in(settings.language)
+
+
+def bounds_of(from_: str | None, to: str | None) -> Bounds:
+    """Return the bounds of ``--from`` and ``--to`` in ms UTC. Raises: BoundError."""
+    from trading_system.research.history_bounds import bound_ms
+
+    return None if from_ is None else bound_ms(from_, "--from"), None if to is None else bound_ms(to, "--to")
+
+
+def candles_of(
+    files: list[Path], symbols: list[str], settings: "Settings", instrument: Path | None, bounds: Bounds
+) -> Any:
+    """Read candle files, and say what of them is dropped or missing. Raises: InputError, HistoryError."""
+    from trading_system.cli.said import say
+    from trading_system.research.candle_inputs import read_inputs
+
+    inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
+    speech = speech_of(settings)
+    for name, dropped in inputs.dropped.items():
+        if dropped:
+            say(speech.counted("note.dropped", dropped, symbol=name))
+    for name, gaps in inputs.gaps.items():
+        if gaps:
+            missing = speech.counted("note.gaps.missing", sum(gap.missing for gap in gaps))
+            places = speech.counted("note.gaps.places", len(gaps))
+            say(speech.say("note.gaps", symbol=name, missing=missing, gaps=places))
+    return inputs
+
+
+def faults_of(path: Path | None) -> Any:
+    """Read a script of faults, if one is named. Raises: FaultError."""
+    from trading_system.simulator.faults import FaultScript, read_faults
+
+    return FaultScript(read_faults(path)) if path is not None else None
+
+
+def new_folder(settings: "Settings", *words: str) -> Path:
+    """Return the folder of a new run, named by the time and ``words``."""
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return settings.data_folder / "runs" / "-".join([now, *words])

@@ -1,0 +1,85 @@
+"""Makes the table of commands into one that can be called: the module of a command is imported when it is named."""
+
+import gc
+import importlib
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+from trading_system.cli.command_table import COMMANDS, PROGRAM, listing
+from trading_system.cli.given import config_file
+
+
+class Commands(Mapping[str, Any]):
+    """The commands of the table by name, each made when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a command, importing its module. Raises: KeyError."""
+        written = getattr(importlib.import_module(f"trading_system.cli.{COMMANDS[name].module}"), name)
+        # `config` is a group of its own already.
+        command = typer.main.get_command(written if isinstance(written, typer.Typer) else alone(written))
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names in the order of the table."""
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        """Return how many commands there are."""
+        return len(COMMANDS)
+
+
+class CommandGroup(TyperGroup):
+    """The program itself, whose commands and help are those of the table."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast("Any", Commands())  # a Mapping only: nothing is ever added
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  every list is the same
+        """Return the names of the commands; imports none of them."""
+        return list(self.commands)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the listing as the table has it."""
+        formatter.write(listing() + "\n")
+
+
+def alone(function: Any) -> typer.Typer:
+    """Return a function as a program of one command."""
+    made = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    made.command()(function)
+    return made
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def begin(config: Annotated[Path | None, typer.Option("--config", metavar="FILE")] = None) -> None:
+    """Make ready for a command: its settings file, and a log that shows no secret."""
+    from trading_system.redaction import PROCESS, RedactingFormatter
+
+    gc.enable()
+    config_file.set(config)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"), PROCESS))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def called(words: list[str]) -> Any:
+    """Run the command that ``words`` name; return its exit code, or nothing. Raises: what the command raised."""
+    # Not standalone, so that errors come here; an exit code, also that of Ctrl-C, then comes back as a value.
+    return app(words, prog_name=PROGRAM, standalone_mode=False)

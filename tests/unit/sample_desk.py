@@ -60,7 +60,10 @@ class HeardVenue(FakeVenue):
 class Desk:
     """One life after another of an execution engine on one symbol."""
 
-    def __init__(self, folder: Path, *, leaves_process: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, leaves_process: bool = False, advised: bool = False, live: bool = False
+    ) -> None:
+        """``advised``: plans are offered to a person. ``live``: ages are taken by the venue's time, the clock's."""
         self.folder = folder
         self.clock = VirtualClock()
         self.venue = HeardVenue(self.clock)
@@ -68,11 +71,13 @@ class Desk:
         self.bus = ListeningBus(leaves_process=leaves_process)
         self.instrument: Instrument = instrument_of()
         self.step = ORIGIN
+        self.advised = advised
+        self.venue_ms = self.clock.wall_ms if live else None
 
     async def live(self) -> None:
         """Begin a life from what store, journal and venue hold."""
         self.journal = Journal(self.folder / "journal.db")
-        terms = Terms((self.instrument,), RiskRules(), FillRules())
+        terms = Terms((self.instrument,), RiskRules(), FillRules(), self.advised)
         self.execution = ExecutionEngine(
             Letterbox(self.store, self.bus),
             terms,
@@ -82,6 +87,7 @@ class Desk:
             Reconciler(self.journal, self.venue, LOCAL_EXCHANGE, self.clock),
             equity=10_000.0,
             signal_interval="15m",
+            venue_ms=self.venue_ms,
         )
         await self.execution.start()
         await self.quiet()
@@ -99,8 +105,9 @@ class Desk:
             return self.execution.failure is not None or (
                 self.execution.progress.step == self.step
                 and self.venue.heard.empty()
-                and not self.execution._inbox
+                and not self.execution._events
                 and not self.execution._wake.is_set()
+                and self.execution._commands.next is None
                 and not self.execution._held
             )
 

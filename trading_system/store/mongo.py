@@ -126,7 +126,7 @@ class MongoStore:
         merged = {document.key: document for document in (*map(document_of, committed), *own)}
         return sorted(merged.values())
 
-    async def commit(self) -> None:
+    async def commit(self, *, forced: bool = False) -> None:  # noqa: ARG002 - each one is in the server's journal
         """Carry out what is pending; nothing happens if nothing is.
 
         Raises: StoreAwayError, with all kept for another attempt; any other StoreError, with all undone.

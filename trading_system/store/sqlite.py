@@ -6,6 +6,7 @@ newest commits but never half of one. FULL forces every commit to the disk, for 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,8 +174,11 @@ class SqliteStore:
         """Return every document of ``kind`` in the order of their keys."""
         return [Document._make(row) for row in self._query(_DOCUMENTS, (kind,))]
 
-    async def commit(self) -> None:
-        """End the open transaction for good; nothing happens if there is none."""
+    async def commit(self, *, forced: bool = False) -> None:
+        """End the open transaction for good; nothing happens if there is none.
+
+        forced: the write-ahead log, with all commits in it, is on the disk when this returns.
+        """
         self._require_open()
         if self._connection.in_transaction:
             try:
@@ -186,6 +190,8 @@ class SqliteStore:
             except sqlite3.Error as error:
                 raise self._undone(error) from error
             self._forget_heads()
+        if forced:
+            self._force_log()
 
     async def rollback(self) -> None:
         """Undo the open transaction; nothing happens if there is none."""
@@ -253,6 +259,20 @@ class SqliteStore:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise self._busy_or(self._unusable(error), error) from error
+
+    def _force_log(self) -> None:
+        log = self.path.with_name(self.path.name + "-wal")
+        try:
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreWriteError(
+                f"{log}: expected the disk to keep what is committed, was: {error}; it may be lost in a power cut: "
+                "look at the disk"
+            ) from error
 
     def _forget_heads(self) -> None:
         self._heads.clear()

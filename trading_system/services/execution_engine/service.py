@@ -13,31 +13,22 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from trading_system.contracts import StepDTO, strategy_step_channel, to_candle, to_step
-from trading_system.rules.account import (
-    Account,
-    Instant,
-    SymbolStep,
-    Terms,
-    book_fill,
-    close_step,
-    drop_entry,
-    is_idle,
-    new_account,
-    roll_day,
-    settle,
-    stop_passed,
-)
-from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id, is_ours
-from trading_system.rules.fact_record import pack_account, pack_fact, unpack_account
-from trading_system.rules.facts import Fact, Fill, Placed
+from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_channel, to_step
+from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
+from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.fact_record import pack_fact
+from trading_system.rules.facts import Fact
 from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.matching import MINUTE_MS, Order, Role
-from trading_system.services.execution_engine.journal import Journal, JournalFill, State
+from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.services.execution_engine.agreement import Agreement
+from trading_system.services.execution_engine.books import Books
+from trading_system.services.execution_engine.commands import CommandDesk, Request
+from trading_system.services.execution_engine.journal import Journal, JournalFill
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
-from trading_system.services.execution_engine.steps import same_but_prices, step_close, symbol_step
+from trading_system.services.execution_engine.snapshot import Snapshot
+from trading_system.services.execution_engine.steps import dated, step_close, symbol_step, with_last_prices
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
     MinuteMarket,
@@ -48,7 +39,7 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.room import STRATEGY, Letterbox, Room, StepInput
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
@@ -56,13 +47,7 @@ log = logging.getLogger(__name__)
 
 EXECUTION = "execution"
 WHOLE_ACCOUNT = "*"
-SNAPSHOT = "account"
-BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
-ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
-OUTCOMES_A_STEP = 20
 RETRY_S = 1.0
-LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a position
-PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
 
 
 class Progress(NamedTuple):
@@ -115,15 +100,14 @@ class ExecutionEngine(Room):
         self._signal_ms = interval_ms(signal_interval)
         self._step = min(origins.values())
         self._trade = 0
-        self.account: Account = new_account(equity, len(terms.instruments), self._step * MINUTE_MS)
-        self._stored: Account | None = None
-        self._orders: dict[str, Order] = {}
-        self._facts: list[Fact] = []
+        self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
+        self._agreement = Agreement(self._books, journal, reconciler)
+        self._snapshot = Snapshot(letterbox.store, self._exchange)
+        self._commands = CommandDesk(letterbox.store, self._exchange, venue_ms)
+        self._has_just_closed = False  # a step, and the next minute is not played yet
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
-        self._inbox: deque[UserEvent] = deque()
-        self._disagreeing: set[int] = set()  # places where the venue is not yet as wanted
-        self._booked = 0
+        self._events: deque[UserEvent] = deque()
         self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
@@ -133,20 +117,17 @@ class ExecutionEngine(Room):
 
     async def start(self) -> None:
         """Take up the account where its snapshot and the journal leave it, and make the venue agree."""
-        stored = await self._letterbox.store.document(SNAPSHOT, self._exchange)
-        if stored is not None:
-            self.account = self._stored = unpack_account(stored[1])
+        kept = await self._snapshot.load()
+        if kept is not None:
+            self._books.take_up(kept)
         head = await self._letterbox.store.head(self.output(""))
         if head is not None:
             self._step = head
-            await self._recall_prices()
-        for slot in self.account.slots:
-            self._orders.update({order.id: order for order in slot.orders})
-        booked = await self._letterbox.store.document(BOOKED, self._exchange)
-        self._booked = 0 if booked is None else int(booked[1])
-        self._held = self._journal.fills_since(self._booked)
+            slots = await with_last_prices(self._letterbox.store, self._terms.instruments, self.account.slots, head)
+            self._books.account = self.account._replace(slots=slots)
+        self._held = self._journal.fills_since(self._books.booked)
         self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
-        if head is None and stored is None:
+        if head is None and kept is None:
             for instrument in self._terms.instruments:  # what the account traded before is none of ours
                 newest = await self._venue.newest_trade_id(instrument.symbol)
                 self._journal.begin_trades_at(instrument.symbol, newest)
@@ -159,6 +140,7 @@ class ExecutionEngine(Room):
             await self._play_on()
         await self._commit()
         await self._rejoin()
+        self._subscriptions.append(await self._letterbox.bus.subscribe(SYSTEM_COMMAND, self._hear_command))
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
@@ -177,7 +159,7 @@ class ExecutionEngine(Room):
             self._book(fill)
         self._held = []
         for place in range(len(self._terms.instruments)):
-            await self._agree(place, self._now())
+            await self._agreement.reach(place, self._now())
         self._rejoined = True
 
     async def stop(self) -> None:
@@ -187,17 +169,10 @@ class ExecutionEngine(Room):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _recall_prices(self) -> None:
-        """Give every slot its last price as of the snapshot's step; the snapshot itself need not be that new."""
-        slots = list(self.account.slots)
-        for place, instrument in enumerate(self._terms.instruments):
-            stream = self.stream(CANDLES, instrument.symbol)
-            rows = await self._letterbox.store.read(stream, self._step - PRICE_LOOKBACK, self._step)
-            for row in rows:
-                candle = to_candle(row.payload)
-                if candle.get("interval") == "1m":
-                    slots[place] = slots[place]._replace(close=candle["close"])
-        self.account = self.account._replace(slots=tuple(slots))
+    @property
+    def account(self) -> Account:
+        """The account as it stands."""
+        return self._books.account
 
     @property
     def progress(self) -> Progress:
@@ -235,6 +210,57 @@ class ExecutionEngine(Room):
         self._pending.setdefault(said.step, {})[self._place[symbol]] = symbol_step(said, word, self._signal_interval)
         self._wake.set()
 
+    async def catch_up(self) -> None:
+        """Handle every stored step and command that no bell brought."""
+        await super().catch_up()
+        await self._hear_command(b"")
+
+    async def _hear_command(self, _: bytes) -> None:
+        """Look into the inbox: what was asked counts as far as it is stored."""
+        await self._commands.look()
+        if self._commands.next is not None:
+            self._wake.set()
+
+    def _due_command(self) -> Request | None:
+        """Return the request to be acted on now.
+
+        A venue that is told its minutes plays the running one as a whole: what a person asks in the middle of it must
+        not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
+        """
+        request = self._commands.next
+        if request is None or self._storeless or not self._rejoined:
+            return None
+        at_once = self._market is None or (self._market.idle and request.command != "take")
+        return request if at_once or self._has_just_closed else None
+
+    async def _obey(self, request: Request) -> None:
+        """Act on a command: the account and the answer in one commit, and then the venue.
+
+        A crash before that commit leaves the request unanswered, and the account as it was.
+        """
+        await self._commit()
+        if self._storeless:
+            return
+        before, facts = self.account, list(self._books.facts)
+        reply = request.refusal
+        if reply is None:
+            reply = self._books.obey(request.command, request.word.get("arguments", {}), self._now())
+        log.info("%s %d: %s: %s", request.sender, request.number, request.word["command"], reply.sentence)
+        try:
+            if self.account != before:
+                await self._snapshot.within(self._step, self._books.kept())
+            now_ms = self._now() if self._venue_ms is None else self._venue_ms()
+            answer = await self._commands.answer(request, reply, now_ms)
+            await self._letterbox.store.commit(forced=True)
+        except StoreError as error:
+            self._books.account, self._books.facts = before, facts
+            self._lose_store(error)
+            return
+        self._commands.close(request)
+        for place in self._books.changed_since(before):
+            await self._agreement.reach(place, self._now())
+        await self._letterbox.bus.publish(SYSTEM_COMMAND, answer)
+
     async def _as_stored(self, symbol: str, step: int) -> StepDTO | None:
         """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
         rows = await self._letterbox.store.read(self.stream(STRATEGY, symbol), step - 1, step)
@@ -245,14 +271,17 @@ class ExecutionEngine(Room):
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._inbox or self._ready():
-                    if self._inbox:
+                while self._events or self._due_command() or self._ready():
+                    if self._events:
                         await self._commit()
-                        await self._on_event(self._inbox.popleft())
+                        await self._on_event(self._events.popleft())
+                    elif (request := self._due_command()) is not None:
+                        await self._obey(request)
                     elif not self._rejoined or await self._is_played():
                         await self._close()
                         if not self._rejoined:
                             await self._rejoin()
+                self._has_just_closed = False
                 await self._commit()
                 self.moved.set()
         except Exception as error:
@@ -277,6 +306,7 @@ class ExecutionEngine(Room):
         """Tell whether the next step's minute is over at the venue; one that is told its minutes plays on."""
         if self._market is None:
             return True
+        self._has_just_closed = False
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
             if self._storeless:
@@ -305,7 +335,7 @@ class ExecutionEngine(Room):
             await self._look_around(event)
         elif isinstance(event, OrderChanged):
             if self._reconciler.changed(event) and self._rejoined:  # it ended without our doing
-                await self._agree(self._place[event.symbol], self._now())
+                await self._agreement.reach(self._place[event.symbol], self._now())
         elif isinstance(event, StreamCut):
             log.warning("user stream: %s", event.reason)
 
@@ -320,13 +350,13 @@ class ExecutionEngine(Room):
                 await self._react(fill)
             for place, instrument in enumerate(self._terms.instruments):
                 await self._reconciler.refresh(instrument.symbol)
-                await self._agree(place, self._now())
+                await self._agreement.reach(place, self._now())
         except VenueError as error:
             log.warning("the venue cannot be read now (%s); asking again", error)
             asyncio.get_running_loop().call_later(RETRY_S, self._take_in, event)
 
     def _take_in(self, event: UserEvent) -> None:
-        self._inbox.append(event)
+        self._events.append(event)
         self._wake.set()
 
     async def _on_fill(self, fill: VenueFill) -> None:
@@ -349,28 +379,13 @@ class ExecutionEngine(Room):
         if not self._rejoined:
             self._held.append(fill)
         elif self._book(fill):
-            await self._agree(self._place[fill.symbol], step_close(fill.time))
+            await self._agreement.reach(self._place[fill.symbol], step_close(fill.time))
 
     def _book(self, fill: JournalFill) -> bool:
-        """Book a journaled fill and let the trade say what should rest now."""
-        self._booked = max(self._booked, fill.seq)
-        place = self._place[fill.symbol]
-        trade = self.account.slots[place].trade
-        if is_ours(fill.client_id):
-            id_ = canonical(fill.client_id)
-        elif fill.client_id.startswith(LIQUIDATED) and trade is not None:
-            id_ = canonical_id(trade.plan.id, LIQUIDATION)
-        else:
-            log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
-            return False
-        role = ROLES.get(id_[-1], Role.TARGET)
-        booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
-        self.account = roll_day(self.account, fill.time)
-        self.account = book_fill(self.account, place, booked, self._terms, self._facts)
-        self.account = settle(self.account, place, step_close(fill.time), self._terms, self._facts)
+        role = self._books.book(fill)
         if role == Role.ENTRY:
             self._reached(Point.AFTER_ENTRY_FILL)
-        return True
+        return role is not None
 
     def _now(self) -> int:
         """Return the close of the step that is being played."""
@@ -386,42 +401,33 @@ class ExecutionEngine(Room):
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
         symbols = self._dated(self._pending.pop(step), time)
-        before = self.account
-        self.account = roll_day(self.account, time - MINUTE_MS)
-        instant = Instant(time, time % self._signal_ms == 0, symbols)
-        self.account = close_step(self.account, instant, self._terms, self._facts)
+        changed = self._books.close(time, symbols, signal_close=time % self._signal_ms == 0)
         if self._rejoined:
-            changed = [
-                place
-                for place, (old, new) in enumerate(zip(before.slots, self.account.slots, strict=True))
-                if old.orders != new.orders or place in self._disagreeing
-            ]
+            changed = sorted({*changed, *self._agreement.open})
             if changed:
                 await self._commit()  # what is acted on is stored
                 if self._storeless:
-                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
+                    changed = [place for place in changed if not self._books.is_entering(place)]
                 self._journal.act_at(step)
-            if any(_is_entering(self.account.slots[place].orders) for place in changed):
+            if any(self._books.is_entering(place) for place in changed):
                 self._reached(Point.AFTER_SLOT)
             for place in changed:
-                await self._agree(place, time)
-        facts, self._facts = self._facts, []
+                await self._agreement.reach(place, time)
+        facts, known = self._books.end_step()
         after = None if self._step == min(self._origins.values()) else self._step
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
             self._lose_store(error)
-        self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
+        self._unrung.extend(bells_of(facts, self._exchange, known))
+        self._has_just_closed = True
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
         await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
         self._step = step
-        if self._stored is None or not same_but_prices(self.account, self._stored):
-            if facts:
-                self._reached(Point.BETWEEN_OUTPUTS_AND_CHECKPOINT)
-            await self._letterbox.store.put_document(SNAPSHOT, self._exchange, step, pack_account(self.account))
-            await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
-            self._stored = self.account
+        if facts and self._snapshot.is_due(self.account):
+            self._reached(Point.BETWEEN_OUTPUTS_AND_CHECKPOINT)
+        await self._snapshot.close(step, self.account, self._books.booked)
 
     def _lose_store(self, error: StoreError) -> None:
         """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
@@ -436,11 +442,7 @@ class ExecutionEngine(Room):
         age = self._venue_ms() - time
         if age <= self._max_age_ms:
             return symbols
-        dated = dict(symbols)
-        for place, said in symbols.items():
-            late = {plan.id for plan in said.plans if self._journal.newest(canonical_id(plan.id, "e")) is None}
-            dated[place] = said._replace(late=frozenset(late), age=age / 1000)
-        return dated
+        return dated(symbols, age, lambda plan: self._journal.newest(canonical_id(plan, "e")) is not None)
 
     async def _commit(self) -> None:
         """Commit the steps closed since the last commit, then ring their bells.
@@ -457,61 +459,3 @@ class ExecutionEngine(Room):
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)
-
-    def _known_orders(self, facts: Sequence[Fact]) -> Mapping[str, Order]:
-        """Return the orders that ``facts`` may speak of, by name; those of ended trades are forgotten afterwards."""
-        self._orders.update({fact.order.id: fact.order for fact in facts if isinstance(fact, Placed)})
-        known = dict(self._orders)
-        if self.idle:
-            self._orders.clear()
-        return known
-
-    async def _agree(self, place: int, time: int) -> None:
-        """Make the venue agree with what should rest, and let the trade answer to what the venue refuses."""
-        symbol = self._terms.instruments[place].symbol
-        for _ in range(OUTCOMES_A_STEP):
-            orders = self.account.slots[place].orders
-            outcome = await self._reconciler.reconcile(symbol, orders)
-            if outcome.stop_passed or outcome.unprotectable:
-                self._forget_placed(place)
-                self.account = stop_passed(self.account, place)
-                self.account = settle(self.account, place, time, self._terms, self._facts)
-            elif outcome.entry_refused is not None:
-                log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
-                self._forget_placed(place)
-                self.account = drop_entry(self.account, place, "venue_refused", self._facts)
-            elif not outcome.entry_not_placed:
-                if outcome.refused or outcome.unsettled:  # not as wanted yet: the next step asks again
-                    self._disagreeing.add(place)
-                else:
-                    self._disagreeing.discard(place)
-                return
-        raise NoAgreementError(symbol, OUTCOMES_A_STEP)
-
-    def _forget_placed(self, place: int) -> None:
-        """Take back the facts of orders that the venue did not take: what never rested was never placed."""
-        resting = {order.born for order in self.account.slots[place].orders}
-        live = [have for have in self._journal.live(self._terms.instruments[place].symbol) if have.state == State.ACKED]
-        self._facts = [
-            fact
-            for fact in self._facts
-            if not (
-                isinstance(fact, Placed)
-                and fact.order.born in resting
-                and not any(have.is_for(fact.order) for have in live)
-            )
-        ]
-
-
-def _is_entering(orders: Sequence[Order]) -> bool:
-    return bool(orders) and orders[0].role == Role.ENTRY
-
-
-class NoAgreementError(RuntimeError):
-    """The venue and the account do not come to agree."""
-
-    def __init__(self, symbol: str, attempts: int) -> None:
-        super().__init__(
-            f"{symbol}: expected the venue to hold the wanted orders, was still different after {attempts} attempts; "
-            "the line stops, orders and stops at the venue stay; look at the venue's own order list"
-        )

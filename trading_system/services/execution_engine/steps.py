@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from trading_system.contracts import StepDTO, to_ms
-from trading_system.rules.account import Account, SymbolStep
+from collections.abc import Callable, Mapping, Sequence
+
+from trading_system.contracts import StepDTO, to_candle, to_ms
+from trading_system.rules.account import Account, Slot, SymbolStep
+from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Minute
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import plan_of_signal
-from trading_system.services.room import StepInput
+from trading_system.services.room import CANDLES, StepInput
+from trading_system.store.port import Store, Stream
+
+PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
 
 
 def same_but_prices(one: Account, other: Account) -> bool:
     """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
-    if one[:-1] != other[:-1]:
+    if one._replace(slots=()) != other._replace(slots=()):
         return False
     return all(a[:-1] == b[:-1] for a, b in zip(one.slots, other.slots, strict=True))
 
@@ -40,3 +46,27 @@ def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolS
     ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
     turns = [event["direction"] for event in events if event["kind"] == "choch"]
     return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)
+
+
+def dated(
+    symbols: Mapping[int, SymbolStep], age_ms: int, is_acted_on: Callable[[str], bool]
+) -> Mapping[int, SymbolStep]:
+    """Return a step with every plan marked as ``age_ms`` old and too late, but those that were acted on before."""
+    marked = dict(symbols)
+    for place, said in symbols.items():
+        late = frozenset(plan.id for plan in said.plans if not is_acted_on(plan.id))
+        marked[place] = said._replace(late=late, age=age_ms / 1000)
+    return marked
+
+
+async def with_last_prices(
+    store: Store, instruments: Sequence[Instrument], slots: Sequence[Slot], step: int
+) -> tuple[Slot, ...]:
+    """Return the slots with their last price as of ``step``; the snapshot itself need not be that new."""
+    priced = list(slots)
+    for place, one in enumerate(instruments):
+        for row in await store.read(Stream(CANDLES, one.exchange, one.symbol), step - PRICE_LOOKBACK, step):
+            candle = to_candle(row.payload)
+            if candle.get("interval") == "1m":
+                priced[place] = priced[place]._replace(close=candle["close"])
+    return tuple(priced)

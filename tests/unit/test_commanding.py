@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -344,3 +345,54 @@ async def test_every_sender_has_answers_of_its_own(desk: Desk) -> None:
     theirs = await Inbox(letterbox, EXCHANGE, "telegram").answer(1)
     assert theirs is not None
     assert theirs["command"] == "pause"
+
+
+# --- a venue that plays whole minutes
+
+
+async def test_on_paper_nothing_acts_on_the_beginning_of_a_minute_in_whose_middle_it_was_asked(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, paper=True)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    await desk.minute(101.0, 99.0)
+    number = await inbox_of(desk).ask("close", symbol="BTCUSDT")
+    await asyncio.sleep(0)
+    assert await inbox_of(desk).answer(number) is None
+    await desk.minute(99.5, 102.0)  # whoever left at its open would not have seen its close
+    assert (await answer(desk, number))["reason"] == "leaving"
+    await desk.minute(102.0)
+    (closed,) = of(await desk.facts(), Closed)
+    assert closed.reason == "by_hand"
+    assert of(await desk.facts(), Fill)[-1].price == 101.9  # the next open, less a tick
+    await desk.die()
+
+
+async def test_on_paper_who_has_nothing_there_waits_for_no_minute_but_an_offer_does(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, paper=True, advised=True)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    assert (await ask(desk, "pause"))["status"] == (await ask(desk, "resume"))["status"] == "done"
+    number = await inbox_of(desk).ask("take", signal=PLAN.id)
+    await asyncio.sleep(0)
+    assert await inbox_of(desk).answer(number) is None
+    await desk.minute(101.0, 99.0)
+    assert of(await desk.facts(), Fill) == []
+    assert (await answer(desk, number))["reason"] == "taken"
+    await desk.minute(101.0, 99.0)
+    assert [fill.price for fill in of(await desk.facts(), Fill)] == [100.0]
+    await desk.die()
+
+
+async def test_on_paper_a_command_between_two_minutes_outlives_a_death(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, paper=True)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    await desk.minute(101.0, 99.0)
+    number = await inbox_of(desk).ask("close", symbol="BTCUSDT")
+    await desk.minute(101.0)
+    assert (await answer(desk, number))["reason"] == "leaving"
+    await desk.die()
+    await desk.live()
+    await desk.minute(102.0)
+    assert [type(fact).__name__ for fact in (await desk.facts())[-4:]] == ["Placed", "Fill", "Closed", "EquityPoint"]
+    await desk.die()

@@ -66,9 +66,9 @@ class MongoStore:
         was = self._pending.head(stream)
         if was is None:
             was = self._committer.head(stream)
-        if was is None:
-            await self._ready()
-            was = await self._committed_head(stream)
+            if was is None or was != after:  # another process may have moved it since
+                await self._ready()
+                was = await self._committed_head(stream)
         if was != after:
             raise HeadMovedError(stream, after, was)
         self._pending.append(stream, step, payloads, after)

@@ -24,6 +24,7 @@ from trading_system.services.execution_engine.agreement import Agreement
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
@@ -39,14 +40,12 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 
-EXECUTION = "execution"
-WHOLE_ACCOUNT = "*"
 RETRY_S = 1.0
 
 
@@ -93,6 +92,7 @@ class ExecutionEngine(Room):
         self._journal = journal
         self._reconciler = reconciler
         self._market = market
+        self._newest = NewestAccount(letterbox, terms)
         self._venue_ms = venue_ms
         self._max_age_ms = signal_max_age_ms
         self._reached = reached
@@ -141,6 +141,7 @@ class ExecutionEngine(Room):
         await self._commit()
         await self._rejoin()
         self._subscriptions.append(await self._letterbox.bus.subscribe(SYSTEM_COMMAND, self._hear_command))
+        await self._keep_account()
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
@@ -283,6 +284,7 @@ class ExecutionEngine(Room):
                             await self._rejoin()
                 self._has_just_closed = False
                 await self._commit()
+                await self._keep_account()
                 self.moved.set()
         except Exception as error:
             log.exception("execution stopped")
@@ -459,3 +461,8 @@ class ExecutionEngine(Room):
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)
+
+    async def _keep_account(self) -> None:
+        """Keep what people and programs look at, when nothing is left to do: no order waits for it."""
+        if not self._storeless:
+            await self._newest.keep(self.account, self._step)

@@ -13,9 +13,9 @@ from trading_system.rules.fact_record import pack_account, pack_running, unpack_
 from trading_system.rules.facts import Fact
 from trading_system.rules.matching import Order
 from trading_system.services.execution_engine.steps import same_but_prices
+from trading_system.services.room import SNAPSHOT
 from trading_system.store.port import Store
 
-SNAPSHOT = "account"
 BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
 RUNNING = "running"
 NOTHING = b""

@@ -101,9 +101,9 @@ class Books:
         account = stop_passed(self.account, place)
         self.account = settle(account, place, time, self.terms, self.facts)
 
-    def drop_entry(self, place: int, rule: str) -> None:
+    def drop_entry(self, place: int, rule: str, numbers: Mapping[str, float] | None = None) -> None:
         """Free the slot of a waiting trade whose entry is not to be had."""
-        self.account = drop_entry(self.account, place, rule, self.facts)
+        self.account = drop_entry(self.account, place, rule, self.facts, numbers)
 
     def unplace(self, place: int, live: Sequence[JournalOrder]) -> None:
         """Take back the facts of orders that the venue did not take: what never rested was never placed."""

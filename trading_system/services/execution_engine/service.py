@@ -41,7 +41,8 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
 )
 from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
-from trading_system.store.errors import StoreError
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,8 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._storeless = False  # the store takes no more: exits only, from memory
+        self._storeless: StoreError | None = None  # why the store takes no more: exits only, from memory
+        self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -166,9 +168,10 @@ class ExecutionEngine(Room):
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
-        for task in self._tasks:
+        tasks = [*self._tasks, self._return] if self._return is not None else self._tasks
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def account(self) -> Account:
@@ -185,6 +188,11 @@ class ExecutionEngine(Room):
     def answers_lost(self) -> Sequence[str]:
         """Return the client ids of orders whose answer was lost in this life, all of them resolved by proof since."""
         return self._reconciler.answers_lost
+
+    @property
+    def store_lost(self) -> StoreError | None:
+        """Return why the store takes no more, None while it does; from then on fills are answered and nothing else."""
+        return self._storeless
 
     @property
     def idle(self) -> bool:
@@ -229,7 +237,7 @@ class ExecutionEngine(Room):
         not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
         """
         request = self._commands.next
-        if request is None or self._storeless or not self._rejoined:
+        if request is None or self._without_store or not self._rejoined:
             return None
         at_once = self._market is None or (self._market.idle and request.command != "take")
         return request if at_once or self._has_just_closed else None
@@ -240,7 +248,7 @@ class ExecutionEngine(Room):
         A crash before that commit leaves the request unanswered, and the account as it was.
         """
         await self._commit()
-        if self._storeless:
+        if self._without_store:
             return
         before, facts = self.account, list(self._books.facts)
         reply = request.refusal
@@ -253,9 +261,14 @@ class ExecutionEngine(Room):
             now_ms = self._now() if self._venue_ms is None else self._venue_ms()
             answer = await self._commands.answer(request, reply, now_ms)
             await self._letterbox.store.commit(forced=True)
+        except StoreAwayError as error:  # all is kept for the next attempt, and the venue hears of it after that
+            self._agreement.open.update(self._books.changed_since(before))
+            self._commands.close(request)
+            self._miss_store(error)
+            return
         except StoreError as error:
             self._books.account, self._books.facts = before, facts
-            self._lose_store(error)
+            self.lose_store(error)
             return
         self._commands.close(request)
         for place in self._books.changed_since(before):
@@ -284,6 +297,8 @@ class ExecutionEngine(Room):
                             await self._rejoin()
                 self._has_just_closed = False
                 await self._commit()
+                if self.store_lost is not None:
+                    await self._wind_down()
                 await self._keep_account()
                 self.moved.set()
         except Exception as error:
@@ -311,7 +326,7 @@ class ExecutionEngine(Room):
         self._has_just_closed = False
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
-            if self._storeless:
+            if self._without_store:
                 return False
         step = self._step + 1
         pending = self._pending[step]
@@ -394,7 +409,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._without_store and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -402,14 +417,23 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
-        symbols = self._dated(self._pending.pop(step), time)
+        said = self._pending.pop(step)
+        symbols = self._dated(said, time)
+        before, earlier = self.account, list(self._books.facts)
         changed = self._books.close(time, symbols, signal_close=time % self._signal_ms == 0)
         if self._rejoined:
             changed = sorted({*changed, *self._agreement.open})
             if changed:
                 await self._commit()  # what is acted on is stored
-                if self._storeless:
-                    changed = [place for place in changed if not self._books.is_entering(place)]
+                if self._without_store:
+                    entering = [place for place in changed if self._books.is_entering(place)]
+                    if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
+                        self._books.account, self._books.facts, self._pending[step] = before, earlier, said
+                        return
+                    changed = [place for place in changed if place not in entering]
+                    for place in entering:
+                        if not self._storeless:
+                            self._give_up_entry(place, time)
                 self._journal.act_at(step)
             if any(self._books.is_entering(place) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -420,22 +444,83 @@ class ExecutionEngine(Room):
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
         self._unrung.extend(bells_of(facts, self._exchange, known))
         self._has_just_closed = True
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
-        await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
+        payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
+        await patiently(lambda: store.append(self.output(""), step, payloads, after=after))
         self._step = step
         if facts and self._snapshot.is_due(self.account):
             self._reached(Point.BETWEEN_OUTPUTS_AND_CHECKPOINT)
         await self._snapshot.close(step, self.account, self._books.booked)
 
-    def _lose_store(self, error: StoreError) -> None:
-        """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
-        if not self._storeless:
+    def lose_store(self, error: StoreError) -> None:
+        """Close no step any more and enter nothing; fills are still answered, from memory and the journal.
+
+        ``failure`` follows as soon as there is no position left to protect.
+        """
+        if self._storeless is None:
             log.critical("entries are off, stops and exits are still sent: %s", error)
-            self._storeless, self.failure = True, error
+            self._storeless = error
+            self._wake.set()
+
+    async def _wind_down(self) -> None:
+        """Without a store no entry may wait, and the failure is said once there is no position to protect either.
+
+        A venue that is told its minutes gets none any more: nothing can happen there, and its next start goes on.
+        """
+        if self._market is not None:
+            self.failure = self._storeless
+            return
+        settled = not self._events
+        for place, slot in enumerate(self.account.slots):
+            if slot.trade is None:
+                continue
+            if not slot.trade.waiting:
+                settled = False
+                continue
+            try:
+                outcome = await self._reconciler.reconcile(self._terms.instruments[place].symbol, ())
+            except VenueError as error:
+                log.warning("the venue cannot be read now (%s); asking again", error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+                return
+            settled &= not outcome.awaited  # it filled first: the fill is on its way and gets its stop
+            if outcome.unsettled:
+                settled = False
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+        if settled and not self._events:
+            self.failure = self._storeless
+
+    @property
+    def _without_store(self) -> bool:
+        return self._storeless is not None or self._return is not None
+
+    def _miss_store(self, error: StoreError) -> None:
+        """Enter nothing and close no step until the store is back; fills are still answered."""
+        log.warning("entries are off while the store is away, stops and exits are still sent: %s", error)
+        self._return = asyncio.create_task(self._await_store(), name="execution:store")
+
+    async def _await_store(self) -> None:
+        try:
+            await patiently(self._letterbox.store.commit)
+            log.warning("the store is back: entries are on")
+        except StoreError as error:
+            self.lose_store(error)
+        self._return = None
+        self._wake.set()
+
+    def _give_up_entry(self, place: int, time: int) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        order = self._books.orders_of(place)[0]
+        if self._journal.newest(order.id) is not None:
+            self._agreement.open.add(place)
+            return
+        self._books.unplace(place, self._journal.live(self._terms.instruments[place].symbol))
+        age = 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
+        self._books.drop_entry(place, "signal_stale", {"age_s": age})
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
@@ -451,12 +536,15 @@ class ExecutionEngine(Room):
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        if self._storeless:
+        if self._without_store:
             return
         try:
             await self._letterbox.store.commit()
+        except StoreAwayError as error:
+            self._miss_store(error)
+            return
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
             return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:

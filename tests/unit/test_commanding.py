@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sample_desk import Desk
+from sample_line import until
 from sample_trades import EXCHANGE, MINUTE, START, plan_at
 
 from trading_system.bus.memory import MemoryBus
@@ -18,7 +19,7 @@ from trading_system.services.execution_engine.commands import MAX_AGE_MS, REMEMB
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.inbox import Inbox, answers_to, requests_of
 from trading_system.services.room import Letterbox
-from trading_system.store.errors import StoreWriteError
+from trading_system.store.errors import StoreAwayError, StoreWriteError
 
 PLAN = plan_at(START)
 
@@ -229,6 +230,7 @@ async def test_what_could_not_be_committed_was_not_done(tmp_path: Path, caplog: 
     desk = Desk(tmp_path)
     await desk.live()
     await desk.minute(101.0, plans=[PLAN])
+    await desk.fill("e", 100.0)
     number = await inbox_of(desk, rings=False).ask("panic")
 
     async def full(*, forced: bool = False) -> None:
@@ -237,15 +239,40 @@ async def test_what_could_not_be_committed_was_not_done(tmp_path: Path, caplog: 
 
     commit, desk.store.commit = desk.store.commit, full  # type: ignore[method-assign]
     await desk.execution.catch_up()
-    with pytest.raises(StoreWriteError):
-        await desk.quiet()
-    assert (desk.live_names(), desk.execution.account.paused) == (["e"], False)
+    await until(lambda: desk.execution.store_lost is not None)
+    assert (desk.live_names(), desk.execution.account.paused) == (["s", "1", "2"], False)
     assert "entries are off, stops and exits are still sent" in caplog.text
     desk.store.commit = commit  # type: ignore[method-assign]
     await desk.die()
     await desk.live()
     assert (await answer(desk, number))["reason"] == "panicked"
+    assert desk.live_names() == ["s", "x"]
+    await desk.die()
+
+
+async def test_a_store_that_is_away_in_the_middle_of_a_command_holds_back_the_venue_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    number = await inbox_of(desk, rings=False).ask("pause")
+    commit, is_away = desk.store.commit, True
+
+    async def away(*, forced: bool = False) -> None:
+        if is_away and (forced or desk.execution._watch.is_missing):
+            raise StoreAwayError("nobody answers")
+        await commit()
+
+    desk.store.commit = away  # type: ignore[method-assign]
+    await desk.execution.catch_up()
+    await until(lambda: desk.execution._watch.is_missing)
+    assert desk.live_names() == ["e"]
+    is_away = False
+    await until(lambda: not desk.execution._watch.is_missing)
+    await desk.minute(101.0)
     assert desk.live_names() == []
+    assert (await answer(desk, number))["reason"] == "paused"
     await desk.die()
 
 

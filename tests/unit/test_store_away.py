@@ -124,7 +124,7 @@ async def test_stops_and_exits_are_sent_while_the_store_is_away_and_stored_when_
     await desk.fill("1", 104.0)
     assert desk.prices() == {"s": (100.0, 25.0), "2": (108.0, 25.0)}
     outage.refuses = set()
-    await until(lambda: not desk.execution._without_store)
+    await until(lambda: not desk.execution._watch.is_missing)
     await desk.minute(104.0)
     names = [fact.order.id[-1] for fact in await desk.facts() if isinstance(fact, Placed)]
     assert names[0] == "e"
@@ -214,7 +214,7 @@ async def test_an_expiry_in_the_step_of_an_outage_is_acted_on_and_an_entry_of_th
     assert desk.live_names() == []
     assert len(desk.venue.requests("place")) == 1
     outage.refuses = set()
-    await until(lambda: not desk.execution._without_store)
+    await until(lambda: not desk.execution._watch.is_missing)
     await step([], [])
     await desk.quiet()
     assert [fact.rule for fact in await desk.facts() if isinstance(fact, Rejection)] == ["signal_stale"]

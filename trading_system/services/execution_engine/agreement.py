@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import Enum, auto
 
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.journal import Journal
@@ -11,6 +12,14 @@ from trading_system.services.execution_engine.reconcile import Reconciler
 log = logging.getLogger(__name__)
 
 OUTCOMES_A_STEP = 20
+
+
+class Left(Enum):
+    """What is left at the venue when no entry may wait."""
+
+    NOTHING = auto()
+    POSITIONS = auto()
+    UNSETTLED = auto()
 
 
 class Agreement:
@@ -46,6 +55,28 @@ class Agreement:
                     self.open.discard(place)
                 return
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
+
+    async def without_entries(self) -> Left:
+        """Take back every entry that waits at the venue, whatever the books want. Raises: VenueError."""
+        left = Left.NOTHING
+        for slot, instrument in zip(self._books.account.slots, self._books.terms.instruments, strict=True):
+            if slot.trade is None:
+                continue
+            outcome = await self._reconciler.reconcile(instrument.symbol, ()) if slot.trade.waiting else None
+            if outcome is not None and outcome.unsettled:
+                left = Left.UNSETTLED
+            elif (outcome is None or outcome.awaited) and left == Left.NOTHING:
+                left = Left.POSITIONS  # one that filled first: the fill is on its way and gets its stop
+        return left
+
+    def give_up_entry(self, place: int, age_s: float) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        books = self._books
+        if self._journal.newest(books.orders_of(place)[0].id) is not None:
+            self.open.add(place)
+            return
+        books.unplace(place, self._journal.live(books.terms.instruments[place].symbol))
+        books.drop_entry(place, "signal_stale", {"age_s": age_s})
 
 
 class NoAgreementError(RuntimeError):

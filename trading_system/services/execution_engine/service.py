@@ -20,16 +20,18 @@ from trading_system.rules.fact_record import pack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Role
-from trading_system.services.execution_engine.agreement import Agreement
+from trading_system.services.execution_engine.agreement import Agreement, Left
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.journal import Journal, JournalFill
 from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
+from trading_system.services.execution_engine.obedience import Obedience
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
 from trading_system.services.execution_engine.steps import dated, step_close, symbol_step, with_last_prices
+from trading_system.services.execution_engine.store_watch import StoreWatch
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
     MinuteMarket,
@@ -105,6 +107,7 @@ class ExecutionEngine(Room):
         self._agreement = Agreement(self._books, journal, reconciler)
         self._snapshot = Snapshot(letterbox.store, self._exchange)
         self._commands = CommandDesk(letterbox.store, self._exchange, venue_ms)
+        self._obedience = Obedience(letterbox, self._books, self._snapshot, self._commands, self._agreement, venue_ms)
         self._has_just_closed = False  # a step, and the next minute is not played yet
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
@@ -113,8 +116,7 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._storeless: StoreError | None = None  # why the store takes no more: exits only, from memory
-        self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
+        self._watch = StoreWatch(self._commit_all, self._wake)
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -168,10 +170,10 @@ class ExecutionEngine(Room):
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
-        tasks = [*self._tasks, self._return] if self._return is not None else self._tasks
-        for task in tasks:
+        await self._watch.stop()
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def account(self) -> Account:
@@ -192,7 +194,7 @@ class ExecutionEngine(Room):
     @property
     def store_lost(self) -> StoreError | None:
         """Return why the store takes no more, None while it does; from then on fills are answered and nothing else."""
-        return self._storeless
+        return self._watch.lost
 
     @property
     def idle(self) -> bool:
@@ -237,43 +239,21 @@ class ExecutionEngine(Room):
         not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
         """
         request = self._commands.next
-        if request is None or self._without_store or not self._rejoined:
+        if request is None or self._watch.is_missing or not self._rejoined:
             return None
         at_once = self._market is None or (self._market.idle and request.command != "take")
         return request if at_once or self._has_just_closed else None
 
     async def _obey(self, request: Request) -> None:
-        """Act on a command: the account and the answer in one commit, and then the venue.
-
-        A crash before that commit leaves the request unanswered, and the account as it was.
-        """
         await self._commit()
-        if self._without_store:
+        if self._watch.is_missing:
             return
-        before, facts = self.account, list(self._books.facts)
-        reply = request.refusal
-        if reply is None:
-            reply = self._books.obey(request.command, request.word.get("arguments", {}), self._now())
-        log.info("%s %d: %s: %s", request.sender, request.number, request.word["command"], reply.sentence)
         try:
-            if self.account != before:
-                await self._snapshot.within(self._step, self._books.kept())
-            now_ms = self._now() if self._venue_ms is None else self._venue_ms()
-            answer = await self._commands.answer(request, reply, now_ms)
-            await self._letterbox.store.commit(forced=True)
-        except StoreAwayError as error:  # all is kept for the next attempt, and the venue hears of it after that
-            self._agreement.open.update(self._books.changed_since(before))
-            self._commands.close(request)
-            self._miss_store(error)
-            return
+            await self._obedience.obey(request, self._step)
+        except StoreAwayError as error:
+            self._watch.miss(error)
         except StoreError as error:
-            self._books.account, self._books.facts = before, facts
-            self.lose_store(error)
-            return
-        self._commands.close(request)
-        for place in self._books.changed_since(before):
-            await self._agreement.reach(place, self._now())
-        await self._letterbox.bus.publish(SYSTEM_COMMAND, answer)
+            self._watch.lose(error)
 
     async def _as_stored(self, symbol: str, step: int) -> StepDTO | None:
         """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
@@ -326,7 +306,7 @@ class ExecutionEngine(Room):
         self._has_just_closed = False
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
-            if self._without_store:
+            if self._watch.is_missing:
                 return False
         step = self._step + 1
         pending = self._pending[step]
@@ -409,7 +389,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._without_store and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._watch.is_missing and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -425,15 +405,17 @@ class ExecutionEngine(Room):
             changed = sorted({*changed, *self._agreement.open})
             if changed:
                 await self._commit()  # what is acted on is stored
-                if self._without_store:
+                if self._watch.is_missing:
                     entering = [place for place in changed if self._books.is_entering(place)]
-                    if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
+                    if (
+                        entering == changed and not self._watch.lost
+                    ):  # the step waits for the store, and its entries too
                         self._books.account, self._books.facts, self._pending[step] = before, earlier, said
                         return
                     changed = [place for place in changed if place not in entering]
                     for place in entering:
-                        if not self._storeless:
-                            self._give_up_entry(place, time)
+                        if not self._watch.lost:
+                            self._agreement.give_up_entry(place, self._age_s(time))
                 self._journal.act_at(step)
             if any(self._books.is_entering(place) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -444,7 +426,7 @@ class ExecutionEngine(Room):
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
-            self.lose_store(error)
+            self._watch.lose(error)
         self._unrung.extend(bells_of(facts, self._exchange, known))
         self._has_just_closed = True
 
@@ -461,90 +443,55 @@ class ExecutionEngine(Room):
 
         ``failure`` follows as soon as there is no position left to protect.
         """
-        if self._storeless is None:
-            log.critical("entries are off, stops and exits are still sent: %s", error)
-            self._storeless = error
-            self._wake.set()
+        self._watch.lose(error)
 
     async def _wind_down(self) -> None:
         """Without a store no entry may wait, and the failure is said once there is no position to protect either.
 
         A venue that is told its minutes gets none any more: nothing can happen there, and its next start goes on.
         """
-        if self._market is not None:
-            self.failure = self._storeless
-            return
-        settled = not self._events
-        for place, slot in enumerate(self.account.slots):
-            if slot.trade is None:
-                continue
-            if not slot.trade.waiting:
-                settled = False
-                continue
+        if self._market is None:
             try:
-                outcome = await self._reconciler.reconcile(self._terms.instruments[place].symbol, ())
+                left = await self._agreement.without_entries()
             except VenueError as error:
                 log.warning("the venue cannot be read now (%s); asking again", error)
+                left = Left.UNSETTLED
+            if left == Left.UNSETTLED:
                 asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+            if left != Left.NOTHING or self._events:
                 return
-            settled &= not outcome.awaited  # it filled first: the fill is on its way and gets its stop
-            if outcome.unsettled:
-                settled = False
-                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
-        if settled and not self._events:
-            self.failure = self._storeless
-
-    @property
-    def _without_store(self) -> bool:
-        return self._storeless is not None or self._return is not None
-
-    def _miss_store(self, error: StoreError) -> None:
-        """Enter nothing and close no step until the store is back; fills are still answered."""
-        log.warning("entries are off while the store is away, stops and exits are still sent: %s", error)
-        self._return = asyncio.create_task(self._await_store(), name="execution:store")
-
-    async def _await_store(self) -> None:
-        try:
-            await patiently(self._letterbox.store.commit)
-            log.warning("the store is back: entries are on")
-        except StoreError as error:
-            self.lose_store(error)
-        self._return = None
-        self._wake.set()
-
-    def _give_up_entry(self, place: int, time: int) -> None:
-        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
-        order = self._books.orders_of(place)[0]
-        if self._journal.newest(order.id) is not None:
-            self._agreement.open.add(place)
-            return
-        self._books.unplace(place, self._journal.live(self._terms.instruments[place].symbol))
-        age = 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
-        self._books.drop_entry(place, "signal_stale", {"age_s": age})
+        self.failure = self._watch.lost
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
         if self._venue_ms is None or not self._max_age_ms or not any(said.plans for said in symbols.values()):
             return symbols
-        age = self._venue_ms() - time
-        if age <= self._max_age_ms:
+        age_s = self._age_s(time)
+        if age_s <= self._max_age_ms / 1000:
             return symbols
-        return dated(symbols, age, lambda plan: self._journal.newest(canonical_id(plan, "e")) is not None)
+        return dated(symbols, age_s, lambda plan: self._journal.newest(canonical_id(plan, "e")) is not None)
+
+    def _age_s(self, time: int) -> float:
+        """Return how long ago ``time`` was at the venue, 0.0 where market time stands still."""
+        return 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
+
+    async def _commit_all(self) -> None:
+        await self._letterbox.store.commit()
 
     async def _commit(self) -> None:
         """Commit the steps closed since the last commit, then ring their bells.
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        if self._without_store:
+        if self._watch.is_missing:
             return
         try:
-            await self._letterbox.store.commit()
+            await self._commit_all()
         except StoreAwayError as error:
-            self._miss_store(error)
+            self._watch.miss(error)
             return
         except StoreError as error:
-            self.lose_store(error)
+            self._watch.lose(error)
             return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
@@ -552,5 +499,5 @@ class ExecutionEngine(Room):
 
     async def _keep_account(self) -> None:
         """Keep what people and programs look at, when nothing is left to do: no order waits for it."""
-        if not self._storeless:
+        if not self._watch.lost:
             await self._newest.keep(self.account, self._step)

@@ -49,13 +49,13 @@ def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolS
 
 
 def dated(
-    symbols: Mapping[int, SymbolStep], age_ms: int, is_acted_on: Callable[[str], bool]
+    symbols: Mapping[int, SymbolStep], age_s: float, is_acted_on: Callable[[str], bool]
 ) -> Mapping[int, SymbolStep]:
-    """Return a step with every plan marked as ``age_ms`` old and too late, but those that were acted on before."""
+    """Return a step with every plan marked as ``age_s`` old and too late, but those that were acted on before."""
     marked = dict(symbols)
     for place, said in symbols.items():
         late = frozenset(plan.id for plan in said.plans if not is_acted_on(plan.id))
-        marked[place] = said._replace(late=late, age=age_ms / 1000)
+        marked[place] = said._replace(late=late, age=age_s)
     return marked
 
 

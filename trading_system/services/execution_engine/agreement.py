@@ -48,6 +48,9 @@ class Agreement:
                 log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
                 books.unplace(place, self._journal.live(symbol))
                 books.drop_entry(place, "venue_refused")
+            elif outcome.entry_filled_late and books.is_entering(place):  # the slot is its trade's, not the new one's
+                books.unplace(place, self._journal.live(symbol))
+                books.drop_entry(place, "slot_taken")
             elif not outcome.entry_not_placed:
                 if outcome.refused or outcome.unsettled:  # not as wanted yet: the next step asks again
                     self.open.add(place)

@@ -17,6 +17,7 @@ from trading_system.rules.account import (
     book_fill,
     close_step,
     drop_entry,
+    liquidation_order,
     roll_day,
     settle,
     stop_passed,
@@ -25,6 +26,7 @@ from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id
 from trading_system.rules.commands import Reply, obey
 from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.matching import MINUTE_MS, Order, Role
+from trading_system.rules.trade import Trade, Want, wanted_orders
 from trading_system.services.execution_engine.journal_records import JournalFill, JournalOrder, State
 from trading_system.services.execution_engine.snapshot import Kept
 from trading_system.services.execution_engine.steps import step_close
@@ -70,14 +72,19 @@ class Books:
         """
         self.booked = max(self.booked, fill.seq)
         place = self._place[fill.symbol]
-        trade = self.account.slots[place].trade
+        slot = self.account.slots[place]
+        trade, gone = slot.trade, slot.gone
         if is_ours(fill.client_id):
             id_ = canonical(fill.client_id)
         elif fill.client_id.startswith(LIQUIDATED) and trade is not None:
             id_ = canonical_id(trade.plan.id, LIQUIDATION)
+            order = liquidation_order(trade, self.terms.instruments[place], self.terms.risk.leverage)
+            self._orders[id_] = order  # the venue's own: it was never placed by us
         else:
             log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
             return None
+        if gone is not None and id_ not in self._orders:  # of a step that is over, and whose orders are forgotten
+            self._orders |= {canonical_id(gone.plan.id, want.name): _order(gone, want) for want in wanted_orders(gone)}
         role = ROLES.get(id_[-1], Role.TARGET)
         booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
         account = book_fill(roll_day(self.account, fill.time), place, booked, self.terms, self.facts)
@@ -140,3 +147,7 @@ class Books:
         if all(slot.trade is None for slot in self.account.slots):
             self._orders.clear()
         return facts, known
+
+
+def _order(trade: Trade, want: Want) -> Order:
+    return Order(canonical_id(trade.plan.id, want.name), want.role, want.type, want.side, want.price, want.quantity, 0)

@@ -28,6 +28,7 @@ from trading_system.rules.facts import Closed, Fact, Fill, Placed, Withdrawn
 from trading_system.rules.matching import FillRules, Minute, Role
 from trading_system.rules.risk import Rejection, RiskRules
 from trading_system.services.execution_engine.journal import State
+from trading_system.services.execution_engine.snapshot import BOOKED
 from trading_system.services.execution_engine.venues.errors import StopPassedError
 from trading_system.services.execution_engine.venues.port import OrderStatus, VenueFill
 from trading_system.services.inbox import Inbox
@@ -157,6 +158,23 @@ async def test_a_liquidation_is_booked_and_rung_like_any_other_fill(desk: Desk) 
     assert (closed.reason, closed.earned) == ("liquidation", -975.0)
     rung = [to_order(payload) for channel, payload in desk.bus.rung if channel == order_updated_channel("BTCUSDT")]
     assert [one["role"] for one in rung if one["status"] == "filled"] == ["e", "l"]
+
+
+async def test_a_fill_that_an_earlier_version_booked_by_its_number_is_not_booked_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    await desk.fill("e", 100.0)
+    await desk.minute(101.0)
+    await desk.store.put_document(BOOKED, "binance_usdm", desk.step, b"1")
+    await desk.store.commit()
+    await desk.die()
+    await desk.live()
+    assert desk.prices() == {"s": (98.0, 50.0), "1": (104.0, 25.0), "2": (108.0, 25.0)}
+    await desk.fill("1", 104.0)
+    await desk.minute(101.0, 104.0)
+    assert [fill.name for fill in of(await desk.facts(), Fill)] == ["e", "1"]
+    await desk.die()
 
 
 # --- in parts

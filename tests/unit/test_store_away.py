@@ -99,12 +99,12 @@ async def test_an_entry_waits_for_the_store_and_is_then_sent_once(desk: Desk) ->
 
 async def test_a_signal_that_grew_old_while_the_store_was_away_is_refused(desk: Desk) -> None:
     outage = unreliable(desk)
-    desk.execution._max_age_ms = 60_000
-    desk.execution._venue_ms = lambda: (ORIGIN + 1) * MINUTE + 10_000
+    desk.execution._ages.max_age_ms = 60_000
+    desk.execution._ages.venue_ms = lambda: (ORIGIN + 1) * MINUTE + 10_000
     outage.refuses = {"commit"}
     await said(desk, 101.0, plans=[PLAN])
     await until(lambda: outage.refused > 1)
-    desk.execution._venue_ms = lambda: (ORIGIN + 1) * MINUTE + 90_000
+    desk.execution._ages.venue_ms = lambda: (ORIGIN + 1) * MINUTE + 90_000
     outage.refuses = set()
     await desk.quiet()
     assert desk.venue.requests("place") == []

@@ -38,20 +38,20 @@ LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a posi
 
 
 class Books:
-    """``account`` as it stands, ``facts`` of the running step, ``booked``: the journal's number of the last fill."""
+    """``account`` as it stands, ``facts`` of the running step, ``booked``: the last trade's id by symbol."""
 
     def __init__(self, account: Account, terms: Terms) -> None:
         """Open the books on ``account``."""
         self.account = account
         self.terms = terms
         self.facts: list[Fact] = []
-        self.booked = 0
+        self.booked: dict[str, int] = {}
         self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
         self._orders: dict[str, Order] = {}
 
     def take_up(self, kept: Kept) -> None:
-        """Go on where an earlier life has stopped."""
-        self.account, self.booked, self.facts, orders = kept
+        """Go on where an earlier life has stopped; which trades that life has booked is for the caller to say."""
+        self.account, _, self.facts, orders = kept
         self._orders.update({order.id: order for order in orders})
         for slot in self.account.slots:
             self._orders.update({order.id: order for order in slot.orders})
@@ -70,7 +70,7 @@ class Books:
 
         Raises: UnexpectedFillError.
         """
-        self.booked = max(self.booked, fill.seq)
+        self.booked[fill.symbol] = max(self.booked.get(fill.symbol, 0), fill.trade_id)
         place = self._place[fill.symbol]
         slot = self.account.slots[place]
         trade, gone = slot.trade, slot.gone
@@ -138,7 +138,7 @@ class Books:
 
     def kept(self) -> Kept:
         """Return all that another life needs to go on in the middle of this step."""
-        return Kept(self.account, self.booked, self.facts, list(self.known_orders().values()))
+        return Kept(self.account, dict(self.booked), self.facts, list(self.known_orders().values()))
 
     def end_step(self) -> tuple[list[Fact], Mapping[str, Order]]:
         """Return the facts of a step that is over, and the orders that they speak of; those of ended trades go."""

@@ -11,6 +11,7 @@ from trading_system.services.execution_engine.agreement import Agreement
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.snapshot import Snapshot
+from trading_system.services.execution_engine.venues.port import MinuteMarket
 from trading_system.services.room import Letterbox
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import patiently
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Obedience:
-    """One account's way of obeying; when it is safe to is decided by ``service.py``."""
+    """One account's way of obeying; whether it can be written down is for ``service.py`` to know."""
 
     def __init__(
         self,
@@ -37,6 +38,18 @@ class Obedience:
         self._desk = desk
         self._agreement = agreement
         self._venue_ms = venue_ms
+
+    def due(self, market: MinuteMarket | None, *, has_just_closed: bool) -> Request | None:
+        """Return the request to be acted on now, if one waits.
+
+        A venue that is told its minutes plays the running one as a whole: what a person asks in the middle of it must
+        not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
+        """
+        request = self._desk.next
+        if request is None:
+            return None
+        at_once = market is None or (market.idle and request.command != "take")
+        return request if at_once or has_just_closed else None
 
     async def obey(self, request: Request, step: int) -> None:
         """Act on the request that waits longest, between ``step`` and the next; what led to it is committed.

@@ -11,26 +11,27 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_channel, to_step
 from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
-from trading_system.rules.client_ids import canonical_id
 from trading_system.rules.fact_record import pack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.agreement import Agreement, Left
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
+from trading_system.services.execution_engine.held_fills import HeldFills
 from trading_system.services.execution_engine.journal import Journal, JournalFill
 from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.obedience import Obedience
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
+from trading_system.services.execution_engine.progress import Progress
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
-from trading_system.services.execution_engine.steps import dated, step_close, symbol_step, with_last_prices
+from trading_system.services.execution_engine.steps import step_close, symbol_step, with_last_prices
 from trading_system.services.execution_engine.store_watch import StoreWatch
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
@@ -50,15 +51,6 @@ from trading_system.store.port import Stream
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-
-
-class Progress(NamedTuple):
-    """How far execution has come: the last closed step, the last trade booked, and what is still open."""
-
-    step: int
-    trade: int
-    in_flight: int
-    unknown: int
 
 
 class ExecutionEngine(Room):
@@ -96,13 +88,11 @@ class ExecutionEngine(Room):
         self._reconciler = reconciler
         self._market = market
         self._newest = NewestAccount(letterbox, terms)
-        self._venue_ms = venue_ms
-        self._max_age_ms = signal_max_age_ms
+        self._ages = Ages(venue_ms, signal_max_age_ms, journal)
         self._reached = reached
         self._signal_interval = signal_interval
         self._signal_ms = interval_ms(signal_interval)
         self._step = min(origins.values())
-        self._trade = 0
         self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
         self._agreement = Agreement(self._books, journal, reconciler)
         self._snapshot = Snapshot(letterbox.store, self._exchange)
@@ -112,7 +102,7 @@ class ExecutionEngine(Room):
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._events: deque[UserEvent] = deque()
-        self._held: list[JournalFill] = []  # booked by the venue in steps that this life has not closed yet
+        self._held = HeldFills(venue, journal, list(self._place))
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,13 +119,10 @@ class ExecutionEngine(Room):
             self._step = head
             slots = await with_last_prices(self._letterbox.store, self._terms.instruments, self.account.slots, head)
             self._books.account = self.account._replace(slots=slots)
-        self._held = self._journal.fills_since(self._books.booked)
-        self._trade = max((fill.trade_id for fill in self._journal.fills_since(0)), default=0)
+        self._books.booked = self._held.recall({} if kept is None else kept.booked)
         if head is None and kept is None:
-            for instrument in self._terms.instruments:  # what the account traded before is none of ours
-                newest = await self._venue.newest_trade_id(instrument.symbol)
-                self._journal.begin_trades_at(instrument.symbol, newest)
-        await self._read_fills()
+            await self._held.begin()
+        await self._held.read()
         await super().start()
         if self._market is None:
             while self._ready():
@@ -158,11 +145,10 @@ class ExecutionEngine(Room):
         The store may have lost steps that an earlier life has acted on. What rested then is gone or filled by now:
         until their last one is closed again nothing is sent, and fills wait for their own minute.
         """
-        if self._step < self._journal.acted_step or (self._held and self._held[-1].time >= self._now()):
+        if self._step < self._journal.acted_step or self._held.last_time >= self._now():
             return
-        for fill in self._held:
+        for fill in self._held.take():
             self._book(fill)
-        self._held = []
         for place in range(len(self._terms.instruments)):
             await self._agreement.reach(place, self._now())
         self._rejoined = True
@@ -184,7 +170,7 @@ class ExecutionEngine(Room):
     def progress(self) -> Progress:
         """Return how far execution has come, for whoever must wait until all is quiet."""
         step = self._step if self._rejoined else self._step - 1  # what must rest after it does not rest yet
-        return Progress(step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
+        return Progress(step, self._held.newest, self._reconciler.in_flight, self._reconciler.unknown)
 
     @property
     def answers_lost(self) -> Sequence[str]:
@@ -233,16 +219,9 @@ class ExecutionEngine(Room):
             self._wake.set()
 
     def _due_command(self) -> Request | None:
-        """Return the request to be acted on now.
-
-        A venue that is told its minutes plays the running one as a whole: what a person asks in the middle of it must
-        not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
-        """
-        request = self._commands.next
-        if request is None or self._watch.is_missing or not self._rejoined:
+        if self._watch.is_missing or not self._rejoined:
             return None
-        at_once = self._market is None or (self._market.idle and request.command != "take")
-        return request if at_once or self._has_just_closed else None
+        return self._obedience.due(self._market, has_just_closed=self._has_just_closed)
 
     async def _obey(self, request: Request) -> None:
         await self._commit()
@@ -339,11 +318,10 @@ class ExecutionEngine(Room):
     async def _look_around(self, event: StreamUp) -> None:
         """Read what the user stream may have missed; a read that fails is not empty, so it is tried again."""
         try:
-            await self._read_fills()
+            await self._held.read()
             if not self._rejoined:
                 return
-            held, self._held = self._held, []
-            for fill in held:
+            for fill in self._held.take():
                 await self._react(fill)
             for place, instrument in enumerate(self._terms.instruments):
                 await self._reconciler.refresh(instrument.symbol)
@@ -357,24 +335,13 @@ class ExecutionEngine(Room):
         self._wake.set()
 
     async def _on_fill(self, fill: VenueFill) -> None:
-        if self._journal.fill(fill):
-            await self._react(self._journal.as_fill(fill))
-        self._trade = max(self._trade, fill.trade_id)
-
-    async def _read_fills(self) -> None:
-        """Ask the venue for trades that the user stream may have missed; they wait in ``_held``."""
-        for instrument in self._terms.instruments:
-            for fill in await self._venue.fills(
-                instrument.symbol, after_id=self._journal.last_trade(instrument.symbol)
-            ):
-                if self._journal.fill(fill):
-                    self._held.append(self._journal.as_fill(fill))
-                self._trade = max(self._trade, fill.trade_id)
-        self._held.sort(key=lambda fill: fill.trade_id)
+        new = self._held.hear(fill)
+        if new is not None:
+            await self._react(new)
 
     async def _react(self, fill: JournalFill) -> None:
         if not self._rejoined:
-            self._held.append(fill)
+            self._held.hold(fill)
         elif self._book(fill):
             await self._agreement.reach(self._place[fill.symbol], step_close(fill.time))
 
@@ -395,10 +362,10 @@ class ExecutionEngine(Room):
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
         step = self._step + 1
         time = step * MINUTE_MS
-        while self._held and self._held[0].time < time:
-            self._book(self._held.pop(0))
+        for fill in self._held.take_before(time):
+            self._book(fill)
         said = self._pending.pop(step)
-        symbols = self._dated(said, time)
+        symbols = self._ages.dated(said, time)
         before, earlier = self.account, list(self._books.facts)
         changed = self._books.close(time, symbols, signal_close=time % self._signal_ms == 0)
         if self._rejoined:
@@ -415,7 +382,7 @@ class ExecutionEngine(Room):
                     changed = [place for place in changed if place not in entering]
                     for place in entering:
                         if not self._watch.lost:
-                            self._agreement.give_up_entry(place, self._age_s(time))
+                            self._agreement.give_up_entry(place, self._ages.age_s(time))
                 self._journal.act_at(step)
             if any(self._books.is_entering(place) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -461,19 +428,6 @@ class ExecutionEngine(Room):
             if left != Left.NOTHING or self._events:
                 return
         self.failure = self._watch.lost
-
-    def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
-        """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
-        if self._venue_ms is None or not self._max_age_ms or not any(said.plans for said in symbols.values()):
-            return symbols
-        age_s = self._age_s(time)
-        if age_s <= self._max_age_ms / 1000:
-            return symbols
-        return dated(symbols, age_s, lambda plan: self._journal.newest(canonical_id(plan, "e")) is not None)
-
-    def _age_s(self, time: int) -> float:
-        """Return how long ago ``time`` was at the venue, 0.0 where market time stands still."""
-        return 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
 
     async def _commit_all(self) -> None:
         await self._letterbox.store.commit()

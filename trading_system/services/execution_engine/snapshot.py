@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from trading_system.rules.account import Account
 from trading_system.rules.fact_record import pack_account, pack_running, unpack_account, unpack_running
 from trading_system.rules.facts import Fact
@@ -16,16 +18,21 @@ from trading_system.services.execution_engine.steps import same_but_prices
 from trading_system.services.room import SNAPSHOT
 from trading_system.store.port import Store
 
-BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
+BOOKED = "booked"  # by symbol, the venue's id of the last trade that the snapshot holds
 RUNNING = "running"
 NOTHING = b""
+_booked = msgspec.json.Decoder(dict[str, int] | int)
 
 
 class Kept(NamedTuple):
-    """What an earlier life has left. ``facts`` of the running step are in no row yet; ``orders`` they may speak of."""
+    """What an earlier life has left. ``facts`` of the running step are in no row yet; ``orders`` they may speak of.
+
+    ``booked``: by symbol, the venue's id of the last trade in the account; earlier versions kept the journal's number
+    of it instead.
+    """
 
     account: Account
-    booked: int
+    booked: dict[str, int] | int
     facts: list[Fact]
     orders: list[Order]
 
@@ -50,13 +57,13 @@ class Snapshot:
         self._kept = unpack_account(account[1])
         self._is_running = running is not None and running[1] != NOTHING
         facts, orders = unpack_running(running[1]) if running is not None and self._is_running else ([], [])
-        return Kept(self._kept, 0 if booked is None else int(booked[1]), facts, orders)
+        return Kept(self._kept, {} if booked is None else _booked.decode(booked[1]), facts, orders)
 
     def is_due(self, account: Account) -> bool:
         """Tell whether the account differs from what is kept by more than prices."""
         return self._kept is None or not same_but_prices(account, self._kept)
 
-    async def close(self, step: int, account: Account, booked: int) -> None:
+    async def close(self, step: int, account: Account, booked: dict[str, int]) -> None:
         """Keep the account as ``step`` leaves it, whose facts are rows now."""
         if self._is_running:
             await self._store.put_document(RUNNING, self._exchange, step, NOTHING)
@@ -70,7 +77,7 @@ class Snapshot:
         self._is_running = True
         await self._write(step, kept.account, kept.booked)
 
-    async def _write(self, step: int, account: Account, booked: int) -> None:
+    async def _write(self, step: int, account: Account, booked: dict[str, int] | int) -> None:
         await self._store.put_document(SNAPSHOT, self._exchange, step, pack_account(account))
-        await self._store.put_document(BOOKED, self._exchange, step, str(booked).encode())
+        await self._store.put_document(BOOKED, self._exchange, step, msgspec.json.encode(booked))
         self._kept = account

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from trading_system.contracts import StepDTO, to_candle, to_ms
 from trading_system.rules.account import Account, Slot, SymbolStep
@@ -46,17 +46,6 @@ def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolS
     ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
     turns = [event["direction"] for event in events if event["kind"] == "choch"]
     return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)
-
-
-def dated(
-    symbols: Mapping[int, SymbolStep], age_s: float, is_acted_on: Callable[[str], bool]
-) -> Mapping[int, SymbolStep]:
-    """Return a step with every plan marked as ``age_s`` old and too late, but those that were acted on before."""
-    marked = dict(symbols)
-    for place, said in symbols.items():
-        late = frozenset(plan.id for plan in said.plans if not is_acted_on(plan.id))
-        marked[place] = said._replace(late=late, age=age_s)
-    return marked
 
 
 async def with_last_prices(

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_channel, to_step
+from trading_system.contracts import SYSTEM_COMMAND, strategy_step_channel
 from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
 from trading_system.rules.fact_record import pack_fact
 from trading_system.rules.facts import Fact
@@ -31,7 +31,7 @@ from trading_system.services.execution_engine.points import Point, Reached, unwa
 from trading_system.services.execution_engine.progress import Progress
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
-from trading_system.services.execution_engine.steps import step_close, symbol_step, with_last_prices
+from trading_system.services.execution_engine.steps import step_close, stored_word, symbol_step, with_last_prices
 from trading_system.services.execution_engine.store_watch import StoreWatch
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import (
@@ -106,7 +106,7 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._watch = StoreWatch(self._commit_all, self._wake)
+        self._watch = StoreWatch(lambda: self._letterbox.store.commit(), self._wake)
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -203,7 +203,7 @@ class ExecutionEngine(Room):
         """Keep what a symbol brings to a step until every symbol has brought it."""
         word = said.said
         if word is not None and word.get("signals"):
-            word = await self._as_stored(symbol, said.step)
+            word = await stored_word(self._letterbox.store, self.stream(STRATEGY, symbol), said.step)
         self._pending.setdefault(said.step, {})[self._place[symbol]] = symbol_step(said, word, self._signal_interval)
         self._wake.set()
 
@@ -233,11 +233,6 @@ class ExecutionEngine(Room):
             self._watch.miss(error)
         except StoreError as error:
             self._watch.lose(error)
-
-    async def _as_stored(self, symbol: str, step: int) -> StepDTO | None:
-        """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
-        rows = await self._letterbox.store.read(self.stream(STRATEGY, symbol), step - 1, step)
-        return to_step(rows[0].payload) if rows else None
 
     async def _work(self) -> None:
         try:
@@ -429,9 +424,6 @@ class ExecutionEngine(Room):
                 return
         self.failure = self._watch.lost
 
-    async def _commit_all(self) -> None:
-        await self._letterbox.store.commit()
-
     async def _commit(self) -> None:
         """Commit the steps closed since the last commit, then ring their bells.
 
@@ -440,7 +432,7 @@ class ExecutionEngine(Room):
         if self._watch.is_missing:
             return
         try:
-            await self._commit_all()
+            await self._letterbox.store.commit()
         except StoreAwayError as error:
             self._watch.miss(error)
             return

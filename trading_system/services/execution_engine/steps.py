@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trading_system.contracts import StepDTO, to_candle, to_ms
+from trading_system.contracts import StepDTO, to_candle, to_ms, to_step
 from trading_system.rules.account import Account, Slot, SymbolStep
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Minute
@@ -46,6 +46,12 @@ def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolS
     ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
     turns = [event["direction"] for event in events if event["kind"] == "choch"]
     return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)
+
+
+async def stored_word(store: Store, stream: Stream, step: int) -> StepDTO | None:
+    """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
+    rows = await store.read(stream, step - 1, step)
+    return to_step(rows[0].payload) if rows else None
 
 
 async def with_last_prices(

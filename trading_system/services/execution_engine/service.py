@@ -106,7 +106,7 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._watch = StoreWatch(lambda: self._letterbox.store.commit(), self._wake)
+        self._watch = StoreWatch(lambda: self._letterbox.store.commit(), self._wake)  # noqa: PLW0108 - the store of then
         self.moved = asyncio.Event()
 
     async def start(self) -> None:

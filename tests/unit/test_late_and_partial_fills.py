@@ -177,6 +177,14 @@ async def test_a_fill_that_an_earlier_version_booked_by_its_number_is_not_booked
     await desk.die()
 
 
+async def test_a_trade_counts_as_answered_when_its_stop_and_its_targets_are_out(desk: Desk) -> None:
+    await desk.minute(101.0, plans=[PLAN])
+    seen: list[int] = []
+    desk.venue.before_place = lambda _: seen.append(desk.execution.progress.trade)
+    await desk.fill("e", 100.0)
+    assert (seen, desk.execution.progress.trade) == ([0, 0, 0], 1)
+
+
 # --- in parts
 
 

@@ -9,7 +9,7 @@ from trading_system.services.execution_engine.venues.port import Venue, VenueFil
 
 
 class HeldFills:
-    """In the order in which they happened. ``newest``: the id of the last trade of ours, 0 before the first."""
+    """In the order in which they happened. ``newest``: the id of the last trade answered to, 0 before the first."""
 
     def __init__(self, venue: Venue, journal: Journal, symbols: Sequence[str]) -> None:
         """Keep where trades come from."""
@@ -55,13 +55,16 @@ class HeldFills:
                 new = self.hear(fill)
                 if new is not None and not self._is_booked(new):
                     self.hold(new)
+                self.answered(fill)
         self._held.sort(key=lambda fill: fill.trade_id)
 
     def hear(self, fill: VenueFill) -> JournalFill | None:
         """Write a trade into the journal; None when it was there already."""
-        is_new = self._journal.fill(fill)
+        return self._journal.as_fill(fill) if self._journal.fill(fill) else None
+
+    def answered(self, fill: VenueFill) -> None:
+        """Know that all that follows from a trade is done: who waits for ``newest`` may go on."""
         self.newest = max(self.newest, fill.trade_id)
-        return self._journal.as_fill(fill) if is_new else None
 
     def hold(self, fill: JournalFill) -> None:
         """Let a trade wait."""

@@ -90,8 +90,7 @@ class ExecutionEngine(Room):
         self._newest = NewestAccount(letterbox, terms)
         self._ages = Ages(venue_ms, signal_max_age_ms, journal)
         self._reached = reached
-        self._signal_interval = signal_interval
-        self._signal_ms = interval_ms(signal_interval)
+        self._signal_interval, self._signal_ms = signal_interval, interval_ms(signal_interval)
         self._step = min(origins.values())
         self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
         self._agreement = Agreement(self._books, journal, reconciler)
@@ -333,6 +332,7 @@ class ExecutionEngine(Room):
         new = self._held.hear(fill)
         if new is not None:
             await self._react(new)
+        self._held.answered(fill)
 
     async def _react(self, fill: JournalFill) -> None:
         if not self._rejoined:

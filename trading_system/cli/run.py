@@ -109,12 +109,14 @@ def _service(service: str, settings: "Settings", *, alerts: bool) -> None:
 
     from trading_system.cli.said import say
     from trading_system.service_run import ServiceProcess
+    from trading_system.start_checks import require_safe_start
 
     async def serve() -> None:
         process = ServiceProcess(service, settings, say, alerts="PAPER" if alerts else None, reached=_watcher())
         await process.run(_stop_by_signal())
 
     _refuse_kills_unless(bool(settings.market.conductor))
+    require_safe_start(settings)
     asyncio.run(serve())
 
 

@@ -51,7 +51,7 @@ def _print_findings(rows: list[Any]) -> None:
         return [cell + " " * (wide - cell_len(cell)) for cell in cells]
 
     verdicts = column([words.say(f"verdict.{row.verdict}") for row in rows])
-    names = column([said_in(row.what, language) for row in rows])
+    names = column([shown(row.what) for row in rows])
     for row, verdict, name in zip(rows, verdicts, names, strict=True):
         line = Text(verdict, style=colours[row.verdict])
         line.append(f"  {name}  {shown(row.seen)}", style="default")

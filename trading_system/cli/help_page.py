@@ -80,7 +80,8 @@ def _with_remarks(text: str, language: str) -> str:
     for piece in found[1].split("; "):
         name, colon, value = piece.partition(": ")
         remark = said(f"{name}: {{value}}" if colon else name, language)
-        pieces.append(remark.format(value=isolated(value, space=" ")) if colon else remark)
+        # What is no word of the catalogue, such as x>=0, is written from the left.
+        pieces.append(remark.format(value=isolated(value, space=" ")) if colon else isolated(remark, space=" "))
     return f"{said(text[: found.start()], language)} ({'؛ '.join(pieces)})".strip()
 
 

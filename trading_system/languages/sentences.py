@@ -41,10 +41,16 @@ def said_in(sentence: str, language: str) -> str:
 
 
 def _said(sentence: str, language: str) -> str | None:
-    return _matched(sentence, language) or _in_place(sentence, language) or _one_after_the_other(sentence, language)
+    return (
+        _matched(sentence, language)
+        or _in_place(sentence, language)
+        or _one_after_the_other(sentence, language)
+        or _matched(sentence, language, of_one=False)
+    )
 
 
-def _matched(sentence: str, language: str) -> str | None:
+def _matched(sentence: str, language: str, *, of_one: bool = True) -> str | None:
+    """Say a sentence by the first phrase that fits; with ``of_one`` no unknown value may hold a second sentence."""
     for phrase in _phrases(language):
         if not all(piece in sentence for piece in phrase.pieces):
             continue
@@ -53,7 +59,10 @@ def _matched(sentence: str, language: str) -> str | None:
             continue
         known = {name: _said(value, language) for name, value in found.groupdict().items()}
         values = {name: known[name] or value for name, value in found.groupdict().items()}
-        if phrase.letters >= _FEW_LETTERS or all(known[name] or " " not in values[name] for name in values):
+        unknown = [value for name, value in values.items() if known[name] is None]
+        if phrase.letters < _FEW_LETTERS and any(" " in value for value in unknown):
+            continue
+        if not (of_one and any(_AND_THEN in value for value in unknown)):
             return filled(phrase.translation, values, space=" ")
     return None
 

@@ -114,7 +114,7 @@ def begin(
 
     gc.enable()
     if lang is not None and lang not in LANGUAGES:
-        refuse(f"{OPTION} {lang}: expected one of {' '.join(LANGUAGES)}, was another")
+        refuse(f"{OPTION}: expected {' or '.join(map(repr, LANGUAGES))}, was {lang!r}")
     given.config_file.set(config)
     given.language.set(lang)
     handler = logging.StreamHandler(sys.stderr)

@@ -119,7 +119,7 @@ class Settings(BaseModel):
     exchange: Literal["binance_usdm"] = Field(default="binance_usdm", description="the venue of the line")
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
-    language: Literal["en", "ar"] = Field(default="en", description="what alerts, pictures, reports and notes are in")
+    language: Literal["en", "ar"] = Field(default="en", description="what people read is in it: alerts, pictures, reports, the command line")
     data_folder: Path = Field(default=Path("data"), description="where runs and stores lie")
     bus_url: str = Field(default="memory://", validation_alias="BUS_URL", description="the doorbell")
     database_url: str = Field(

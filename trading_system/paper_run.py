@@ -14,7 +14,7 @@ from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
 from trading_system.database import open_store
 from trading_system.line_terms import begun
 from trading_system.public_market import PublicMarket
-from trading_system.replay import STALLED_AFTER_S, LineFailedError, StalledError
+from trading_system.replay import STALLED_AFTER_S, StalledError, require_alive
 from trading_system.research.candle_inputs import InputError
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
@@ -115,7 +115,7 @@ async def trade_paper(
         await starting
         trading()
         while not stop.is_set() and (until is None or line.execution.progress.step * MINUTE_MS < until):
-            _require_alive(line)
+            require_alive(line)
             await asyncio.wait({stopping}, timeout=LOOK_S)
         await line.feed.stop()
         await _traded_to_the_end(line)
@@ -147,7 +147,7 @@ async def _traded_to_the_end(line: Line) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + STALLED_AFTER_S
     while line.execution.progress.step < min(heads):
-        _require_alive(line)
+        require_alive(line)
         if loop.time() > deadline:
             raise StalledError(
                 f"expected step {min(heads)} traded, was {line.execution.progress} after {STALLED_AFTER_S:.0f} s; "
@@ -155,15 +155,6 @@ async def _traded_to_the_end(line: Line) -> None:
             )
         line.execution.moved.clear()
         await asyncio.wait({asyncio.create_task(line.execution.moved.wait())}, timeout=LOOK_S)
-
-
-def _require_alive(line: Line) -> None:
-    failure = line.failure
-    if failure is not None:
-        raise LineFailedError(
-            f"the line failed at step {line.execution.progress.step}: {failure}; start it again, it resumes from "
-            f"{line.folder}"
-        ) from failure
 
 
 async def _kept(folder: Path, settings: Settings) -> tuple[int, tuple[Instrument, ...], int] | None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace, VenueAccess
-from trading_system.replay import LocalMarket, Market, RemoteMarket, conduct
+from trading_system.replay import (
+    LocalLine,
+    LocalMarket,
+    RemoteLine,
+    RemoteMarket,
+    ReportingLine,
+    conduct,
+    report_moves,
+    require_alive,
+)
 from trading_system.research.candle_inputs import CandleInputs, InputError
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
@@ -22,12 +32,13 @@ from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.settings import Settings
-from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.server import SimulatorServer
 from trading_system.stored_run import WireMismatchError, run_of
 
 REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
+CONNECT_S = 10.0
 SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
 
 
@@ -83,7 +94,7 @@ async def run_replay(
             addresses.http, addresses.ws, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
         )
         line = Line(folder, settings, inputs.instruments, inputs.origin, access, REPLAY_PACE, alerts=alerts)
-        run = await trade_line(line, LocalMarket(server), warmed=warmed, stepped=stepped)
+        run = await trade_line(line, lambda: conduct(LocalLine(line), LocalMarket(server), stepped), warmed)
         seconds = time.perf_counter() - began
     finally:
         await server.stop()
@@ -91,16 +102,12 @@ async def run_replay(
 
 
 async def trade_line(
-    line: Line,
-    market: Market,
-    *,
-    warmed: Callable[[int], None] = lambda _: None,
-    stepped: Callable[[int], None] = lambda _: None,
+    line: Line, to_the_end: Callable[[], Awaitable[object]], warmed: Callable[[int], None] = lambda _: None
 ) -> Run:
-    """Start ``line``, conduct it to the end of ``market``, and return what its store and journal say happened."""
+    """Start ``line``, trade ``to_the_end`` of its market, and return what its store and journal say happened."""
     try:
         await line.start(warmed)
-        await conduct(line, market, stepped)
+        await to_the_end()
         return await run_of(line)
     finally:
         await line.stop()
@@ -145,7 +152,7 @@ async def run_simulator(
     require_loopback(base)
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
-        state = await _control(http, f"{base}/_sim/state")
+        state = await state_of(http, base)
         if state["trade"] and not (folder / JOURNAL_FILE).exists():
             raise InputError(
                 f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
@@ -166,24 +173,63 @@ async def run_simulator(
             await venue.close()
         origin = (state["first_step"] - 1) * MINUTE_MS
         line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts, reached=reached)
-        run = await trade_line(line, RemoteMarket(http, base))
+
+        async def report() -> None:
+            alive = partial(require_alive, line)
+            try:
+                await report_moves(line.execution, settings.signal_interval, http, base, alive)
+            except aiohttp.ClientError as error:
+                raise SimulatorGoneError(base, error) from error
+
+        run = await trade_line(line, report)
         trades = await _control(http, f"{base}/_sim/trades")
-        state = await _control(http, f"{base}/_sim/state")
+        state = await state_of(http, base)
     seconds = time.perf_counter() - began
     return closed_run(run, trades["lines"], state["wire"], state["faults"], seconds)
 
 
 async def serve_exchange(
-    inputs: CandleInputs, settings: Settings, port: int, faults: FaultScript | None, say: Callable[[str], None]
+    inputs: CandleInputs,
+    settings: Settings,
+    port: int,
+    faults: FaultScript | None,
+    say: Callable[[str], None],
+    *,
+    conducting: bool = True,
 ) -> None:
-    """Serve ``inputs`` as an exchange until interrupted; ``say`` gets one line with its address."""
+    """Serve ``inputs`` as an exchange until interrupted; ``say`` gets one line with its address.
+
+    ``conducting``: the market goes on by itself whenever the line that reports here is quiet.
+    """
     server = simulator_of(inputs, settings, faults)
     addresses = await server.start(port)
     say(addresses.http)
     try:
+        if conducting:
+            await conduct(ReportingLine(server.reports), LocalMarket(server))
         await asyncio.Event().wait()
     finally:
         await server.stop()
+
+
+async def conduct_from_beside(url: str, stepped: Callable[[int], None] = lambda _: None) -> Advanced:
+    """Conduct an exchange in another process that does not do so itself, to the end of its market.
+
+    Raises: NotLoopbackError for an address beyond this machine; SimulatorGoneError when nobody answers there.
+    """
+    base = url.rstrip("/")
+    require_loopback(base)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        try:
+            return await conduct(RemoteLine(http, base), RemoteMarket(http, base), stepped)
+        except aiohttp.ClientError as error:
+            raise SimulatorGoneError(base, error) from error
+
+
+async def state_of(http: aiohttp.ClientSession, base: str) -> dict[str, Any]:
+    """Return where the exchange at ``base`` stands. Raises: SimulatorGoneError when nobody answers there."""
+    return await _control(http, f"{base}/_sim/state")
 
 
 async def _control(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:

@@ -78,6 +78,8 @@ def play(
 ) -> Played:
     """Let the line die at each of ``deaths``, one a life, and live once more; prove that nothing came of it.
 
+    The exchange is a process of its own, which conducts the line by its reports.
+
     A death after the first must come before the market has moved: in the recovery from the death before it.
     Raises: AssertionError for whatever is not equal.
     """
@@ -108,6 +110,8 @@ def play(
     protection = state["protection"]
     assert protection["gaps"] == protection["bare_moves"] == 0, f"a position stood without a stop: {protection}"
     assert state["open_orders"] == state["positions"] == 0
+    longest = max(protection["waits_ms"], default=0)
+    assert longest <= OVER_A_KILL_MS, f"a stop came {longest:,} ms after its entry, wanted: {OVER_A_KILL_MS:,} ms"
     return Played(protection["waits_ms"])
 
 

@@ -9,7 +9,7 @@ from small_markets import small_market, small_settings
 
 from trading_system.app import Line
 from trading_system.paper_run import paper_line, paper_run
-from trading_system.replay import LocalMarket, conduct
+from trading_system.replay import LocalLine, LocalMarket, conduct
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.parity import compare
 from trading_system.research.runs import Run, run_backtest, write
@@ -45,7 +45,7 @@ class PublicFeed:
         """Trade to the end of the market; whatever stops it, the line is closed as a dying process would leave it."""
         try:
             await line.start()
-            await conduct(line, LocalMarket(self.server))
+            await conduct(LocalLine(line), LocalMarket(self.server))
             return paper_run(await run_of(line), line, 0.0)
         finally:
             await line.stop()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from both_sides import assert_each_signal_entered_once, journal_of
+from conducted import conducted
 from program import (
     COMMAND,
     PATIENCE_S,
@@ -189,11 +190,8 @@ class DeadlyMarket(SimulatorServer):
 
 
 async def traded_on(server: DeadlyMarket, script: Executioner, folder: Path) -> dict[str, Any]:
-    addresses = await server.start()
-    try:
-        return await lives(script, addresses.http, folder)
-    finally:
-        await server.stop()
+    async with conducted(server) as url:
+        return await lives(script, url, folder)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from both_sides import assert_each_signal_entered_once
+from conducted import conducted
 from small_markets import small_market, small_settings
 
 from trading_system.app import JOURNAL_FILE, STORE_FILE
@@ -108,17 +109,14 @@ async def test_power_cuts_lose_what_was_not_synced_and_change_nothing(
     mains = Mains(folder, seed)
     monkeypatch.setattr("trading_system.app.Journal", journal_on(mains))
     server = simulator_of(market, settings)
-    addresses = await server.start()
-    try:
+    async with conducted(server) as url:
         while True:
             mains.on()
             try:
-                run = await run_simulator(addresses.http, ["BTCUSDT"], settings, folder)
+                run = await run_simulator(url, ["BTCUSDT"], settings, folder)
                 break
             except (LineFailedError, PowerCutError):
                 mains.cut()
-    finally:
-        await server.stop()
     write(folder, run)
 
     assert mains.cuts >= 4

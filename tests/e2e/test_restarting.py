@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from conducted import conducted
 from small_markets import small_market, small_settings
 
 from trading_system.line_terms import OtherLineError
@@ -25,10 +26,8 @@ def settings() -> Settings:
 
 @pytest.fixture
 async def exchange(settings: Settings) -> AsyncIterator[str]:
-    server = simulator_of(small_market(settings), settings)
-    addresses = await server.start()
-    yield addresses.http
-    await server.stop()
+    async with conducted(simulator_of(small_market(settings), settings)) as url:
+        yield url
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.listen_keys import ListenKeys
 from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.protection import ProtectionWatch
+from trading_system.simulator.reports import Report, Reports
 from trading_system.simulator.rest import Rest
 from trading_system.simulator.signatures import Door
 from trading_system.simulator.streams import Streams
@@ -76,6 +77,7 @@ class SimulatorServer:
     ) -> None:
         self.exchange = exchange
         self.faults = faults or FaultScript()
+        self.reports = Reports()
         self._keys = ListenKeys(wall_ms)
         self._rest = Rest(exchange, Door(api_key, secret, wall_ms), self.faults, self._keys)
         self._streams = Streams(self.faults, self._keys)
@@ -238,6 +240,8 @@ class SimulatorServer:
             except msgspec.MsgspecError as error:
                 return _json({"error": f'expected {{"until": step}}, was {error}'}, 400)
             return _json((await self.advance(wish.until))._asdict())
+        if path == "/_sim/report":
+            return await self._report(request)
         views = {
             "/_sim/quiet": self.quiet,
             "/_sim/trades": self.trades,
@@ -246,8 +250,42 @@ class SimulatorServer:
         }
         view = views.get(path)
         if request.method != "GET" or view is None:
-            return _json({"error": f"expected POST advance or GET quiet, trades, state, orders; was {path}"}, 404)
+            return _json(
+                {"error": f"expected POST advance or report, or GET report, quiet, trades, state, orders; was {path}"},
+                404,
+            )
         return _json(view())
+
+    async def _report(self, request: web.BaseRequest) -> web.Response:
+        """Take a line's report, and answer where the market stands; or hand on the next one to a conductor."""
+        try:
+            if request.method == "POST":
+                self.reports.take(msgspec.json.decode(await request.read(), type=_ReportMade).report())
+                return _json(self.exchange.standing()._asdict())
+            asked = msgspec.convert(dict(request.query), _ReportWish, strict=False)
+        except msgspec.MsgspecError as error:
+            return _json({"error": f"expected a report, or the number after which one is wanted; was {error}"}, 400)
+        report = await self.reports.after(asked.after, asked.patience)
+        return _json({"count": self.reports.count, "report": None if report is None else report._asdict()})
+
+
+class _ReportMade(msgspec.Struct):
+    """The body of ``POST /_sim/report``."""
+
+    step: int
+    trade: int
+    open: int
+    until: int | None
+
+    def report(self) -> Report:
+        return Report(self.step, self.trade, self.open, self.until)
+
+
+class _ReportWish(msgspec.Struct):
+    """The query of ``GET /_sim/report``: seconds of patience for a report after the ``after``-th."""
+
+    after: int
+    patience: float = 0.0
 
 
 class _AdvanceWish(msgspec.Struct):

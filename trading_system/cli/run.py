@@ -58,10 +58,10 @@ def run(
     import asyncio
 
     if service is not None:
-        _service(service, settings_of(set_, signal_interval, lang), alerts=alerts)
+        _service(service, settings_of(set_, signal_interval), alerts=alerts)
         return
     if simulator is None and not replay:
-        symbol = symbol or list(settings_of(set_, signal_interval, lang).symbols)
+        symbol = symbol or list(settings_of(set_, signal_interval).symbols)
     if simulator is None and not replay and symbol:
         _paper(symbol, settings_of(set_, signal_interval), out, until, alerts=alerts, json=json)
         return
@@ -105,11 +105,14 @@ def _service(service: str, settings: "Settings", *, alerts: bool) -> None:
     """Run one service until it is told to stop."""
     import asyncio
 
-    from trading_system.cli.said import say
+    from trading_system.cli.said import in_our_language, say
     from trading_system.service_run import ServiceProcess
 
+    def tell(sentence: str) -> None:
+        say(in_our_language(sentence))
+
     async def serve() -> None:
-        process = ServiceProcess(service, settings, say, alerts="PAPER" if alerts else None, reached=_watcher())
+        process = ServiceProcess(service, settings, tell, alerts="PAPER" if alerts else None, reached=_watcher())
         await process.run(_stop_by_signal())
 
     _refuse_kills_unless(bool(settings.market.conductor))

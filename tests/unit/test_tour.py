@@ -1,4 +1,4 @@
-"""The tour shows what the program prints now: its listing, its refusals, its commands; how they look is made elsewhere."""
+"""The tour shows what the program prints now: its listing, its refusals, its commands."""
 
 from __future__ import annotations
 

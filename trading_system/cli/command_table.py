@@ -1,7 +1,7 @@
 """Every command of the command line, in the order of ``--help``: where it is written, and what it does in a few words.
 
 A new command is a function of its name in a module beside this and one row here. The module is imported only when its
-command is named; the function's docstring is the command's own help.
+command is named; the function's docstring is the command's own help. Other languages have its texts in ``ar.help.po``.
 """
 
 from collections.abc import Mapping

@@ -42,5 +42,5 @@ Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="J
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run; default: the newest one")
 ]
-SymbolOfLine = Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="one symbol of the line; default: all")]
+SymbolOfLine = Annotated[str | None, typer.Argument(metavar="SYMBOL", help="one symbol of the line; default: all")]
 Last = Annotated[int, typer.Option("--last", help="how many of the newest; 0: all", min=0)]

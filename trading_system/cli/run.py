@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def run(
     service: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE]", help="one service of the line as a process of its own")
+        str | None, typer.Argument(metavar="SERVICE", help="one service of the line as a process of its own")
     ] = None,
     replay: Annotated[
         list[Path] | None,

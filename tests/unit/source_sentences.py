@@ -70,7 +70,7 @@ OF_PYTHON |= {
     "name",
 }
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_COMMAND = re.compile(r"(make|apt-get|chmod|du|ls|timedatectl|trading-system|unset)( |$)")
+_COMMAND = re.compile(r"(make setup|apt-get|chmod|du|ls|timedatectl|trading-system|unset)( |$)")
 _SPOKEN = re.compile(r"(?<![\w`/.%-])[a-z]{2,}(?![\w/.`:(=])")
 
 

@@ -127,7 +127,9 @@ class Settings(BaseModel):
     entries: Literal["auto", "advisor"] = Field(
         default="auto", description="who enters: auto = the account itself, advisor = a person takes each signal"
     )
-    language: Literal["en", "ar"] = Field(default="en", description="what alerts, pictures, reports and notes are in")
+    language: Literal["en", "ar"] = Field(
+        default="en", description="language of alerts, pictures, reports and the terminal"
+    )
     data_folder: Path = Field(default=Path("data"), description="where runs and stores lie")
     bus_url: str = Field(default="memory://", validation_alias="BUS_URL", description="the doorbell")
     database_url: str = Field(
@@ -351,7 +353,8 @@ def _problem(error: Any, given: Mapping[str, Given]) -> str:
     key = next((names.get(text, text) for n in (2, 1) if names.get(text := ".".join(where[:n]), text) in given), "")
     one = _at_key(key, given[key]) if key else Given(".".join(where), error["input"], "")
     wanted = error["msg"].removeprefix("Input should be ")
-    return one.problem(f"expected {wanted[0].lower()}{wanted[1:]}, was {error['input']!r}")
+    wanted = wanted[0].lower() + wanted[1:]
+    return one.problem(f"expected {wanted}, was {error['input']!r}")
 
 
 def _at_key(key: str, one: Given) -> Given:

@@ -1,4 +1,4 @@
-"""What a service refuses to start with: passwords that protect nothing, a .env that others can read, a bot for anybody.
+"""What a service refuses to start with: passwords that protect nothing, a .env that others can read.
 
 Each refusal is one sentence; ``doctor`` shows the same ones before anything is started. What else a setting may be is
 for ``settings`` to say.
@@ -31,7 +31,7 @@ class StartRefusedError(ValueError):
 
 def require_safe_start(settings: Settings, dotenv: Sequence[Path] = (Path(DOTENV_FILE), HOST_DOTENV)) -> None:
     """Refuse to start a service with ``settings`` that protect nothing. Raises: StartRefusedError, the first reason."""
-    reasons = [*open_files(dotenv), *weak_passwords(settings), *open_bot(settings)]
+    reasons = [*open_files(dotenv), *weak_passwords(settings)]
     if not reasons:
         return
     first, others = reasons[0], len(reasons) - 1
@@ -86,11 +86,6 @@ def weakness_of(password: str) -> str:
     if any(word in bare for word in WELL_KNOWN) or len(set(password)) < LEAST_DIFFERENT:
         return "one that is easily guessed"
     return ""
-
-
-def open_bot(settings: Settings) -> list[StartRefusedError]:
-    """Refuse a bot that nobody may command and nobody can be paired with."""
-    return []
 
 
 def _password_and_hosts(rest: str) -> tuple[str | None, list[str]]:

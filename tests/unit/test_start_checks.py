@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,14 @@ def test_what_is_filled_in_stays_and_a_line_that_is_missing_is_added(tmp_path: P
     made = {one.name: one.value for one in dotenv_values(path)}
     assert (made["TELEGRAM_TOKEN"], made["MONGO_PASSWORD"]) == ("1:abc", GOOD)
     assert weakness_of(made["REDIS_PASSWORD"]) == ""
+
+
+def test_a_service_says_why_it_does_not_start_in_one_sentence(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADING_")}
+    environment |= {"PYTHONPATH": str(ROOT), "TRADING_SYMBOLS": "BTCUSDT", "BUS_URL": "redis://:redis@redis:6379/0"}
+    command = [sys.executable, "-m", "trading_system.cli", "run", "data_feed"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "BUS_URL: expected a password of your own" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,6 @@ from trading_system.cli.options import (
     Faults,
     From,
     InstrumentFile,
-    Lang,
     Out,
     Sets,
     SignalInterval,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 def run(
     service: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE]", help="one service of the line as a process of its own")
+        str | None, typer.Argument(metavar="SERVICE", help="one service of the line as a process of its own")
     ] = None,
     replay: Annotated[
         list[Path] | None,
@@ -56,7 +55,6 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="paper: end after the minute that closes then, UTC")
     ] = None,
-    lang: Lang = None,
 ) -> None:
     """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange.
 
@@ -65,12 +63,12 @@ def run(
     import asyncio
 
     if service is not None:
-        _service(service, settings_of(set_, signal_interval, lang), alerts=alerts)
+        _service(service, settings_of(set_, signal_interval), alerts=alerts)
         return
     if simulator is None and not replay:
-        symbol = symbol or list(settings_of(set_, signal_interval, lang).symbols)
+        symbol = symbol or list(settings_of(set_, signal_interval).symbols)
     if simulator is None and not replay and symbol:
-        _paper(symbol, settings_of(set_, signal_interval, lang), out, until, alerts=alerts, json=json)
+        _paper(symbol, settings_of(set_, signal_interval), out, until, alerts=alerts, json=json)
         return
     from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
@@ -83,7 +81,7 @@ def run(
             "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
             "--simulator URL with --symbol"
         )
-    settings = settings_of(set_, signal_interval, lang)
+    settings = settings_of(set_, signal_interval)
     folder = out or new_folder(settings, "run", *symbol)
     earlier_run(folder, backtest=False)
     mode: Any = "PAPER" if alerts else None
@@ -114,14 +112,19 @@ def _service(service: str, settings: "Settings", *, alerts: bool) -> None:
     """Run one service until it is told to stop."""
     import asyncio
 
-    from trading_system.cli.said import say
+    from trading_system.cli.said import in_our_language, say
     from trading_system.service_run import ServiceProcess
+    from trading_system.start_checks import require_safe_start
+
+    def tell(sentence: str) -> None:
+        say(in_our_language(sentence))
 
     async def serve() -> None:
-        process = ServiceProcess(service, settings, say, alerts="PAPER" if alerts else None, reached=_watcher())
+        process = ServiceProcess(service, settings, tell, alerts="PAPER" if alerts else None, reached=_watcher())
         await process.run(_stop_by_signal())
 
     _refuse_kills_unless(bool(settings.market.conductor))
+    require_safe_start(settings)
     asyncio.run(serve())
 
 

@@ -36,6 +36,7 @@ EXAMPLE = "BTCUSDT"
 # Names that belong to no symbol are plain constants, which cannot carry a sentence of their own.
 FOR_ALL_SYMBOLS = {
     "SYSTEM_HEALTH": "the channel of the services' heartbeats (HealthDTO)",
+    "SYSTEM_ALERT": "the doorbell of the stream of alerts (AlertDTO)",
     "SYSTEM_COMMAND": "the doorbell of the command inbox (CommandDTO)",
     "ACCOUNT_KEY": "the cache key of the account's newest state",
 }

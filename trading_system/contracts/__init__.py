@@ -2,6 +2,7 @@
 
 from .channels import (
     ACCOUNT_KEY,
+    SYSTEM_ALERT,
     SYSTEM_COMMAND,
     SYSTEM_HEALTH,
     candle_close_channel,
@@ -23,6 +24,7 @@ from .instants import from_ms, to_ms
 from .serializers import (
     deserialize,
     serialize,
+    to_alert,
     to_candle,
     to_command,
     to_event,
@@ -36,7 +38,9 @@ from .serializers import (
     to_signal,
     to_step,
 )
+from .services import SERVICES
 from .types import (
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -54,8 +58,11 @@ from .types import (
 
 __all__ = [
     "ACCOUNT_KEY",
+    "SERVICES",
+    "SYSTEM_ALERT",
     "SYSTEM_COMMAND",
     "SYSTEM_HEALTH",
+    "AlertDTO",
     "CandleDTO",
     "CommandDTO",
     "ContractError",
@@ -85,6 +92,7 @@ __all__ = [
     "serialize",
     "signal_rejected_channel",
     "strategy_step_channel",
+    "to_alert",
     "to_candle",
     "to_command",
     "to_event",

@@ -17,6 +17,7 @@ import msgspec
 from .errors import ContractError
 from .instants import in_utc
 from .types import (
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -118,6 +119,11 @@ def to_health(message: Message) -> HealthDTO:
     return _HEALTH.read(message)
 
 
+def to_alert(message: Message) -> AlertDTO:
+    """Return ``message`` as a checked alert. Raises: ContractError."""
+    return _ALERT.read(message)
+
+
 def to_command(message: Message) -> CommandDTO:
     """Return ``message`` as a checked command. Raises: ContractError."""
     return _COMMAND.read(message)
@@ -180,6 +186,7 @@ _FILL = _Word(FillDTO)
 _POSITION = _Word(PositionDTO)
 _REJECTION = _Word(RejectionDTO)
 _HEALTH = _Word(HealthDTO)
+_ALERT = _Word(AlertDTO)
 _COMMAND = _Word(CommandDTO)
 _STEP = _Word(StepDTO)
 

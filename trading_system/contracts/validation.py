@@ -17,6 +17,7 @@ from .channels import is_name
 from .errors import ContractError
 from .instants import in_utc
 from .types import (
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -136,6 +137,7 @@ CHECKS: Mapping[type, Callable[[Any], None] | None] = {
     PositionDTO: None,
     RejectionDTO: None,
     HealthDTO: None,
+    AlertDTO: None,
     CommandDTO: None,
     StepDTO: check_step,
 }

@@ -18,6 +18,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.services.vital_signs import Vitals
 from trading_system.store.port import Store, Stream
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ CANDLES = "candles"
 HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
+BEHIND_STEPS = 2  # one minute may be on its way
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
 SNAPSHOT = "account"  # the kind of the document that holds the account
 
@@ -76,6 +78,7 @@ class Letterbox(NamedTuple):
 class Room(ABC):
     """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
 
+    name = ""
     source = CANDLES  # the stream that wakes the room
     target = ""  # the stream that it writes, whose head is its checkpoint
 
@@ -84,6 +87,7 @@ class Room(ABC):
         self._exchange = exchange
         self._origins = origins  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
+        self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
         self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
         self._subscriptions: list[Subscription] = []
@@ -110,6 +114,18 @@ class Room(ABC):
         for symbol in self._origins:
             async with self._locks[symbol]:
                 await self._catch_up(symbol)
+
+    def health(self) -> Vitals:
+        """Return how far the room has come for every symbol, and by how much it is behind what is stored for it."""
+        if not self._checkpoints or min(self._checkpoints.values()) == min(self._origins.values()):
+            return Vitals(None, {}, "first_step", "waiting")
+        step = min(self._checkpoints.values())
+        return self.vitals(step, max(self._checkpoints.values()))
+
+    def vitals(self, step: int, done: int) -> Vitals:
+        """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
+        behind = max(max(self._heads.values(), default=done) - step, 0)
+        return Vitals(step, {"behind": behind}, "next_step", "behind" if behind > BEHIND_STEPS else "ok")
 
     @abstractmethod
     def channel(self, symbol: str) -> str:
@@ -195,6 +211,8 @@ class Room(ABC):
     async def _catch_up(self, symbol: str) -> None:
         head = await self._letterbox.store.head(self.stream(self.source, symbol))
         checkpoint = self._checkpoints[symbol]
+        if head is not None:
+            self._heads[symbol] = head
         if head is None or head <= checkpoint:
             return
         for said in await self.stored_steps(symbol, checkpoint, head):

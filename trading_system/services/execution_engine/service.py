@@ -58,6 +58,7 @@ from trading_system.services.room import (
     Room,
     StepInput,
 )
+from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
@@ -83,6 +84,7 @@ class Progress(NamedTuple):
 class ExecutionEngine(Room):
     """Trades one account over the line's symbols, in the order of ``terms.instruments``."""
 
+    name = "execution_engine"
     source = STRATEGY
     target = EXECUTION
 
@@ -210,6 +212,30 @@ class ExecutionEngine(Room):
         """Return how far execution has come, for whoever must wait until all is quiet."""
         step = self._step if self._rejoined else self._step - 1  # what must rest after it does not rest yet
         return Progress(step, self._trade, self._reconciler.in_flight, self._reconciler.unknown)
+
+    def health(self) -> Vitals:
+        """Return the account's step, what is open at the venue, and which positions have no stop there (names)."""
+        terms, journal = self._terms, self._journal
+        bare = [
+            one.symbol
+            for one, slot in zip(terms.instruments, self.account.slots, strict=True)
+            if slot.trade is not None
+            and not slot.trade.waiting
+            and not any(
+                order.name == "s" and order.state == State.ACKED and order.quantity >= slot.trade.held
+                for order in journal.live(one.symbol)
+            )
+        ]
+        numbers = {"in_flight": self._reconciler.in_flight, "unknown": self._reconciler.unknown}
+        progress: dict[str, float | int | str] = {**numbers, "unprotected": " ".join(bare)}
+        if self._step == min(self._origins.values()):
+            return Vitals(None, progress, "first_step", "waiting")
+        vitals = self.vitals(self._step, self._step)
+        if not self._rejoined:
+            vitals = vitals._replace(waits_for="past", status="waiting")
+        elif self._disagreeing or self._reconciler.unknown:
+            vitals = vitals._replace(waits_for="venue", status="waiting")
+        return vitals._replace(progress={**vitals.progress, **progress})
 
     @property
     def answers_lost(self) -> Sequence[str]:

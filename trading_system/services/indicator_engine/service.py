@@ -18,6 +18,7 @@ CACHE_S = 86_400.0
 class IndicatorEngine(Room):
     """Finds highs and lows and says them with the candles of their step."""
 
+    name = "indicator_engine"
     source = CANDLES
     target = HIGHS_LOWS
 

@@ -34,6 +34,7 @@ class DivergenceError(RuntimeError):
 class StrategyEngine(Room):
     """Finds what can be traded and says it."""
 
+    name = "strategy_engine"
     source = HIGHS_LOWS
     target = STRATEGY
 

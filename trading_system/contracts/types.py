@@ -225,7 +225,7 @@ class HealthDTO(TypedDict):
 class AlertDTO(TypedDict):
     """One end of an episode that a person should hear of: it began, or all is in order again (``over``).
 
-    ``kind`` is out of the closed set of ``services/alert_words.py``; ``subject`` is the service or the symbol, or
+    ``kind`` is out of the closed set of ``services/health_words.py``; ``subject`` is the service or the symbol, or
     ``account``. Both ends carry the same ``id`` and ``began``; ``time`` is when this end was noticed.
     """
 

@@ -10,11 +10,11 @@ from typing import Protocol
 from trading_system.bus.port import Bus
 from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_key, serialize
 from trading_system.redaction import PROCESS
-from trading_system.services.vital_signs import STOOD, Vitals
+from trading_system.services.vital_signs import NEVER_S, STOOD, Vitals
 
 log = logging.getLogger(__name__)
 
-KEPT_S = 600.0  # so long a service that died can be read in the cache, with its age
+KEPT_S = NEVER_S  # so long a service that died can be read in the cache, with its age
 LONGEST_SENTENCE = 300
 
 

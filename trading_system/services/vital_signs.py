@@ -18,15 +18,17 @@ WAITS: Final[Mapping[str, str]] = {
     "history": "the exchange's history by REST",
     "socket": "the exchange's socket",
     "next_minute": "the next minute to close",
-    "first_step": "the first step of the room before it",
-    "next_step": "the next step of the room before it",
+    "first_step": "the first step of the service before it",
+    "next_step": "the next step of the service before it",
     "past": "the past to be done again, before it trades",
     "venue": "the venue to hold what is wanted",
     "store": "the store",
+    "line": "the data feed to begin the line",
     "services": "the services' next signs",
 }
 """What a service can wait for, by the code that its heartbeat carries."""
 
+NEVER_S = 600.0  # a service that is not in the cache has been silent for as long as the cache keeps a sign, or longer
 FAR_AHEAD_MS = 60_000  # a sign from further ahead was given under another clock
 
 
@@ -77,17 +79,24 @@ def lag_of(health: HealthDTO | None, feed: HealthDTO | None) -> int | None:
 
 
 def service_trouble(
-    service: str, health: HealthDTO | None, lag: int | None, now_ms: int, limits: Limits
+    service: str,
+    health: HealthDTO | None,
+    lag: int | None,
+    now_ms: int,
+    limits: Limits,
+    *,
+    unheard_s: float = NEVER_S,
 ) -> Trouble | None:
     """Return what is wrong with a service by its newest heartbeat, None if nothing is.
 
-    A service that is ``lag`` steps behind and still moves is not judged here: it catches up.
+    A service that is ``lag`` steps behind and still moves is not judged here: it catches up. ``unheard_s``: for how
+    long at least nothing was heard, where there is no heartbeat at all.
     """
     if health is None:
-        return Trouble("service_silent", service, {})
+        return Trouble("service_silent", service, {"age_s": round(unheard_s)})
     age = age_s(health, now_ms)
     if age > limits.silent_s:
-        return Trouble("service_silent", service, {"age_s": round(age, 1)})
+        return Trouble("service_silent", service, {"age_s": round(age)})
     if to_ms(health["time"]) - now_ms > FAR_AHEAD_MS:
         return Trouble("clock_off", service, {"ahead_s": (to_ms(health["time"]) - now_ms) / 1000})
     if health["status"] == "failed":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from trading_system.contracts import AlertDTO, from_ms, to_ms
@@ -36,9 +36,16 @@ def patience_ms(limits: Limits) -> Mapping[str, int]:
 
 
 def fold(
-    lasting: Mapping[Key, Episode], troubles: Iterable[Trouble], now: int, patience: Mapping[str, int]
+    lasting: Mapping[Key, Episode],
+    troubles: Iterable[Trouble],
+    now: int,
+    patience: Mapping[str, int],
+    unjudged: Collection[Key] = (),
 ) -> tuple[dict[Key, Episode], list[AlertDTO]]:
-    """Return the episodes that last at ``now`` (ms UTC), and the alerts that are due."""
+    """Return the episodes that last at ``now`` (ms UTC), and the alerts that are due.
+
+    ``unjudged``: episodes of which nothing can be seen now; they neither go on nor end.
+    """
     going: dict[Key, Episode] = {}
     due: list[AlertDTO] = []
     for trouble in troubles:
@@ -49,7 +56,12 @@ def fold(
             due.append(_alert(episode, trouble.numbers, now, over=False))
         going[key] = episode
     for key, episode in lasting.items():
-        if key in going or not episode.said:  # what was never told needs no end
+        if key in going:
+            continue
+        if key in unjudged:
+            going[key] = episode
+            continue
+        if not episode.said:  # what was never told needs no end
             continue
         gone = now if episode.gone is None else episode.gone
         if now - gone >= SETTLED_MS:

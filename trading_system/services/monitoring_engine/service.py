@@ -27,7 +27,7 @@ from trading_system.contracts import (
 from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.holdings import equity_at, holdings
 from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
-from trading_system.services.monitoring_engine.troubles import troubles_of
+from trading_system.services.monitoring_engine.troubles import troubles_of, unjudged
 from trading_system.services.monitoring_engine.view import Tallies, View
 from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.stored_account import newest_minute, stored_account
@@ -275,7 +275,11 @@ class MonitoringEngine:
 
     async def _tell(self) -> None:
         """Write the alerts that are due; those that cannot be written are due again at the next look."""
-        episodes, due = fold(self._episodes, self.troubles, self._now_ms(), patience_ms(self._limits))
+        view = self.view
+        if view is None:
+            return
+        unseen = {key for key in self._episodes if unjudged(*key, view, self._limits)}
+        episodes, due = fold(self._episodes, self.troubles, view.time, patience_ms(self._limits), unseen)
         if due:
             await self._write(due)
         self._episodes = episodes

@@ -36,6 +36,27 @@ def troubles_of(view: View, limits: Limits) -> list[Trouble]:
     return [*ill, *behind, *silent, *_positions(view), *_account(view.account), *_machine(view, limits)]
 
 
+def unjudged(kind: str, subject: str, view: View, limits: Limits) -> bool:
+    """Tell whether ``view`` cannot show if a trouble is over: what cannot be seen is not in order for that."""
+    if kind in {"service_silent", "service_failed"}:
+        return view.bus_away or (subject not in view.health and view.watched_s <= limits.silent_s)
+    if kind == "position_unprotected":
+        return any(one.symbol == subject for one in view.open_positions) and not _is_told(view, limits)
+    if kind == "orders_unknown":
+        return not _is_told(view, limits)
+    if kind == "feed_silent":
+        return view.candle_age_s(subject) is None
+    if kind == "disk_low":
+        return view.free_disk_bytes is None
+    return kind == "clock_off" and subject == MACHINE and view.clock_off_ms is None
+
+
+def _is_told(view: View, limits: Limits) -> bool:
+    """Tell whether execution has said lately what the venue holds."""
+    health = view.health.get("execution_engine")
+    return service_trouble("execution_engine", health, None, view.time, limits) is None
+
+
 def _silent_symbols(view: View, limits: Limits) -> Iterator[Trouble]:
     for symbol in view.heads:
         age = view.candle_age_s(symbol)

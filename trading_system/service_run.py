@@ -29,7 +29,14 @@ from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.settings import Settings
 from trading_system.simulated_run import REPLAY_PACE, SimulatorGoneError, state_of
-from trading_system.store.errors import NewerSchemaError, StoreError, StoreFileError, StoreReadOnlyError
+from trading_system.store.errors import (
+    NewerSchemaError,
+    StoreAccessError,
+    StoreDataError,
+    StoreError,
+    StoreFileError,
+    StoreReadOnlyError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +55,7 @@ PASSING = (
     TimeoutError,
 )
 """What ends a life of a service and may be over in the next one."""
-LASTING = (NewerSchemaError, StoreFileError, StoreReadOnlyError)
+LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError)
 """What no waiting mends."""
 
 

@@ -24,6 +24,7 @@ from .instants import from_ms, to_ms
 from .serializers import (
     deserialize,
     serialize,
+    to_account,
     to_alert,
     to_candle,
     to_command,
@@ -40,6 +41,7 @@ from .serializers import (
 )
 from .services import SERVICES
 from .types import (
+    AccountDTO,
     AlertDTO,
     CandleDTO,
     CommandDTO,
@@ -62,6 +64,7 @@ __all__ = [
     "SYSTEM_ALERT",
     "SYSTEM_COMMAND",
     "SYSTEM_HEALTH",
+    "AccountDTO",
     "AlertDTO",
     "CandleDTO",
     "CommandDTO",
@@ -92,6 +95,7 @@ __all__ = [
     "serialize",
     "signal_rejected_channel",
     "strategy_step_channel",
+    "to_account",
     "to_alert",
     "to_candle",
     "to_command",

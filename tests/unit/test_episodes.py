@@ -102,6 +102,7 @@ def test_every_kind_has_a_phrase_for_both_ends_in_both_languages() -> None:
         "sentence": "ValueError: x",
         "unknown": 2,
         "loss_pct": 3.1,
+        "messages": 3,
         "free_mb": 12,
         "off_s": 1.5,
     }

@@ -146,8 +146,8 @@ async def test_a_room_tells_its_step_and_by_how_much_it_is_behind_what_is_stored
 
     room.handle = looked_at  # type: ignore[method-assign, assignment]
     await room.catch_up()
-    assert seen[10] == Vitals(ORIGIN + 10, {"behind": 80}, "next_step", "behind")
-    assert room.health() == Vitals(ORIGIN + 90, {"behind": 0}, "next_step", "ok")
+    assert seen[10] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
+    assert room.health() == Vitals(ORIGIN + 90, {"behind": 0, "bad_bells": 0}, "next_step", "ok")
     await room.stop()
     await feed.stop()
 
@@ -183,7 +183,7 @@ async def test_execution_names_the_position_whose_stop_does_not_rest_at_the_venu
     await desk.minute(101.0, plans=[plan_at((desk.step + 1) * 60_000)])
     vitals = desk.execution.health()
     assert (vitals.step, vitals.waits_for, vitals.status) == (desk.step, "next_step", "ok")
-    assert vitals.progress == {"behind": 0, "in_flight": 0, "unknown": 0, "unprotected": ""}
+    assert vitals.progress == {"behind": 0, "bad_bells": 0, "in_flight": 0, "unknown": 0, "unprotected": ""}
     await desk.fill("e", 100.0)
     assert desk.execution.health().progress["unprotected"] == ""
     stop = next(order for order in desk.journal.live("BTCUSDT") if order.name == "s")

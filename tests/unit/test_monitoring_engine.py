@@ -10,6 +10,7 @@ from sample_desk import ORIGIN
 from sample_trades import EXCHANGE, MINUTE, plan_at
 from watched_line import SYMBOL, WATCHED, WatchedLine
 
+from trading_system.bus.errors import BusUnreachableError
 from trading_system.contracts import SYSTEM_HEALTH, from_ms, serialize
 from trading_system.rules.facts import EquityPoint, Fill
 from trading_system.services.monitoring_engine.service import ALERTS, CLOCK_EVERY_MS
@@ -145,7 +146,7 @@ async def test_a_bare_position_is_not_called_protected_while_execution_is_silent
     line.beating.discard("execution_engine")
     await line.pass_time(40)
     await line.engine.stop()
-    await line.desk.bus.put_newest("Health:execution_engine", line.clock.wall_ms(), b"{}", 0.001)
+    line.desk.bus._kept.clear()  # as by a server that was started anew
     line.engine = line.new_engine()
     await line.engine.start()
     await line.pass_time(60)
@@ -253,7 +254,22 @@ async def test_forged_and_broken_heartbeats_are_counted_and_have_no_effect(tmp_p
     view = line.engine.view
     assert view is not None
     assert view.health.keys() == good.health.keys()
-    assert await line.alerts() == []
+    assert await line.told() == [("bad_messages", "monitoring_engine", False)]
+    await line.pass_time(60)
+    assert (await line.told())[1:] == [("bad_messages", "monitoring_engine", True)]
+    await line.end()
+
+
+async def test_a_room_that_gets_forged_bells_is_named_and_its_restart_is_no_new_attack(tmp_path: Path) -> None:
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.minute(101.0)
+    line.beating.discard("strategy_engine")
+    for bad in (3, 3, 9, 0, 0):
+        await line.sign("strategy_engine", step=line.desk.step, progress={"bad_bells": bad})
+        await line.pass_time(2)
+    (alert,) = await line.alerts()
+    assert (alert["kind"], alert["subject"], alert["numbers"]) == ("bad_messages", "strategy_engine", {"messages": 9})
     await line.end()
 
 
@@ -265,7 +281,7 @@ async def test_while_the_bus_is_away_one_alert_is_told_and_nobody_is_called_sile
     await line.pass_time(5)
 
     async def away(_: str) -> bytes | None:
-        raise ConnectionError("nobody there")
+        raise BusUnreachableError("redis", "nobody there")
 
     line.beating.clear()
     with monkeypatch.context() as patched:

@@ -23,6 +23,7 @@ ALERTS: Mapping[str, str] = {
     "orders_unknown": "the venue has not said what became of an order",
     "day_loss": "today's loss has switched entries off",
     "drawdown_stop": "the fall from the peak has switched entries off",
+    "bad_messages": "somebody says on the bus what is no message of ours; it has no effect",
     "disk_low": "the disk is nearly full",
     "clock_off": "the clock of a machine is wrong",
 }
@@ -47,6 +48,8 @@ ENGLISH: Mapping[str, str] = {
     "day_loss.over": "✅ A new day has begun. Entries are on again.",
     "drawdown_stop.begun": "🛑 The account fell by {loss_pct}% from its peak. No entries until `resume`.",
     "drawdown_stop.over": "✅ The drawdown stop is lifted. Entries are on again.",
+    "bad_messages.begun": "🩺 {subject} gets messages that are none of ours: {messages} so far. They have no effect.",
+    "bad_messages.over": "✅ {subject} gets no more bad messages.",
     "disk_low.begun": "🩺 Only {free_mb} MB are left on the disk.",
     "disk_low.over": "✅ There is room on the disk again.",
     "clock_off.begun": "🩺 The clock of {subject} is wrong by {off_s} s.",

@@ -19,7 +19,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
-from trading_system.services.vital_signs import Vitals
+from trading_system.services.vital_signs import BAD_BELLS, Vitals
 from trading_system.store.port import Store, Stream
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,12 @@ class Room(ABC):
     def vitals(self, step: int, done: int) -> Vitals:
         """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
         behind = max(max(self._heads.values(), default=done) - step, 0)
-        return Vitals(step, {"behind": behind}, "next_step", "behind" if behind > BEHIND_STEPS else "ok")
+        return Vitals(
+            step,
+            {"behind": behind, BAD_BELLS: self.counts[BAD_BELLS]},
+            "next_step",
+            "behind" if behind > BEHIND_STEPS else "ok",
+        )
 
     @abstractmethod
     def channel(self, symbol: str) -> str:
@@ -197,9 +202,9 @@ class Room(ABC):
         try:
             said = self._read_bell(symbol, payload)
         except ContractError as error:  # whoever may speak on the bus may speak nonsense
-            if not self.counts["bad_bells"]:
+            if not self.counts[BAD_BELLS]:
                 log.warning("%s: a bell of %s is none (%s); more are only counted", type(self).__name__, symbol, error)
-            self.counts["bad_bells"] += 1
+            self.counts[BAD_BELLS] += 1
             return
         if said is None:
             return

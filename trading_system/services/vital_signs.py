@@ -14,6 +14,9 @@ from trading_system.contracts.types import Numbers, Vital
 STOOD = "stood_s"
 """The number in every heartbeat that says for how many seconds the service's step has not moved."""
 
+BAD_BELLS = "bad_bells"
+"""The number in a room's heartbeat that counts messages which were none of ours."""
+
 WAITS: Final[Mapping[str, str]] = {
     "history": "the exchange's history by REST",
     "socket": "the exchange's socket",

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from trading_system.services.monitoring_engine.episodes import Episode
 from trading_system.services.monitoring_engine.view import Tallies, View
-from trading_system.services.vital_signs import STOOD, age_s
+from trading_system.services.vital_signs import BAD_BELLS, STOOD, age_s
 
 Sample = tuple[Sequence[str], float]
 
@@ -66,7 +66,7 @@ METERS: Final = (
     Meter("trading_feed_minutes_repaired_total", "", "minutes fetched by REST after they were missed"),
     Meter("trading_feed_corrections_total", "", "closed candles that the venue gave differently later"),
     Meter("trading_alerts_lasting", "kind", "troubles that were told and are not over"),
-    Meter("trading_messages_refused_total", "", "messages on System_Health that were no heartbeat"),
+    Meter("trading_messages_refused_total", "service", "messages on the bus that were none of ours, by who got them"),
     Meter("trading_disk_free_bytes", "", "room left on the disk of the store"),
     Meter("trading_clock_offset_seconds", "", "the venue's clock less this machine's"),
     Meter("trading_view_age_seconds", "", "age of everything that is said here, but heartbeats"),
@@ -129,7 +129,7 @@ class LineCollector(Collector):
 
 def _samples(watched: Watched) -> Iterator[tuple[str, str, float]]:
     """Yield (metric, value of its label, number)."""
-    yield "trading_messages_refused_total", "", watched.refused_messages
+    yield "trading_messages_refused_total", "monitoring_engine", watched.refused_messages
     view, now = watched.view, watched.now_ms()
     if view is None:
         return
@@ -193,6 +193,9 @@ def _services(view: View, watched: Watched, now: int) -> Iterator[tuple[str, str
         if health is None:
             continue
         yield "trading_service_heartbeat_age_seconds", service, age_s(health, now)
+        bad = health.get("progress", {}).get(BAD_BELLS)
+        if isinstance(bad, int):
+            yield "trading_messages_refused_total", service, bad
         if "step" in health:
             yield "trading_service_step", service, health["step"]
         stood = health.get("progress", {}).get(STOOD)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from trading_system.bus.errors import BusServerError
 from trading_system.bus.port import Subscription
 from trading_system.contracts import (
     SERVICES,
@@ -31,7 +32,15 @@ from trading_system.services.monitoring_engine.troubles import troubles_of, unju
 from trading_system.services.monitoring_engine.view import Tallies, View
 from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.stored_account import newest_minute, stored_account
-from trading_system.services.vital_signs import FAR_AHEAD_MS, Limits, Trouble, Vitals, lag_of, service_trouble
+from trading_system.services.vital_signs import (
+    BAD_BELLS,
+    FAR_AHEAD_MS,
+    Limits,
+    Trouble,
+    Vitals,
+    lag_of,
+    service_trouble,
+)
 from trading_system.store.errors import HeadMovedError, StoreError
 from trading_system.store.port import Stream
 
@@ -43,6 +52,7 @@ ALERTS = "alerts"
 ROOMS: Mapping[str, str] = {"indicator_engine": HIGHS_LOWS, "strategy_engine": STRATEGY, "execution_engine": EXECUTION}
 WATCHED = SERVICES[:-1]  # all but the watch itself
 CLOCK_EVERY_MS = 600_000
+NONSENSE_MS = 60_000
 STANDSTILL = frozenset({"service_silent", "service_failed", "feed_silent", "bus_away"})
 FACTS_A_LOOK = 20_000  # steps; a long history is counted over several looks
 
@@ -85,6 +95,7 @@ class MonitoringEngine:
         self._began = 0
         self._counted: int | None = None  # the step up to which facts are counted
         self._head: int | None = None
+        self._bad: dict[str, tuple[int, int | None]] = {self.name: (0, None)}  # count, and when it last rose
         self._episodes: dict[Key, Episode] = {}
         self._subscription: Subscription | None = None
         self._turn = asyncio.Lock()
@@ -180,8 +191,9 @@ class MonitoringEngine:
         try:
             word = to_health(payload)
         except ContractError as error:
+            if not self.refused_messages:
+                log.warning("a heartbeat that is none (%s); more are only counted", error)
             self.refused_messages += 1
-            log.warning("a heartbeat that is none: %s", error)
             return
         service = word["service"]
         if service not in SERVICES:
@@ -199,9 +211,9 @@ class MonitoringEngine:
                 payload = await self._letterbox.bus.newest(health_key(service))
                 if payload is not None:
                     self._keep(payload)
-        except Exception:
+        except BusServerError as error:
             if not self._away:
-                log.warning("the bus cannot be asked for heartbeats", exc_info=True)
+                log.warning("the bus cannot be asked for heartbeats: %s", error)
             self._away = True
         else:
             self._away = False
@@ -241,6 +253,7 @@ class MonitoringEngine:
             equity=None if account is None else equity_at(account, held),
             bare=frozenset(bare.split()),
             bus_away=self._away,
+            nonsense=self._nonsense(now),
             free_disk_bytes=None if self._free_disk_bytes is None else self._free_disk_bytes(),
             clock_off_ms=self._clock_off_ms,
         )
@@ -263,6 +276,22 @@ class MonitoringEngine:
                 steps.append((origin if feed is None else feed) - (origin if done is None else done))
             lags[service] = max(0, *steps)
         return lags
+
+    def _nonsense(self, now: int) -> dict[str, int]:
+        """Return the counts of bad messages that have risen lately; the first count that is heard is no rise."""
+        counts: dict[str, int] = {self.name: self.refused_messages}
+        for service, health in self._health.items():
+            count = health.get("progress", {}).get(BAD_BELLS)
+            if isinstance(count, int):
+                counts[service] = count
+        for service, count in counts.items():
+            last, rose = self._bad.get(service, (count, None))
+            self._bad[service] = (count, now if count > last else rose)
+        return {
+            service: count
+            for service, (count, rose) in self._bad.items()
+            if rose is not None and now - rose < NONSENSE_MS
+        }
 
     async def _count(self, step: int | None) -> None:
         """Count the facts of the steps since the last look."""

@@ -33,7 +33,7 @@ def troubles_of(view: View, limits: Limits) -> list[Trouble]:
         if lag > limits.behind_steps and service not in found
     ]
     silent = [] if FEED in found else list(_silent_symbols(view, limits))
-    return [*ill, *behind, *silent, *_positions(view), *_account(view.account), *_machine(view, limits)]
+    return [*ill, *behind, *silent, *_positions(view), *_account(view.account), *_machine(view, limits), *_heard(view)]
 
 
 def unjudged(kind: str, subject: str, view: View, limits: Limits) -> bool:
@@ -84,6 +84,11 @@ def _account(account: Account | None) -> Iterator[Trouble]:
 
 def _fall(top: float, equity: float) -> dict[str, float | int | str]:
     return {"from": top, "equity": equity, "loss_pct": round((1 - equity / top) * 100, 2)}
+
+
+def _heard(view: View) -> Iterator[Trouble]:
+    for service, count in view.nonsense.items():
+        yield Trouble("bad_messages", service, {"messages": count})
 
 
 def _machine(view: View, limits: Limits) -> Iterator[Trouble]:

@@ -55,6 +55,7 @@ class View(NamedTuple):
     ``watched_s``: for how long the line has been watched. ``venue_ms``: the venue's time, None in lockstep. ``heads``:
     the last stored step of each symbol's candles. ``lags``: by how many steps each service is behind the feed.
     ``bare``: symbols whose stop the venue does not have, by execution's word. ``equity``: at the last stored closes.
+    ``nonsense``: who got messages within the last minute that were none of ours, and how many so far.
     """
 
     time: int
@@ -70,6 +71,7 @@ class View(NamedTuple):
     equity: float | None
     bare: frozenset[str]
     bus_away: bool
+    nonsense: Mapping[str, int]
     free_disk_bytes: int | None
     clock_off_ms: int | None
 

@@ -9,8 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trading_system.languages.catalogue import reads_from_the_right
+from trading_system.languages.isolates import RIGHT_TO_LEFT, isolated
+from trading_system.languages.sentences import said_in
+from trading_system.languages.speech import Speech
+
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
 _OUTCOMES = {"open": "bold", "waiting": "yellow", "refused": _QUIET, "withdrawn": _QUIET, "unseen": "yellow"}
+_NUMBERS = {"quantity", "entry", "last", "stop", "open", "r", "rr_net", "score", "fees", "earned"}
 LEAST_WIDTH = 110
 PIPE_WIDTH = 1_000
 
@@ -23,162 +29,194 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=wide)
 
 
-def print_status(status: Mapping[str, Any], out: Console) -> None:
+def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> None:
     """Print where a line stands; what it waits for comes first."""
     table = _plain()
+
+    def row(key: str, value: str | Text) -> None:
+        table.add_row(speech.say(f"status.{key}"), value if isinstance(value, Text) else _cell(value, speech))
+
     process = status["process"]
-    running = Text(f"yes, process {process}", style=_GAIN) if process is not None else Text("no", style=_LOSS)
-    table.add_row("waits for", Text(status["waits_for"], style="bold"))
-    table.add_row("running", running)
-    table.add_row("mode", status["mode"])
-    table.add_row("symbols", " ".join(status["symbols"]))
-    table.add_row("signal interval", status["signal_interval"])
-    table.add_row("last minute closed", status["last_minute"] or "none yet")
-    table.add_row("signals from", status["first_signal"])
-    table.add_row("equity", f"{status['equity']:,.2f}")
-    table.add_row("positions", str(status["positions"]))
-    table.add_row("entries waiting", str(status["waiting_entries"]))
-    table.add_row("signals", f"{status['signals']:,}")
-    table.add_row("trades closed", f"{status['trades']:,}")
-    table.add_row("earned by them", _money(status["earned"]))
+    running = "status.running.no" if process is None else "status.running.yes"
+    row("waits_for", Text(said_in(status["waits_for"], speech.language), style="bold"))
+    row("running", Text(speech.say(running, process=process), style=_LOSS if process is None else _GAIN))
+    row("mode", speech.say(f"status.mode.{status['mode']}"))
+    row("symbols", " ".join(status["symbols"]))
+    row("signal_interval", status["signal_interval"])
+    row("last_minute", status["last_minute"] or speech.say("status.last_minute.none"))
+    row("first_signal", status["first_signal"])
+    row("equity", f"{status['equity']:,.2f}")
+    row("positions", str(status["positions"]))
+    row("waiting_entries", str(status["waiting_entries"]))
+    row("signals", f"{status['signals']:,}")
+    row("trades", f"{status['trades']:,}")
+    row("earned", _money(status["earned"], speech))
     if status["entries_off"]:
-        table.add_row("entries are off", Text(", ".join(status["entries_off"]), style=_LOSS))
-    table.add_row("folder", status["folder"])
-    _show(table, out)
+        row("entries_off", Text(_cell(", ".join(status["entries_off"]), speech), style=_LOSS))
+    row("folder", status["folder"])
+    _show(table, out, speech)
 
 
-def print_positions(rows: Sequence[Mapping[str, Any]], out: Console) -> None:
+def print_positions(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
     """Print positions and waiting entries."""
     _print(
         out,
-        ("symbol", "state", "side", "quantity", "entry", "last", "stop", "targets", "open", "R", "since"),
+        speech,
+        "positions",
+        ("symbol", "state", "side", "quantity", "entry", "last", "stop", "targets", "open", "r", "since"),
         [
             (
                 row["symbol"],
-                _outcome(row["state"]),
-                row["side"],
+                _outcome(row["state"], speech),
+                _word("side", row["side"], speech),
                 _number(row["quantity"]),
                 _number(row["entry"]),
                 _number(row["last"]),
                 _number(row["stop"]),
                 " ".join(map(_number, row["targets"])),
-                _money(row["open"]),
-                _r(row["r"]),
+                _money(row["open"], speech),
+                _money(row["r"], speech),
                 row["since"],
             )
             for row in rows
         ],
-        "no position, no waiting entry",
     )
 
 
-def print_signals(rows: Sequence[Mapping[str, Any]], out: Console) -> None:
-    """Print signals and what came of them."""
+def print_signals(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
+    """Print signals and what came of them; a rule keeps its name, by which the papers explain it."""
     _print(
         out,
-        ("time", "symbol", "pattern", "side", "entry", "stop", "net RR", "score", "outcome", "because", "R"),
+        speech,
+        "signals",
+        ("time", "symbol", "pattern", "side", "entry", "stop", "rr_net", "score", "outcome", "because", "r"),
         [
             (
                 row["time"],
                 row["symbol"],
-                row["pattern"],
-                row["side"],
+                _word("pattern", row["pattern"], speech),
+                _word("side", row["side"], speech),
                 _number(row["entry"]),
                 _number(row["stop"]),
                 f"{row['rr_net']:.2f}",
                 f"{row['score']:.0f}",
-                _outcome(row["outcome"]),
-                " ".join([row["because"], _numbers(row["numbers"])]).strip(),
-                _r(row["r"]),
+                _outcome(row["outcome"], speech),
+                " ".join([_because(row, speech), _numbers(row["numbers"])]).strip(),
+                _money(row["r"], speech),
             )
             for row in rows
         ],
-        "no signal yet; `trading-system why SYMBOL` says what became of the candidates",
     )
 
 
-def print_trades(rows: Sequence[Mapping[str, Any]], out: Console) -> None:
+def print_trades(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
     """Print ended trades."""
     _print(
         out,
-        ("opened", "closed", "symbol", "pattern", "side", "quantity", "entry", "reason", "fees", "earned", "R"),
+        speech,
+        "trades",
+        ("opened", "closed", "symbol", "pattern", "side", "quantity", "entry", "reason", "fees", "earned", "r"),
         [
             (
                 row["opened_at"],
                 row["closed_at"],
                 row["symbol"],
-                row["pattern"],
-                row["side"],
+                _word("pattern", row["pattern"], speech),
+                _word("side", row["side"], speech),
                 _number(row["quantity"]),
                 _number(row["entry"]),
-                row["reason"],
+                _word("reason", row["reason"], speech),
                 f"{row['fees']:,.2f}",
-                _money(row["earned"]),
-                _r(row["r"]),
+                _money(row["earned"], speech),
+                _money(row["r"], speech),
             )
             for row in rows
         ],
-        "no trade has ended yet",
     )
 
 
-def print_why(funnel: Mapping[str, Any], out: Console) -> None:
-    """Print a symbol's funnel, step by step, refusals below the step that made them."""
+def print_why(funnel: Mapping[str, Any], out: Console, speech: Speech, rules: Mapping[str, str]) -> None:
+    """Print a symbol's funnel, step by step, refusals below the step that made them.
+
+    rules: what each ``rule.code`` means in the language of ``speech``.
+    """
     table = _plain()
-    interval = funnel["signal_interval"]
-    table.add_row(funnel["symbol"], "", Text(f"setups on {interval} candles", style=_QUIET))
-    table.add_row("minutes", f"{funnel['minutes']:,}", "")
-    table.add_row("swings", f"{funnel['swings']:,}", "")
-    table.add_row("order blocks", f"{funnel['order_blocks']:,}", "")
-    table.add_row("flag breakouts", f"{funnel['flags']:,}", "")
-    table.add_row("candidates", f"{funnel['candidates']:,}", "")
-    _add_refusals(table, funnel["refused"])
-    table.add_row("signals", f"{funnel['signals']:,}", "")
-    _add_refusals(table, funnel["refused_by_account"])
-    for row in funnel["withdrawn"]:
-        table.add_row(f"  withdrawn: {row['rule']}", f"{row['count']:,}", Text(row["meaning"], style=_QUIET))
-    for row in funnel["live"]:
-        table.add_row(f"  {row['outcome']}", "1", f"{row['side']} at {_number(row['entry'])} since {row['time']}")
-    won = Text(f"{funnel['won']} won, earned ").append_text(_money(funnel["earned"])) if funnel["trades"] else Text()
-    table.add_row("trades", f"{funnel['trades']:,}", won)
-    _show(table, out)
+
+    def row(key: str, count: int, text: Text | str = "") -> None:
+        table.add_row(speech.say(f"why.{key}"), f"{count:,}", text)
+
+    setups = speech.say("why.setups", interval=funnel["signal_interval"])
+    table.add_row(_cell(funnel["symbol"], speech), "", Text(setups, style=_QUIET))
+    for key in ("minutes", "swings", "order_blocks", "flags", "candidates"):
+        row(key, funnel[key])
+    _add_refusals(table, funnel["refused"], speech, rules)
+    row("signals", funnel["signals"])
+    _add_refusals(table, funnel["refused_by_account"], speech, rules)
+    for one in funnel["withdrawn"]:
+        meaning = Text(rules[f"rule.{one['rule']}"], style=_QUIET)
+        table.add_row("  " + speech.say("why.withdrawn", rule=one["rule"]), f"{one['count']:,}", meaning)
+    for one in funnel["live"]:
+        side, entry = _word("side", one["side"], speech), _number(one["entry"])
+        text = speech.say("why.live", side=side, entry=entry, time=one["time"])
+        table.add_row("  " + _word("outcome", one["outcome"], speech), "1", text)
+    won = speech.say("why.won", won=funnel["won"], earned=_money(funnel["earned"], speech).plain)
+    row("trades", funnel["trades"], Text(won, style=_colour(funnel["earned"])) if funnel["trades"] else "")
+    _show(table, out, speech)
 
 
-def _add_refusals(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def _add_refusals(table: Table, rows: Sequence[Mapping[str, Any]], speech: Speech, rules: Mapping[str, str]) -> None:
     for row in rows:
         newest = row["newest"]
-        numbers = _numbers(newest["numbers"])
-        words = f"{row['meaning'].rstrip('.')}; newest {newest['time']} {newest['pattern']} {newest['side']}".rstrip()
-        text = Text(words, style=_QUIET)
-        table.add_row(f"  refused: {row['rule']}", f"{row['count']:,}", text.append(f" {numbers}" if numbers else ""))
+        words = [newest["time"], _word("pattern", newest["pattern"], speech), _word("side", newest["side"], speech)]
+        words = [_cell(word, speech) for word in [*words, _numbers(newest["numbers"])] if word]
+        meaning = rules[f"rule.{row['rule']}"].rstrip(".")
+        text = Text(speech.say("why.newest", meaning=meaning, newest=" ".join(words)), style=_QUIET)
+        table.add_row("  " + speech.say("why.refused", rule=row["rule"]), f"{row['count']:,}", text)
 
 
-def _show(table: Table, out: Console) -> None:
+def _show(table: Table, out: Console, speech: Speech) -> None:
     """Print a table; in a pipe without the blanks that fill its last column."""
-    if out.is_terminal:
+    mark = RIGHT_TO_LEFT if reads_from_the_right(speech.language) else ""
+    if out.is_terminal and not mark:
         out.print(table)
         return
     with out.capture() as printed:
         out.print(table)
     for line in printed.get().splitlines():
-        out.file.write(line.rstrip() + "\n")
+        # A row may begin with what is written from the left; the mark keeps all rows in one direction.
+        out.file.write(f"{mark}{line.rstrip()}\n")
 
 
 def _plain() -> Table:
     return Table(show_header=False, box=None, pad_edge=False)
 
 
-def _print(out: Console, head: Sequence[str], rows: Sequence[Sequence[str | Text]], nothing: str) -> None:
+def _print(out: Console, speech: Speech, what: str, head: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     if not rows:
-        out.print(nothing)
+        out.print(speech.say(f"nothing.{what}"))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in head:
-        right = name in ("quantity", "entry", "last", "stop", "open", "R", "net RR", "score", "fees", "earned")
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        right = "right" if name in _NUMBERS else "left"
+        table.add_column(speech.say(f"column.{name}"), justify=right, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*row)
-    _show(table, out)
+        table.add_row(*(cell if isinstance(cell, Text) else _cell(cell, speech) for cell in row))
+    _show(table, out, speech)
+
+
+def _cell(text: str, speech: Speech) -> str:
+    """Return what stands in a cell, kept in order beside letters that are read from the right."""
+    return isolated(text, space=" ") if reads_from_the_right(speech.language) else text
+
+
+def _word(kind: str, code: str, speech: Speech) -> str:
+    """Return the word for a code; one of a set that is open, such as a user's own pattern, is its own word."""
+    return speech.words.get(f"{kind}.{code}", code)
+
+
+def _because(row: Mapping[str, Any], speech: Speech) -> str:
+    because = str(row["because"])
+    return _word("reason", because, speech) if row["outcome"] == "closed" else because
 
 
 def _number(value: float | None) -> str:
@@ -189,13 +227,13 @@ def _numbers(numbers: Mapping[str, float]) -> str:
     return " ".join(f"{name}={value:.6g}" for name, value in numbers.items())
 
 
-def _money(value: float | None) -> Text:
-    return Text("") if value is None else Text(f"{value:+,.2f}", style=_GAIN if value >= 0 else _LOSS)
+def _money(value: float | None, speech: Speech) -> Text:
+    return Text("") if value is None else Text(_cell(f"{value:+,.2f}", speech), style=_colour(value))
 
 
-def _r(value: float | None) -> Text:
-    return Text("") if value is None else Text(f"{value:+.2f}", style=_GAIN if value >= 0 else _LOSS)
+def _colour(value: float) -> str:
+    return _GAIN if value >= 0 else _LOSS
 
 
-def _outcome(word: str) -> Text:
-    return Text(word, style=_OUTCOMES.get(word, ""))
+def _outcome(word: str, speech: Speech) -> Text:
+    return Text(_word("outcome", word, speech), style=_OUTCOMES.get(word, ""))

@@ -28,9 +28,8 @@ class SettingsError(ValueError):
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems
-        others = len(problems) - 1
-        more = f" ({others} more: run `trading-system config check`)" if others > 0 else ""
-        super().__init__(problems[0] + more)
+        first, others = problems[0], len(problems) - 1
+        super().__init__(f"{first} ({others} more: run `trading-system config check`)" if others > 0 else first)
 
 
 class Given(NamedTuple):

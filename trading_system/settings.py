@@ -358,7 +358,8 @@ def _problem(error: Any, given: Mapping[str, Given]) -> str:
     key = next((names.get(text, text) for n in (2, 1) if names.get(text := ".".join(where[:n]), text) in given), "")
     one = _at_key(key, given[key]) if key else Given(".".join(where), error["input"], "")
     wanted = error["msg"].removeprefix("Input should be ")
-    return one.problem(f"expected {wanted[0].lower()}{wanted[1:]}, was {error['input']!r}")
+    wanted = wanted[0].lower() + wanted[1:]
+    return one.problem(f"expected {wanted}, was {error['input']!r}")
 
 
 def _at_key(key: str, one: Given) -> Given:

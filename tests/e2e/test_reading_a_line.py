@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,13 @@ from small_markets import SMALL_WARM_UP, small_market, small_settings
 
 from trading_system.cli import main
 from trading_system.console_line import print_positions, print_trades
+from trading_system.languages.isolates import ISOLATE, POP, RIGHT_TO_LEFT
 from trading_system.research.line_rows import positions_of, status_of, waits_for
 from trading_system.research.line_view import LineView, ViewError, newest_line, read_line
 from trading_system.rules.facts import Closed, Placed
 from trading_system.rules.trade import entered
 from trading_system.services.execution_engine.journal import Journal
+from trading_system.terminal_words import terminal_in
 
 pytestmark = pytest.mark.slow
 
@@ -171,10 +174,29 @@ def test_a_terminal_gets_colours(view: LineView) -> None:
     rows = [{"opened_at": "a", "closed_at": "b", "symbol": "S", "pattern": "flag", "side": "long", "reason": "stop"}]
     numbers = {"quantity": 1.0, "entry": 2.0, "fees": 0.1, "earned": -1.0, "r": -1.0}
     with screen.capture() as printed:
-        print_trades([{**rows[0], **numbers}], screen)
-        print_positions([], screen)
+        print_trades([{**rows[0], **numbers}], screen, terminal_in("en"))
+        print_positions([], screen, terminal_in("en"))
     assert "\x1b[31m" in printed.get()
     assert "no position, no waiting entry" in printed.get()
+
+
+@pytest.mark.parametrize("words", [("status",), ("positions",), ("signals",), ("trades",), ("why", "BTCUSDT")])
+def test_the_tables_are_spoken_in_arabic_each_row_from_the_right(
+    command: Command, folder: Path, words: tuple[str, ...]
+) -> None:
+    told = command(*words, "--store", folder, "--lang", "ar")
+    assert (told.code, told.err) == (0, "")
+    rows = told.out.splitlines()
+    for row in rows:
+        assert len(rows) == 1 or row.startswith(RIGHT_TO_LEFT)
+        assert not re.search(r"[A-Za-z]", re.sub(f"{ISOLATE}[^{POP}]*{POP}", "", row)), row
+    assert re.search(r"[\u0621-\u064a]", rows[0])
+    assert len(rows) == len(command(*words, "--store", folder).out.splitlines())
+
+
+def test_what_a_program_reads_is_english_in_every_language(command: Command, folder: Path) -> None:
+    english = command("trades", "--store", folder, "--json")
+    assert command("--lang", "ar", "trades", "--store", folder, "--json") == english
 
 
 def changed(view: LineView, **values: Any) -> LineView:

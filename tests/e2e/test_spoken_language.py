@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,4 +55,44 @@ def test_a_chart_in_arabic_says_its_words_from_the_right(folder: Path) -> None:
 
 def test_a_language_that_there_is_not_is_refused_with_those_there_are(tmp_path: Path) -> None:
     told = program("compare", "a", "b", "--lang", "fr", cwd=tmp_path)
-    assert (told.returncode, told.stderr) == (2, "error: --language: expected 'en' or 'ar', was 'fr'\n")
+    assert (told.returncode, told.stderr) == (2, "error: --lang: expected 'en' or 'ar', was 'fr'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "extra"),
+    [
+        (["--lang", "ar", "status"], {}, {}),
+        (["status", "--lang=ar"], {}, {}),
+        (["config", "show", "--set", "language=ar", "--set", "x=1"], {}, {}),
+        (["status"], {}, ARABIC),
+        (["status"], {"trading.toml": 'language = "ar"\n'}, {}),
+        (["status"], {".env": "TRADING_LANGUAGE=ar\n"}, {}),
+        (["status", "--config", "mine.toml"], {"mine.toml": 'language = "ar"\n'}, {}),
+        (["status"], {"trading.toml": 'language = "en"\n', ".env": "TRADING_LANGUAGE=ar\n"}, {}),
+        (["status", "--lang", "ar"], {"trading.toml": "no toml\n"}, {}),
+    ],
+)
+def test_errors_are_spoken_in_the_language_that_counts_wherever_it_is_set(
+    words: list[str], files: dict[str, str], extra: dict[str, str], tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    told = program(*words, cwd=tmp_path, extra=extra)
+    assert told.returncode == 2
+    assert told.stderr.startswith("خطأ: ")
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_wish_for_english_beats_the_files(tmp_path: Path) -> None:
+    (tmp_path / "trading.toml").write_text('language = "ar"\n')
+    told = program("status", "--lang", "en", cwd=tmp_path, extra=ARABIC)
+    assert told.stderr.startswith("error: data/runs: expected the folder of a run")
+
+
+@pytest.mark.parametrize("words", [["detect", "--candles", "candles.csv"], ["chart"], ["sta"], ["init"], ["doctor"]])
+def test_every_command_takes_the_language(words: list[str], tmp_path: Path) -> None:
+    told = program(*words, "--lang", "ar", cwd=tmp_path)
+    said = (told.stdout + told.stderr).splitlines()
+    assert any(re.search(r"[\u0621-\u064a]{3}", line) for line in said)
+    assert all(not re.search(r"[a-z]{3} [a-z]{3}", re.sub("\u2066[^\u2069]*\u2069", "", line)) for line in said)

@@ -8,8 +8,9 @@ import sys
 import pytest
 from typer.main import get_command
 
-from trading_system.cli.command_table import COMMANDS, PROGRAM, listing
+from trading_system.cli.command_table import COMMANDS, PROGRAM
 from trading_system.cli.group import Commands, app
+from trading_system.cli.help_page import listing
 
 NARROW = 80
 
@@ -58,4 +59,6 @@ def test_help_imports_no_command_and_nothing_of_others() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     *_, others, ours = told.stdout.splitlines()
     assert others == ""
-    assert set(ours.split()) == {f"trading_system.cli.{name}" for name in ("entry", "command_table", "exit_codes")}
+    assert set(ours.split()) == {
+        f"trading_system.cli.{name}" for name in ("entry", "command_table", "exit_codes", "help_page", "language")
+    }

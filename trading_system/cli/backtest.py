@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trading_system.cli.given import bounds_of, candles_of, new_folder, settings_of, speech_of
-from trading_system.cli.options import AsJson, From, InstrumentFile, Lang, Out, Sets, SignalInterval, Symbols, To
+from trading_system.cli.options import AsJson, From, InstrumentFile, Out, Sets, SignalInterval, Symbols, To
 from trading_system.cli.said import print_run, refuse, say
 
 
@@ -30,13 +30,12 @@ def backtest(
     store: Annotated[
         Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")
     ] = None,
-    lang: Lang = None,
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
     from trading_system.research.runs import run_backtest, write
 
-    settings = settings_of(set_, signal_interval, lang)
+    settings = settings_of(set_, signal_interval)
     speech = speech_of(settings)
     folder = out or new_folder(settings, "backtest", *symbol)
     if (store is None) == (not candles):

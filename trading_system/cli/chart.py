@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trading_system.cli.given import settings_of, speech_of
-from trading_system.cli.options import Lang, OneSymbol, Sets
+from trading_system.cli.options import OneSymbol, Sets
 from trading_system.cli.said import refuse, say
 
 
@@ -19,7 +19,6 @@ def chart(
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="x.png or x.svg")] = None,
     light: Annotated[bool, typer.Option("--light", help="dark on white")] = False,
     set_: Sets = None,
-    lang: Lang = None,
 ) -> None:
     """Draw candles with swings, live order blocks and flags, as they were known at a moment."""
     from trading_system.charts.theme import THEMES
@@ -29,7 +28,7 @@ def chart(
 
     if (candles is None) == (store is None):
         refuse("expected either --candles FILE or --store FOLDER")
-    settings = settings_of(set_, lang=lang)
+    settings = settings_of(set_)
     if candles is not None:
         source = source_of_file(candles, symbol)
     else:

@@ -42,20 +42,7 @@ COMMANDS: Mapping[str, Row] = {
 }
 OPTIONS: Mapping[str, str] = {
     "--config FILE": "settings; default: trading.toml, if it is there",
+    "--lang en|ar": "language of what people read; default: the setting `language`",
     "--help": "show this, or the help of the command named",
 }
 """What may stand anywhere on the line."""
-
-
-def listing() -> str:
-    """Return what ``--help`` prints, without a line break at its end; made without importing any command."""
-    lines = [f"Usage: {PROGRAM} COMMAND ...", ""]
-    lines += [*(f"  {sentence}" for sentence in ABOUT), ""]
-    lines += ["Options:", *_columns(OPTIONS), ""]
-    lines += ["Commands:", *_columns({name: row.line for name, row in COMMANDS.items()})]
-    return "\n".join(lines)
-
-
-def _columns(rows: Mapping[str, str]) -> list[str]:
-    wide = max(map(len, rows))
-    return [f"  {name:{wide}}  {line}" for name, line in rows.items()]

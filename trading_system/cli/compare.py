@@ -7,21 +7,20 @@ import typer
 
 from trading_system.cli.exit_codes import FAILED
 from trading_system.cli.given import settings_of, speech_of
-from trading_system.cli.options import AsJson, Lang
+from trading_system.cli.options import AsJson
 
 
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="a run's folder")],
     second: Annotated[Path, typer.Argument(metavar="B", help="another run's folder")],
     json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Walk two run folders step by step; exit 1 and name the first difference."""
     from trading_system.console import print_json
     from trading_system.research.parity import compare as compare_folders
     from trading_system.terminal_words import counts_text
 
-    speech = speech_of(settings_of(None, lang=lang))
+    speech = speech_of(settings_of(None))
     result = compare_folders(first, second)
     difference = result.difference
     if json:

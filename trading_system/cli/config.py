@@ -7,17 +7,15 @@ import typer
 
 from trading_system.cli.exit_codes import WRONG_INPUT
 from trading_system.cli.given import config_file
+from trading_system.cli.language import speech
 from trading_system.cli.options import AsJson, Sets
+from trading_system.cli.said import say_error
 
-config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 
-
-@config.callback()
 def begin() -> None:
     """Read the settings: which value counts, whether all are in order, what may be set."""
 
 
-@config.command()
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="say where each value comes from")] = False,
     set_: Sets = None,
@@ -38,7 +36,6 @@ def show(
         typer.echo(f"{row.key:{wide}}  {_text(row.value):{widest}}  {row.origin if origin else ''}".rstrip())
 
 
-@config.command()
 def check(set_: Sets = None, json: AsJson = False) -> None:
     """Read all sources and name every problem with its file and line; exit 2 if there is one."""
     from trading_system.console import print_json
@@ -51,14 +48,13 @@ def check(set_: Sets = None, json: AsJson = False) -> None:
     if json:
         print_json({"ok": not problems, "problems": list(problems)})
     elif not problems:
-        typer.echo(f"the settings are in order; {given} differ from the defaults")
+        typer.echo(speech().say("config.in_order", count=given))
     for problem in [] if json else problems:
-        typer.echo(f"error: {problem}", err=True)
+        say_error(problem)
     if problems:
         raise typer.Exit(WRONG_INPUT)
 
 
-@config.command()
 def schema() -> None:
     """Print the JSON schema of trading.toml, for editors that complete and check it."""
     from trading_system.settings_view import schema as made
@@ -69,4 +65,7 @@ def schema() -> None:
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return str(value) if value != "" else "(empty)"
+    return str(value) if value != "" else speech().say("config.empty")
+
+
+config = (begin, show, check, schema)

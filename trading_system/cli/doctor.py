@@ -6,6 +6,7 @@ import typer
 
 from trading_system.cli.exit_codes import FAILED
 from trading_system.cli.given import config_file
+from trading_system.cli.language import speech, spoken
 from trading_system.cli.options import AsJson
 
 
@@ -27,15 +28,33 @@ def doctor(
 
 
 def _print_findings(rows: list[Any]) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
+    from trading_system.languages.catalogue import reads_from_the_right
+    from trading_system.languages.isolates import isolated
+    from trading_system.languages.sentences import said_in
+
     colours = {"ok": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
     out = Console(highlight=False, soft_wrap=True)
-    wide = max(len(row.what) for row in rows)
-    for row in rows:
-        line = Text(f"{row.verdict:4}", style=colours[row.verdict])
-        line.append(f"  {row.what:{wide}}  {row.seen}", style="default")
+    language, words = spoken.get(), speech()
+    from_right = reads_from_the_right(language)
+    arrow = "<-" if from_right else "->"
+
+    def shown(sentence: str) -> str:
+        said = said_in(sentence, language)
+        return isolated(said, space=" ") if from_right and said == sentence else said
+
+    def column(cells: list[str]) -> list[str]:
+        wide = max(map(cell_len, cells))
+        return [cell + " " * (wide - cell_len(cell)) for cell in cells]
+
+    verdicts = column([words.say(f"verdict.{row.verdict}") for row in rows])
+    names = column([shown(row.what) for row in rows])
+    for row, verdict, name in zip(rows, verdicts, names, strict=True):
+        line = Text(verdict, style=colours[row.verdict])
+        line.append(f"  {name}  {shown(row.seen)}", style="default")
         if row.mend:
-            line.append(f"  ->  {row.mend}", style="default")
+            line.append(f"  {arrow}  {shown(row.mend)}", style="default")
         out.print(line)

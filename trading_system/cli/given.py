@@ -8,18 +8,22 @@ if TYPE_CHECKING:
     from trading_system.languages.speech import Speech
     from trading_system.settings import Settings
 
+language: ContextVar[str | None] = ContextVar("language", default=None)
+"""What ``--lang`` named."""
 config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
 """What ``--config`` named; set anew by each start of the command line."""
 
 Bounds = tuple[int | None, int | None]
 
 
-def settings_of(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> "Settings":
+def settings_of(overrides: list[str] | None, signal_interval: str | None = None) -> "Settings":
     """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
     from trading_system.redaction import PROCESS
     from trading_system.settings import secret_keys, settings_with
 
-    settings = settings_with(overrides or [], config_file.get(), signal_interval=signal_interval, language=lang)
+    settings = settings_with(
+        overrides or [], config_file.get(), signal_interval=signal_interval, language=language.get()
+    )
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
     return settings
 

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from trading_system.cli.command_table import COMMANDS, PROGRAM, listing
-from trading_system.cli.given import config_file
+from trading_system.cli import given
+from trading_system.cli.command_table import COMMANDS, PROGRAM
+from trading_system.cli.help_page import listing, page_of
+from trading_system.cli.language import OPTION, spoken
+from trading_system.cli.said import refuse
+from trading_system.languages.catalogue import ENGLISH, LANGUAGES
 
 
 class Commands(Mapping[str, Any]):
@@ -21,8 +25,7 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         """Return a command, importing its module. Raises: KeyError."""
         written = getattr(importlib.import_module(f"trading_system.cli.{COMMANDS[name].module}"), name)
-        # `config` is a group of its own already.
-        command = typer.main.get_command(written if isinstance(written, typer.Typer) else alone(written))
+        command = typer.main.get_command(typer_of(written))
         command.name = name
         return command
 
@@ -48,13 +51,47 @@ class CommandGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the listing as the table has it."""
-        formatter.write(listing() + "\n")
+        formatter.write(listing(spoken.get()) + "\n")
 
 
-def alone(function: Any) -> typer.Typer:
-    """Return a function as a program of one command."""
-    made = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    made.command()(function)
+class SpokenCommand(TyperCommand):
+    """A command whose help is in the language of this start."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the page; typer's own where it is English."""
+        if spoken.get() == ENGLISH:
+            super().format_help(ctx, formatter)
+        else:
+            formatter.write(page_of(self, ctx, spoken.get()) + "\n")
+
+
+class SpokenGroup(TyperGroup):
+    """A command with commands of its own, whose help is in the language of this start."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the page; typer's own where it is English."""
+        if spoken.get() == ENGLISH:
+            super().format_help(ctx, formatter)
+        else:
+            formatter.write(page_of(self, ctx, spoken.get()) + "\n")
+
+
+def typer_of(written: Any) -> typer.Typer:
+    """Return what a command's module offers, a function or functions by name round a first one, as typer takes it."""
+    made = typer.Typer(
+        cls=SpokenGroup,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    if callable(written):
+        made.command(cls=SpokenCommand)(written)
+        return made
+    about, *inner = written
+    made.callback()(about)
+    for function in inner:
+        made.command(cls=SpokenCommand)(function)
     return made
 
 
@@ -68,12 +105,18 @@ app = typer.Typer(
 
 
 @app.callback()
-def begin(config: Annotated[Path | None, typer.Option("--config", metavar="FILE")] = None) -> None:
-    """Make ready for a command: its settings file, and a log that shows no secret."""
+def begin(
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE")] = None,
+    lang: Annotated[str | None, typer.Option(OPTION, metavar="|".join(LANGUAGES))] = None,
+) -> None:
+    """Make ready for a command: its settings file, its language, and a log that shows no secret."""
     from trading_system.redaction import PROCESS, RedactingFormatter
 
     gc.enable()
-    config_file.set(config)
+    if lang is not None and lang not in LANGUAGES:
+        refuse(f"{OPTION}: expected {' or '.join(map(repr, LANGUAGES))}, was {lang!r}")
+    given.config_file.set(config)
+    given.language.set(lang)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RedactingFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"), PROCESS))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from trading_system.cli.given import config_file
+from trading_system.cli.language import speech
 from trading_system.cli.options import AsJson
 
 
@@ -24,8 +25,8 @@ def init(
         print_json({"wrote": [path for path, new in wrote.items() if new]})
         return
     for path, new in wrote.items():
-        typer.echo(f"{path}: {'written' if new else 'is there already and was left as it is'}")
-    typer.echo("next: trading-system doctor")
+        typer.echo(speech().say("init.written" if new else "init.kept", file=path))
+    typer.echo(speech().say("init.next", command="trading-system doctor"))
 
 
 def _write_new(path: Path, text: str, mode: int) -> bool:

@@ -22,7 +22,6 @@ def _symbol(name: str | None) -> str | None:
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one setting; repeatable")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
-Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ar", help="language of what people read")]
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
 Symbols = Annotated[
     list[str],

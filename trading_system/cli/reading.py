@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trading_system.cli.given import settings_of
+from trading_system.cli.language import speech, spoken
 from trading_system.cli.options import AsJson, Last, StoreFolder, SymbolOfLine
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ def status(store: StoreFolder = None, json: AsJson = False) -> None:
     from trading_system.research.line_rows import status_of
 
     found = status_of(_view(store))
-    print_json(found) if json else print_status(found, console())
+    print_json(found) if json else print_status(found, console(), speech())
 
 
 def positions(store: StoreFolder = None, json: AsJson = False) -> None:
@@ -26,7 +28,7 @@ def positions(store: StoreFolder = None, json: AsJson = False) -> None:
     from trading_system.research.line_rows import positions_of
 
     rows = positions_of(_view(store))
-    print_json({"positions": rows}) if json else print_positions(rows, console())
+    print_json({"positions": rows}) if json else print_positions(rows, console(), speech())
 
 
 def signals(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
@@ -36,7 +38,7 @@ def signals(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson
     from trading_system.research.line_rows import signals_of
 
     rows = signals_of(_view(store), symbol)[: last or None]
-    print_json({"signals": rows}) if json else print_signals(rows, console())
+    print_json({"signals": rows}) if json else print_signals(rows, console(), speech())
 
 
 def trades(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False, last: Last = 20) -> None:
@@ -46,7 +48,7 @@ def trades(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson 
     from trading_system.research.line_rows import trades_of
 
     rows = trades_of(_view(store), symbol)[: last or None]
-    print_json({"trades": rows}) if json else print_trades(rows, console())
+    print_json({"trades": rows}) if json else print_trades(rows, console(), speech())
 
 
 def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = False) -> None:
@@ -54,6 +56,7 @@ def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = F
     from trading_system.console import print_json
     from trading_system.console_line import console, print_why
     from trading_system.research.why import why as why_of
+    from trading_system.spoken import report_in
 
     view = _view(store)
     names = [one.symbol for one in view.symbols] if symbol is None else [symbol]
@@ -62,15 +65,13 @@ def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = F
         print_json({"symbols": funnels})
         return
     for funnel in funnels:
-        print_why(funnel, console())
+        print_why(funnel, console(), speech(), report_in(spoken.get()))
 
 
 def _view(store: Path | None) -> "LineView":
     import asyncio
 
-    from trading_system.cli.given import config_file
     from trading_system.research.line_view import newest_line, read_line
-    from trading_system.settings import settings_with
 
-    folder = store or newest_line(settings_with([], config_file.get()).data_folder)
+    folder = store or newest_line(settings_of(None).data_folder)
     return asyncio.run(read_line(folder))

@@ -13,7 +13,6 @@ from trading_system.cli.options import (
     Faults,
     From,
     InstrumentFile,
-    Lang,
     Out,
     Sets,
     SignalInterval,
@@ -51,7 +50,6 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="paper: end after the minute that closes then, UTC")
     ] = None,
-    lang: Lang = None,
 ) -> None:
     """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange.
 
@@ -65,7 +63,7 @@ def run(
     if simulator is None and not replay:
         symbol = symbol or list(settings_of(set_, signal_interval, lang).symbols)
     if simulator is None and not replay and symbol:
-        _paper(symbol, settings_of(set_, signal_interval, lang), out, until, alerts=alerts, json=json)
+        _paper(symbol, settings_of(set_, signal_interval), out, until, alerts=alerts, json=json)
         return
     from trading_system.research.runs import write
     from trading_system.simulated_run import run_replay, run_simulator
@@ -77,7 +75,7 @@ def run(
             "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
             "--simulator URL with --symbol"
         )
-    settings = settings_of(set_, signal_interval, lang)
+    settings = settings_of(set_, signal_interval)
     folder = out or new_folder(settings, "run", *symbol)
     mode: Any = "PAPER" if alerts else None
     _refuse_kills_unless(simulator is not None)

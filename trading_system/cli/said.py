@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from trading_system.cli.exit_codes import WRONG_INPUT
+from trading_system.cli.language import speech, spoken
+from trading_system.languages.sentences import said_in
 
 if TYPE_CHECKING:
     from trading_system.settings import Settings
@@ -16,9 +18,14 @@ def say(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
+def say_error(sentence: str) -> None:
+    """Print what is wrong, an English sentence, in the language of this start."""
+    say(speech().say("error", sentence=said_in(sentence, spoken.get())))
+
+
 def refuse(sentence: str) -> NoReturn:
     """Say what was expected, what was given and what mends it, and end with the code of a wrong input."""
-    say(f"error: {sentence}")
+    say_error(sentence)
     raise typer.Exit(WRONG_INPUT)
 
 

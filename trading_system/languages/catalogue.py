@@ -2,6 +2,7 @@
 
 A catalogue (``ar.po``) is what translators know: ``msgctxt`` is ``domain/key``, ``msgid`` the English phrase. A phrase
 that counts has one key for each plural form (``trades.one``, ``trades.other``); the forms are those of the CLDR.
+Texts that have no key, as they stand where they are used, lie in catalogues of their own (``ar.help.po``).
 """
 
 from __future__ import annotations
@@ -73,6 +74,16 @@ def contexts(language: str) -> list[str]:
     return list(_messages(_known(language)))
 
 
+@functools.cache
+def texts_of(domain: str, language: str) -> Mapping[str, str]:
+    """Return the translation of each English text of a domain whose texts have no key. Raises: CatalogueError."""
+    return {
+        str(message.id): with_marks(str(message.string))
+        for message in _catalogue(f"{_known(language)}.{domain}.po", language)
+        if message.id and message.string
+    }
+
+
 def stem_of(key: str, english: Mapping[str, str]) -> tuple[str, str]:
     """Return a key's stem and plural form; the key itself and nothing when its phrase does not count."""
     stem, _, form = key.rpartition(".")
@@ -112,14 +123,17 @@ def _locale(language: str) -> Any:
 @functools.cache
 def _messages(language: str) -> Mapping[str, _Entry]:
     """Return each entry of a catalogue by its context."""
-    from babel.messages.pofile import read_po  # noqa: PLC0415  English needs none of it
-
-    with (_FOLDER / f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
     messages = {}
-    for message in catalogue:
+    for message in _catalogue(f"{language}.po", language):
         if message.context:
             texts = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
             msgid = message.id if isinstance(message.id, str) else tuple(message.id)
             messages[message.context] = (msgid, tuple(with_marks(text or "") for text in texts))
     return messages
+
+
+def _catalogue(name: str, language: str) -> Any:
+    from babel.messages.pofile import read_po  # noqa: PLC0415  English needs none of it
+
+    with (_FOLDER / name).open("rb") as file:
+        return read_po(file, locale=language)

@@ -16,7 +16,21 @@ from trading_system.languages.speech import Speech
 
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
 _OUTCOMES = {"open": "bold", "waiting": "yellow", "refused": _QUIET, "withdrawn": _QUIET, "unseen": "yellow"}
-_NUMBERS = {"quantity", "entry", "last", "stop", "open", "r", "rr_net", "score", "fees", "earned"}
+_NUMBERS = {
+    "quantity",
+    "entry",
+    "last",
+    "stop",
+    "open",
+    "r",
+    "rr_net",
+    "score",
+    "fees",
+    "earned",
+    "heartbeat",
+    "behind",
+}
+_VITALS = {"ok": _GAIN, "waiting": "yellow", "behind": "yellow", "failed": _LOSS, "silent": _LOSS}
 LEAST_WIDTH = 110
 PIPE_WIDTH = 1_000
 
@@ -53,8 +67,31 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> Non
     row("earned", _money(status["earned"], speech))
     if status["entries_off"]:
         row("entries_off", Text(_cell(", ".join(status["entries_off"]), speech), style=_LOSS))
+    for alert in status["alerts"]:
+        row("alert", Text(speech.say("status.alert.since", **alert), style=_LOSS))
     row("folder", status["folder"])
     _show(table, out, speech)
+
+
+def print_services(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech, health: Speech) -> None:
+    """Print how the services are; ``health`` has the words of ``services/health_words.py``."""
+    _print(
+        out,
+        speech,
+        "services",
+        ("service", "status", "last_minute", "heartbeat", "behind", "waits_for"),
+        [
+            (
+                row["service"],
+                Text(health.say(f"vital.{row['status']}"), style=_VITALS[row["status"]]),
+                row["last_minute"] or "",
+                "" if row["age_s"] is None else f"{row['age_s']:.0f} s",
+                "" if row["behind"] is None else f"{row['behind']:,}",
+                health.say(f"waits.{row['waits_for']}") if row["waits_for"] else row["failure"],
+            )
+            for row in rows
+        ],
+    )
 
 
 def print_positions(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:

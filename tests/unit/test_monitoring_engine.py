@@ -13,8 +13,8 @@ from watched_line import SYMBOL, WATCHED, WatchedLine
 from trading_system.bus.errors import BusUnreachableError
 from trading_system.contracts import SYSTEM_HEALTH, from_ms, serialize
 from trading_system.rules.facts import EquityPoint, Fill
-from trading_system.services.monitoring_engine.service import ALERTS, CLOCK_EVERY_MS
-from trading_system.services.room import CANDLES, WHOLE_ACCOUNT
+from trading_system.services.monitoring_engine.service import CLOCK_EVERY_MS
+from trading_system.services.room import ALERTS, CANDLES, WHOLE_ACCOUNT
 from trading_system.services.vital_signs import Limits
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Row, Stream

@@ -11,8 +11,8 @@ from sample_trades import EXCHANGE
 
 from trading_system.contracts import SYSTEM_ALERT, AlertDTO, HealthDTO, from_ms, health_key, serialize, to_alert
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
-from trading_system.services.monitoring_engine.service import ALERTS, MonitoringEngine
-from trading_system.services.room import HIGHS_LOWS, WHOLE_ACCOUNT, Letterbox
+from trading_system.services.monitoring_engine.service import MonitoringEngine
+from trading_system.services.room import ALERTS, HIGHS_LOWS, WHOLE_ACCOUNT, Letterbox
 from trading_system.store.port import Stream
 
 SYMBOL = "BTCUSDT"

@@ -58,10 +58,10 @@ def run(
     import asyncio
 
     if service is not None:
-        _service(service, settings_of(set_, signal_interval, lang), alerts=alerts)
+        _service(service, settings_of(set_, signal_interval), alerts=alerts)
         return
     if simulator is None and not replay:
-        symbol = symbol or list(settings_of(set_, signal_interval, lang).symbols)
+        symbol = symbol or list(settings_of(set_, signal_interval).symbols)
     if simulator is None and not replay and symbol:
         _paper(symbol, settings_of(set_, signal_interval), out, until, alerts=alerts, json=json)
         return

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from trading_system.contracts import AlertDTO
 from trading_system.languages.speech import Speech
-from trading_system.services.vital_signs import WAITS
+from trading_system.services.vital_signs import WAITS, Trouble
 
 DOMAIN = "health"
 ALERTS: Mapping[str, str] = {
@@ -54,6 +54,8 @@ ENGLISH: Mapping[str, str] = {
     "disk_low.over": "✅ There is room on the disk again.",
     "clock_off.begun": "🩺 The clock of {subject} is wrong by {off_s} s.",
     "clock_off.over": "✅ The clock of {subject} is right again.",
+    # what a health check answers
+    "healthy": "✅ {subject} is in order.",
     # a service's status
     "vital.ok": "ok",
     "vital.waiting": "waiting",
@@ -74,8 +76,18 @@ def alert_sentence(alert: AlertDTO, speech: Speech) -> str:
     key = f"{alert['kind']}.{'over' if alert['over'] else 'begun'}"
     if key not in speech.words:
         return f"{alert['kind']}: {alert['subject']}"
-    numbers = {name: _shown(value) for name, value in alert["numbers"].items()}
-    return speech.say(key, **{"subject": alert["subject"], **numbers})
+    return _said(key, alert["subject"], alert["numbers"], speech)
+
+
+def trouble_sentence(subject: str, trouble: Trouble | None, speech: Speech) -> str:
+    """Return what a health check answers of ``subject``."""
+    if trouble is None:
+        return speech.say("healthy", subject=subject)
+    return _said(f"{trouble.kind}.begun", subject, trouble.numbers, speech)
+
+
+def _said(key: str, subject: str, numbers: Mapping[str, float | int | str], speech: Speech) -> str:
+    return speech.say(key, **{"subject": subject, **{name: _shown(value) for name, value in numbers.items()}})
 
 
 def _shown(value: float | str) -> str:

@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from trading_system.bus.port import Bus
-from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_key, serialize
+from trading_system.contracts import (
+    SERVICES,
+    SYSTEM_HEALTH,
+    ContractError,
+    HealthDTO,
+    from_ms,
+    health_key,
+    serialize,
+    to_health,
+)
 from trading_system.redaction import PROCESS
 from trading_system.services.vital_signs import NEVER_S, STOOD, Vitals
 
@@ -29,6 +38,19 @@ class Beating(Protocol):
 
     def health(self) -> Vitals:
         """Return step, numbers and what the service waits for."""
+
+
+async def heartbeats(bus: Bus) -> dict[str, HealthDTO]:
+    """Return the newest heartbeat of each service that has one. Raises: BusServerError."""
+    signs: dict[str, HealthDTO] = {}
+    for service in SERVICES:
+        payload = await bus.newest(health_key(service))
+        try:
+            if payload is not None:
+                signs[service] = to_health(payload)
+        except ContractError as error:
+            log.warning("%s holds no heartbeat: %s", health_key(service), error)
+    return signs
 
 
 class Heartbeat:

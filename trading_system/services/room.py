@@ -28,6 +28,7 @@ CANDLES = "candles"
 HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
+ALERTS = "alerts"  # of the whole account; its step is a running number from 1, a row an AlertDTO
 BEHIND_STEPS = 2  # one minute may be on its way
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
 CACHE_S = 600.0  # how long a newest fact outlives its room

@@ -101,7 +101,7 @@ def service_trouble(
     if age > limits.silent_s:
         return Trouble("service_silent", service, {"age_s": round(age)})
     if to_ms(health["time"]) - now_ms > FAR_AHEAD_MS:
-        return Trouble("clock_off", service, {"ahead_s": (to_ms(health["time"]) - now_ms) / 1000})
+        return Trouble("clock_off", service, {"off_s": (to_ms(health["time"]) - now_ms) / 1000})
     if health["status"] == "failed":
         return Trouble("service_failed", service, {"sentence": health.get("detail", "")})
     stood = health.get("progress", {}).get(STOOD, 0.0)

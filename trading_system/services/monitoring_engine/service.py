@@ -30,7 +30,7 @@ from trading_system.rules.holdings import equity_at, holdings
 from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
 from trading_system.services.monitoring_engine.troubles import troubles_of, unjudged
 from trading_system.services.monitoring_engine.view import Tallies, View
-from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT, Letterbox
+from trading_system.services.room import ALERTS, EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.stored_account import newest_minute, stored_account
 from trading_system.services.vital_signs import (
     BAD_BELLS,
@@ -45,9 +45,6 @@ from trading_system.store.errors import HeadMovedError, StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
-
-ALERTS = "alerts"
-"""The stream of alerts: (``alerts``, exchange, ``*``), its step a running number from 1, a row an AlertDTO."""
 
 ROOMS: Mapping[str, str] = {"indicator_engine": HIGHS_LOWS, "strategy_engine": STRATEGY, "execution_engine": EXECUTION}
 WATCHED = SERVICES[:-1]  # all but the watch itself
@@ -138,14 +135,16 @@ class MonitoringEngine:
                 self.failure = error  # what no next look mends, such as another monitoring engine on this line
 
     def health(self) -> Vitals:
-        """Return the step of the newest view."""
+        """Return the step up to which the feed was seen: what others do not do is not this service's standing still."""
         view = self.view
         if view is None:
             return Vitals(None, {}, "store", "waiting")
         numbers: dict[str, float | int | str] = {"alerts": len(self.lasting), "refused": self.refused_messages}
         if self._now_ms() - view.time > self._limits.silent_s * 1000:
-            return Vitals(view.step, numbers, "store", "waiting")
-        return Vitals(view.step, numbers, "services")
+            return Vitals(None, numbers, "store", "waiting")
+        return Vitals(
+            min((head for head in view.heads.values() if head is not None), default=None), numbers, "services"
+        )
 
     @property
     def lasting(self) -> list[Episode]:

@@ -12,13 +12,19 @@ from typing import Any, NamedTuple
 
 import pytest
 from redis_server import RedisServer, free_port
+from sample_line import EXCHANGE, demo_instruments
 
 from trading_system.bus.redis import RedisBus
 from trading_system.cli import main
-from trading_system.contracts import SERVICES, HealthDTO, from_ms, health_key, serialize
+from trading_system.contracts import SERVICES, AlertDTO, HealthDTO, from_ms, health_key, serialize
+from trading_system.database import open_store
 from trading_system.languages.isolates import ISOLATE
+from trading_system.line_terms import hold_to_terms
 from trading_system.services.heartbeat import KEPT_S, Heartbeat, heartbeats
+from trading_system.services.room import ALERTS, WHOLE_ACCOUNT
 from trading_system.services.vital_signs import Limits, Vitals
+from trading_system.settings import settings_with
+from trading_system.store.port import Stream
 
 STEP = 28_000_000
 
@@ -140,3 +146,65 @@ def test_a_bus_that_is_away_a_bus_in_memory_and_an_unknown_service_get_one_sente
     told = command("health", "feed", bus="memory://")
     assert told.code == 2
     assert f"feed: expected one of {' '.join(SERVICES)}" in told.err
+
+
+@pytest.fixture
+def line_of_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Begin a line whose services are processes of their own, and let a person have been told of one trouble."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    began = from_ms(STEP * 60_000)
+    alert: AlertDTO = {
+        "id": "service_silent:telegram_engine:1",
+        "kind": "service_silent",
+        "subject": "telegram_engine",
+        "over": False,
+        "time": began,
+        "began": began,
+        "numbers": {"age_s": 21},
+    }
+
+    async def begin() -> None:
+        store = open_store(url)
+        await hold_to_terms(store, settings_with([]), demo_instruments("BTCUSDT"), STEP * 60_000)
+        await store.append(Stream(ALERTS, EXCHANGE, WHOLE_ACCOUNT), 1, [serialize(alert)], after=None)
+        await store.commit()
+        await store.close()
+
+    asyncio.run(begin())
+    monkeypatch.setenv("DATABASE_URL", url)
+    return url
+
+
+@pytest.mark.usefixtures("line_of_services")
+def test_the_status_names_every_service_its_step_its_age_and_what_it_waits_for(
+    command: Command, redis_server: RedisServer
+) -> None:
+    sign(redis_server.url, "data_feed", detail="next_minute", age_s=3.0)
+    sign(redis_server.url, "strategy_engine", step=STEP - 7, status="behind", detail="next_step")
+    sign(redis_server.url, "execution_engine", status="waiting", detail="venue")
+    sign(redis_server.url, "indicator_engine", status="failed", detail="ValueError: no")
+    told = command("status", "--json", bus=redis_server.url)
+    found = json.loads(told.out)
+    assert found["waits_for"] == "the first candles of its history"  # execution lives, though not on this machine
+    rows = {row["service"]: row for row in found["services"]}
+    assert tuple(rows) == SERVICES
+    assert [rows[name]["status"] for name in SERVICES] == ["ok", "failed", "behind", "waiting", "silent", "silent"]
+    assert (rows["data_feed"]["waits_for"], rows["data_feed"]["step"]) == ("next_minute", STEP)
+    assert 3.0 <= rows["data_feed"]["age_s"] < 15.0
+    assert (rows["strategy_engine"]["behind"], rows["indicator_engine"]["failure"]) == (7, "ValueError: no")
+    assert rows["telegram_engine"]["step"] is None
+    assert found["alerts"] == [{"kind": "service_silent", "subject": "telegram_engine", "since": "2023-03-28 10:40"}]
+    table = command("status", bus=redis_server.url).out
+    assert "service_silent: telegram_engine, since 2023-03-28 10:40" in table
+    assert "the venue to hold what is wanted" in table
+    assert "the next step of the service before it" in table
+    arabic = command("status", "--lang", "ar", bus=redis_server.url).out
+    assert "أن يصير على المنصة ما هو مطلوب" in arabic
+
+
+@pytest.mark.usefixtures("line_of_services")
+def test_the_status_says_that_the_bus_is_away_and_shows_the_rest(command: Command) -> None:
+    told = command("status", "--json", bus=f"redis://127.0.0.1:{free_port()}/0")
+    assert told.code == 0
+    assert told.err.startswith("BUS_URL: expected an answer of ")
+    assert json.loads(told.out)["services"] == []

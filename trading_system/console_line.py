@@ -13,6 +13,7 @@ from trading_system.languages.catalogue import reads_from_the_right
 from trading_system.languages.isolates import RIGHT_TO_LEFT, isolated
 from trading_system.languages.sentences import said_in
 from trading_system.languages.speech import Speech
+from trading_system.services.health_words import alert_phrase
 
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
 _OUTCOMES = {"open": "bold", "waiting": "yellow", "refused": _QUIET, "withdrawn": _QUIET, "unseen": "yellow"}
@@ -43,17 +44,21 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=wide)
 
 
-def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> None:
-    """Print where a line stands; what it waits for comes first."""
+def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health: Speech) -> None:
+    """Print where a line stands; what it waits for comes first, how its services are last.
+
+    health: how the words of ``services/health_words.py`` are said.
+    """
     table = _plain()
 
     def row(key: str, value: str | Text) -> None:
         table.add_row(speech.say(f"status.{key}"), value if isinstance(value, Text) else _cell(value, speech))
 
     process = status["process"]
-    running = "status.running.no" if process is None else "status.running.yes"
+    elsewhere = "status.running.services" if status["trading"] else "status.running.no"
+    running = elsewhere if process is None else "status.running.yes"
     row("waits_for", Text(said_in(status["waits_for"], speech.language), style="bold"))
-    row("running", Text(speech.say(running, process=process), style=_LOSS if process is None else _GAIN))
+    row("running", Text(speech.say(running, process=process), style=_GAIN if status["trading"] else _LOSS))
     row("mode", speech.say(f"status.mode.{status['mode']}"))
     row("symbols", " ".join(status["symbols"]))
     row("signal_interval", status["signal_interval"])
@@ -68,13 +73,15 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> Non
     if status["entries_off"]:
         row("entries_off", Text(_cell(", ".join(status["entries_off"]), speech), style=_LOSS))
     for alert in status["alerts"]:
-        row("alert", Text(speech.say("status.alert.since", **alert), style=_LOSS))
+        sentence = alert_phrase(alert["kind"], alert["subject"], alert["numbers"], health)
+        row("alert", Text(speech.say("status.alert.since", sentence=sentence, since=alert["since"]), style=_LOSS))
     row("folder", status["folder"])
     _show(table, out, speech)
+    if status["services"]:
+        _print_services(status["services"], out, speech, health)
 
 
-def print_services(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech, health: Speech) -> None:
-    """Print how the services are; ``health`` has the words of ``services/health_words.py``."""
+def _print_services(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech, health: Speech) -> None:
     _print(
         out,
         speech,

@@ -37,6 +37,7 @@ ENGLISH: Mapping[str, str] = {
     "status.waits_for": "waits for",
     "status.running": "running",
     "status.running.yes": "yes, process {process}",
+    "status.running.services": "yes, as services of their own",
     "status.running.no": "no",
     "status.mode": "mode",
     "status.mode.paper": "paper",
@@ -54,7 +55,7 @@ ENGLISH: Mapping[str, str] = {
     "status.earned": "earned by them",
     "status.entries_off": "entries are off",
     "status.alert": "alert",
-    "status.alert.since": "{kind}: {subject}, since {since}",
+    "status.alert.since": "{sentence} Since {since}.",
     "status.folder": "folder",
     # the columns of its tables
     "column.symbol": "symbol",

@@ -193,9 +193,18 @@ def test_the_status_names_every_service_its_step_its_age_and_what_it_waits_for(
     assert 3.0 <= rows["data_feed"]["age_s"] < 15.0
     assert (rows["strategy_engine"]["behind"], rows["indicator_engine"]["failure"]) == (7, "ValueError: no")
     assert rows["telegram_engine"]["step"] is None
-    assert found["alerts"] == [{"kind": "service_silent", "subject": "telegram_engine", "since": "2023-03-28 10:40"}]
+    assert found["alerts"] == [
+        {
+            "kind": "service_silent",
+            "subject": "telegram_engine",
+            "since": "2023-03-28 10:40",
+            "numbers": {"age_s": 21},
+        }
+    ]
+    assert (found["trading"], found["process"], found["mode"]) == (True, None, "paper")
     table = command("status", bus=redis_server.url).out
-    assert "service_silent: telegram_engine, since 2023-03-28 10:40" in table
+    assert "telegram_engine has given no sign for 21 s. Since 2023-03-28 10:40." in table
+    assert "yes, as services of their own" in table
     assert "the venue to hold what is wanted" in table
     assert "the next step of the service before it" in table
     arabic = command("status", "--lang", "ar", bus=redis_server.url).out

@@ -15,18 +15,13 @@ def status(store: StoreFolder = None, json: AsJson = False) -> None:
     """Say where a line stands and what it waits for, also while it trades."""
     from trading_system.cli.signs import services_now
     from trading_system.console import print_json
-    from trading_system.console_line import console, print_services, print_status
+    from trading_system.console_line import console, print_status
     from trading_system.research.line_rows import status_of
     from trading_system.services.health_words import health_in
 
     view = _view(store)
     found = status_of(view, services_now(settings_of(None)) if store is None else ())
-    if json:
-        print_json(found)
-        return
-    print_status(found, console(), speech())
-    if found["services"]:
-        print_services(found["services"], console(), speech(), health_in(spoken.get()))
+    print_json(found) if json else print_status(found, console(), speech(), health_in(spoken.get()))
 
 
 def positions(store: StoreFolder = None, json: AsJson = False) -> None:
@@ -83,5 +78,6 @@ def _view(store: Path | None) -> "LineView":
 
     settings = settings_of(None)
     if store is None and settings.database_url:
-        return asyncio.run(read_line(settings.data_folder / SERVICES_FOLDER, settings.database_url))
+        folder, paper = settings.data_folder / SERVICES_FOLDER, not settings.market.conductor
+        return asyncio.run(read_line(folder, settings.database_url, is_paper=paper))
     return asyncio.run(read_line(store or newest_line(settings.data_folder)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trading_system.contracts import TradeSignalDTO, from_ms
+from trading_system.contracts import TradeSignalDTO, from_ms, to_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
 from trading_system.rules.facts import Closed, EquityPoint, Fill, Withdrawn
@@ -16,7 +16,7 @@ from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
-from trading_system.services.monitoring_engine.episodes import recalled
+from trading_system.services.monitoring_engine.episodes import lasting_alerts
 
 Row = dict[str, Any]
 
@@ -55,10 +55,16 @@ def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
         "earned": sum(one.earned for one in closed),
         "entries_off": list(halted),
         "waits_for": waits_for(view, trading=trading),
+        "trading": trading,
         "services": list(services),
         "alerts": [
-            {"kind": one.kind, "subject": one.subject, "since": _text(one.began)}
-            for one in recalled(view.alerts).values()
+            {
+                "kind": one["kind"],
+                "subject": one["subject"],
+                "since": _text(to_ms(one["began"])),
+                "numbers": one["numbers"],
+            }
+            for one in lasting_alerts(view.alerts)
         ],
     }
 

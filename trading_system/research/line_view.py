@@ -111,8 +111,10 @@ def newest_line(data_folder: Path) -> Path:
     return max(stores, key=_written).parent
 
 
-async def read_line(folder: Path, database_url: str = "") -> LineView:
+async def read_line(folder: Path, database_url: str = "", *, is_paper: bool = False) -> LineView:
     """Read the line in ``folder``, or the one that a server keeps at ``database_url``.
+
+    is_paper: of a line on a server; one in a folder says itself.
 
     Raises: ViewError when there is none; StoreError when its store cannot be read.
     """
@@ -141,7 +143,7 @@ async def read_line(folder: Path, database_url: str = "") -> LineView:
             [unpack_fact(row.payload) for row in rows],
             [await _symbol(store, exchange, one.symbol) for one in instruments],
             _process(folder / JOURNAL_FILE),
-            (folder / PAPER_FILE).exists(),
+            is_paper if database_url else (folder / PAPER_FILE).exists(),
             None if database_url else max(time.time() - _written(path), 0.0),
             [to_alert(row) for row in await _rows(store, Stream(ALERTS, exchange, WHOLE_ACCOUNT))],
         )

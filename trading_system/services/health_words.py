@@ -73,10 +73,15 @@ def health_in(language: str) -> Speech:
 
 def alert_sentence(alert: AlertDTO, speech: Speech) -> str:
     """Return what a person is told of an alert; a kind that this version does not know is told by its name."""
-    key = f"{alert['kind']}.{'over' if alert['over'] else 'begun'}"
-    if key not in speech.words:
-        return f"{alert['kind']}: {alert['subject']}"
-    return _said(key, alert["subject"], alert["numbers"], speech)
+    return alert_phrase(alert["kind"], alert["subject"], alert["numbers"], speech, over=alert["over"])
+
+
+def alert_phrase(
+    kind: str, subject: str, numbers: Mapping[str, float | int | str], speech: Speech, *, over: bool = False
+) -> str:
+    """Return what a person is told of one end of an episode."""
+    key = f"{kind}.{'over' if over else 'begun'}"
+    return _said(key, subject, numbers, speech) if key in speech.words else f"{kind}: {subject}"
 
 
 def trouble_sentence(subject: str, trouble: Trouble | None, speech: Speech) -> str:

@@ -73,14 +73,22 @@ def fold(
 
 def recalled(alerts: Iterable[AlertDTO]) -> dict[Key, Episode]:
     """Return the episodes that were told and not ended, by all alerts so far."""
-    lasting: dict[Key, Episode] = {}
+    return {
+        (alert["kind"], alert["subject"]): Episode(alert["kind"], alert["subject"], to_ms(alert["began"]), said=True)
+        for alert in lasting_alerts(alerts)
+    }
+
+
+def lasting_alerts(alerts: Iterable[AlertDTO]) -> list[AlertDTO]:
+    """Return the alerts, out of all so far, whose end was not told yet."""
+    lasting: dict[Key, AlertDTO] = {}
     for alert in alerts:
         key = (alert["kind"], alert["subject"])
         if alert["over"]:
             lasting.pop(key, None)
         else:
-            lasting[key] = Episode(*key, to_ms(alert["began"]), said=True)
-    return lasting
+            lasting[key] = alert
+    return list(lasting.values())
 
 
 def _alert(episode: Episode, numbers: Mapping[str, float | int | str], now: int, *, over: bool) -> AlertDTO:

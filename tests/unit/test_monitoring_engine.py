@@ -13,11 +13,12 @@ from watched_line import SYMBOL, WATCHED, WatchedLine
 from trading_system.bus.errors import BusUnreachableError
 from trading_system.contracts import SYSTEM_HEALTH, from_ms, serialize
 from trading_system.rules.facts import EquityPoint, Fill
-from trading_system.services.monitoring_engine.service import CLOCK_EVERY_MS
-from trading_system.services.room import ALERTS, CANDLES, WHOLE_ACCOUNT
+from trading_system.services.monitoring_engine.service import CLOCK_EVERY_MS, MonitoringEngine
+from trading_system.services.room import ALERTS, CANDLES, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.vital_signs import Limits
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Row, Stream
+from trading_system.store.sqlite import SqliteStore
 
 
 async def test_positions_and_equity_are_the_account_s_own_at_every_mark(tmp_path: Path) -> None:
@@ -335,6 +336,35 @@ async def test_a_second_watch_on_the_same_line_ends_the_first(tmp_path: Path) ->
     assert other.standstill() == ["service_failed monitoring_engine"]
     await other.stop()
     await line.end()
+
+
+async def test_on_a_store_of_its_own_it_sees_what_is_committed_and_commits_nobody_else_s_half_step(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store.db"
+    line = WatchedLine(tmp_path)
+    line.desk.store = SqliteStore(path)  # type: ignore[assignment]
+    own = SqliteStore(path)
+    line.engine = MonitoringEngine(
+        Letterbox(own, line.desk.bus), EXCHANGE, {SYMBOL: ORIGIN}, line.clock.wall_ms, **line.how
+    )
+    await line.begin()
+    await line.minute(101.0)
+    await line.desk.store.commit()
+    await line.pass_time(2)
+    view = line.engine.view
+    assert view is not None
+    assert view.step == line.desk.step
+    half = Stream(CANDLES, EXCHANGE, SYMBOL)
+    await line.desk.store.append(half, line.desk.step + 1, [b"{}"], after=line.desk.step)
+    line.beating.discard("data_feed")
+    await line.pass_time(30)
+    assert await line.told() == [("service_silent", "data_feed", False)]
+    await line.desk.store.rollback()
+    assert await own.head(half) == line.desk.step
+    await line.end()
+    await own.close()
+    await line.desk.store.close()
 
 
 async def test_before_the_first_step_nothing_is_guessed(tmp_path: Path) -> None:

@@ -82,9 +82,12 @@ FEED_COUNTS: Final[Mapping[str, str]] = {
 class Watched(Protocol):
     """What the metrics read of the monitoring engine."""
 
-    tallies: Tallies
     refused_messages: int
     view: View | None
+
+    @property
+    def tallies(self) -> Tallies:
+        """Counts over all stored facts of the account."""
 
     @property
     def lasting(self) -> list[Episode]:

@@ -25,13 +25,13 @@ from trading_system.contracts import (
     to_health,
     to_ms,
 )
-from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.holdings import equity_at, holdings
+from trading_system.services.monitoring_engine.bad_messages import RisingCounts
 from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
+from trading_system.services.monitoring_engine.stored_line import StoredLine
 from trading_system.services.monitoring_engine.troubles import troubles_of, unjudged
 from trading_system.services.monitoring_engine.view import Tallies, View
-from trading_system.services.room import ALERTS, EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT, Letterbox
-from trading_system.services.stored_account import newest_minute, stored_account
+from trading_system.services.room import ALERTS, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.vital_signs import (
     BAD_BELLS,
     FAR_AHEAD_MS,
@@ -46,12 +46,9 @@ from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 
-ROOMS: Mapping[str, str] = {"indicator_engine": HIGHS_LOWS, "strategy_engine": STRATEGY, "execution_engine": EXECUTION}
 WATCHED = SERVICES[:-1]  # all but the watch itself
 CLOCK_EVERY_MS = 600_000
-NONSENSE_MS = 60_000
 STANDSTILL = frozenset({"service_silent", "service_failed", "feed_silent", "bus_away"})
-FACTS_A_LOOK = 20_000  # steps; a long history is counted over several looks
 
 
 class MonitoringEngine:
@@ -90,14 +87,13 @@ class MonitoringEngine:
         self._clock_asked: int | None = None
         self._health: dict[str, HealthDTO] = {}
         self._began = 0
-        self._counted: int | None = None  # the step up to which facts are counted
+        self._line = StoredLine(letterbox.store, exchange, self._origins)
         self._head: int | None = None
-        self._bad: dict[str, tuple[int, int | None]] = {self.name: (0, None)}  # count, and when it last rose
+        self._rising = RisingCounts(**{self.name: 0})
         self._episodes: dict[Key, Episode] = {}
         self._subscription: Subscription | None = None
         self._turn = asyncio.Lock()
         self._away = False
-        self.tallies = Tallies()
         self.refused_messages = 0
         self.view: View | None = None
         self.failure: Exception | None = None
@@ -145,6 +141,11 @@ class MonitoringEngine:
         return Vitals(
             min((head for head in view.heads.values() if head is not None), default=None), numbers, "services"
         )
+
+    @property
+    def tallies(self) -> Tallies:
+        """Counts over all stored facts of the account."""
+        return self._line.tallies
 
     @property
     def lasting(self) -> list[Episode]:
@@ -229,77 +230,40 @@ class MonitoringEngine:
             log.warning("the venue's clock cannot be asked now", exc_info=True)
 
     async def _look(self) -> View:
-        store, now = self._letterbox.store, self._now_ms()
-        step, account = await stored_account(store, self._exchange)
-        await self._count(step)
-        minutes = {symbol: await newest_minute(store, self._exchange, symbol) for symbol in self._origins}
-        closes = {symbol: one.candle["close"] for symbol, one in minutes.items() if one.candle is not None}
-        heads = {symbol: one.head for symbol, one in minutes.items()}
-        held = () if account is None else holdings(account, list(self._origins), closes)
-        execution = self._health.get("execution_engine")
+        now, stored = self._now_ms(), await self._line.read()
+        account = stored.account
+        held = () if account is None else holdings(account, list(self._origins), stored.closes)
+        execution, feed = self._health.get("execution_engine"), self._health.get("data_feed")
         bare = "" if execution is None else str(execution.get("progress", {}).get("unprotected", ""))
+        lags = {
+            service: stored.lags.get(service, lag_of(self._health.get(service), feed)) for service in self._expected
+        }
         return View(
             time=now,
             watched_s=(now - self._began) / 1000,
             venue_ms=None if self._venue_ms is None else self._venue_ms(),
             expected=self._expected,
             health=dict(self._health),
-            heads=heads,
-            lags=await self._lags(heads),
-            step=step,
+            heads=stored.heads,
+            lags={service: lag for service, lag in lags.items() if lag is not None},
+            step=stored.step,
             account=account,
             held=held,
             equity=None if account is None else equity_at(account, held),
             bare=frozenset(bare.split()),
             bus_away=self._away,
-            nonsense=self._nonsense(now),
+            nonsense=self._rising.risen(self._bad_messages(), now),
             free_disk_bytes=None if self._free_disk_bytes is None else self._free_disk_bytes(),
             clock_off_ms=self._clock_off_ms,
         )
 
-    async def _lags(self, heads: Mapping[str, int | None]) -> dict[str, int]:
-        """Return by how many steps each service is behind the feed: the rooms by the store, others by their word."""
-        lags: dict[str, int] = {}
-        for service in self._expected:
-            kind = ROOMS.get(service)
-            if kind is None:
-                lag = lag_of(self._health.get(service), self._health.get("data_feed"))
-                if lag is not None:
-                    lags[service] = lag
-                continue
-            steps = []
-            for symbol, feed in heads.items():
-                stream = self._stream(kind) if kind == EXECUTION else Stream(kind, self._exchange, symbol)
-                done = await self._letterbox.store.head(stream)
-                origin = self._origins[symbol]
-                steps.append((origin if feed is None else feed) - (origin if done is None else done))
-            lags[service] = max(0, *steps)
-        return lags
-
-    def _nonsense(self, now: int) -> dict[str, int]:
-        """Return the counts of bad messages that have risen lately; the first count that is heard is no rise."""
-        counts: dict[str, int] = {self.name: self.refused_messages}
+    def _bad_messages(self) -> dict[str, int]:
+        counts = {self.name: self.refused_messages}
         for service, health in self._health.items():
             count = health.get("progress", {}).get(BAD_BELLS)
             if isinstance(count, int):
                 counts[service] = count
-        for service, count in counts.items():
-            last, rose = self._bad.get(service, (count, None))
-            self._bad[service] = (count, now if count > last else rose)
-        return {
-            service: count
-            for service, (count, rose) in self._bad.items()
-            if rose is not None and now - rose < NONSENSE_MS
-        }
-
-    async def _count(self, step: int | None) -> None:
-        """Count the facts of the steps since the last look."""
-        while step is not None and (self._counted is None or self._counted < step):
-            first = min(self._origins.values()) if self._counted is None else self._counted
-            upto = min(first + FACTS_A_LOOK, step)
-            rows = await self._letterbox.store.read(self._stream(EXECUTION), first, upto)
-            self.tallies.add(unpack_fact(row.payload) for row in rows)
-            self._counted = upto
+        return counts
 
     async def _tell(self) -> None:
         """Write the alerts that are due; those that cannot be written are due again at the next look."""

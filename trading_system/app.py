@@ -37,6 +37,8 @@ from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Stream
 from trading_system.terms import signal_rules_of, terms_of
 
@@ -126,13 +128,14 @@ class Line:
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Open the store, start every service from the last to the first, fetch history, listen.
 
+        A store whose server is not there yet is waited for.
         Raises: OtherLineError when the folder's line was begun with other settings; what a room's start raises.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         opened = self._opened
         store = open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
         opened.push_async_callback(store.close)
-        await hold_to_terms(store, self.settings, self.instruments, self.origin)
+        await patiently(lambda: hold_to_terms(store, self.settings, self.instruments, self.origin))
         self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
         await self.letterbox.bus.connect()
@@ -286,6 +289,7 @@ class Line:
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought."""
+        pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)
             try:
@@ -293,6 +297,10 @@ class Line:
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
+                pauses = Pauses()
+            except StoreAwayError as error:
+                log.warning("no room can catch up: %s", error)
+                await asyncio.sleep(pauses.take())
             except Exception:
                 log.exception("a room could not catch up")
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "trading_system.cli"]
+COMMAND = (sys.executable, "-m", "trading_system.cli")
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 

@@ -30,7 +30,9 @@ from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
 from trading_system.services.room import Letterbox
 from trading_system.services.vital_signs import Vitals
+from trading_system.store.errors import StoreAwayError
 from trading_system.store.memory import MemoryStore
+from trading_system.store.port import Stream
 
 
 class Worker:
@@ -125,7 +127,12 @@ async def test_a_bus_that_is_away_costs_heartbeats_only_and_is_logged_once(caplo
     assert len(said(bus)) == 1
 
 
-async def test_a_room_tells_its_step_and_by_how_much_it_is_behind_what_is_stored() -> None:
+async def test_a_room_tells_its_step_by_how_much_it_is_behind_and_that_the_store_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(_: Stream) -> int | None:
+        raise StoreAwayError("the store is away")
+
     instruments = demo_instruments("BTCUSDT")
     store, bus = MemoryStore(), ListeningBus(leaves_process=True)
     history = History({"BTCUSDT": market("BTCUSDT", 90)})
@@ -148,6 +155,13 @@ async def test_a_room_tells_its_step_and_by_how_much_it_is_behind_what_is_stored
     await room.catch_up()
     assert seen[10] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
     assert room.health() == Vitals(ORIGIN + 90, {"behind": 0, "bad_bells": 0}, "next_step", "ok")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "head", away)
+        with pytest.raises(StoreAwayError):
+            await room.catch_up()
+    assert (room.health().waits_for, room.health().status) == ("store", "waiting")
+    await room.catch_up()
+    assert room.health().status == "ok"
     await room.stop()
     await feed.stop()
 

@@ -20,6 +20,8 @@ from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
 from trading_system.services.vital_signs import BAD_BELLS, Vitals
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Store, Stream
 
 log = logging.getLogger(__name__)
@@ -70,10 +72,13 @@ class Letterbox(NamedTuple):
         after: int | None,
         bells: Sequence[tuple[str, bytes]],
     ) -> None:
-        """Append a step and ring its bells; when the bus leaves the process the step is committed in between."""
-        await self.store.append(stream, step, payloads, after=after)
+        """Append a step and ring its bells; when the bus leaves the process the step is committed in between.
+
+        While the store is away this waits for it: no bell rings of what is not stored.
+        """
+        await patiently(lambda: self.store.append(stream, step, payloads, after=after))
         if self.bus.leaves_process:
-            await self.store.commit()
+            await patiently(self.store.commit)
         for channel, payload in bells:
             await self.bus.publish(channel, payload)
 
@@ -95,6 +100,7 @@ class Room(ABC):
         self._origins = origins  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
         self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
+        self._away = False  # the store did not answer when it was last asked
         self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
         self._subscriptions: list[Subscription] = []
@@ -135,12 +141,10 @@ class Room(ABC):
     def vitals(self, step: int, done: int) -> Vitals:
         """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
         behind = max(max(self._heads.values(), default=done) - step, 0)
-        return Vitals(
-            step,
-            {"behind": behind, BAD_BELLS: self.counts[BAD_BELLS]},
-            "next_step",
-            "behind" if behind > BEHIND_STEPS else "ok",
-        )
+        numbers: dict[str, float | int | str] = {"behind": behind, BAD_BELLS: self.counts[BAD_BELLS]}
+        if self._away:
+            return Vitals(step, numbers, "store", "waiting")
+        return Vitals(step, numbers, "next_step", "behind" if behind > BEHIND_STEPS else "ok")
 
     @abstractmethod
     def channel(self, symbol: str) -> str:
@@ -234,7 +238,12 @@ class Room(ABC):
         return StepInput(step, [*candles, candle], None)
 
     async def _catch_up(self, symbol: str) -> None:
-        head = await self._letterbox.store.head(self.stream(self.source, symbol))
+        try:
+            head = await self._letterbox.store.head(self.stream(self.source, symbol))
+        except StoreAwayError:
+            self._away = True
+            raise
+        self._away = False
         checkpoint = self._checkpoints[symbol]
         if head is not None:
             self._heads[symbol] = head
@@ -248,6 +257,8 @@ class Room(ABC):
             raise RoomFailedError(type(self).__name__) from self.failure
         try:
             await self.handle(symbol, said)
+        except StoreAwayError:  # a read before anything changed: the step is handled when it is asked for again
+            raise
         except Exception as error:
             self.failure = error
             raise

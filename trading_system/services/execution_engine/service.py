@@ -60,7 +60,8 @@ from trading_system.services.room import (
     StepInput,
 )
 from trading_system.services.vital_signs import Vitals
-from trading_system.store.errors import StoreError
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class ExecutionEngine(Room):
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._storeless = False  # the store takes no more: exits only, from memory
+        self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -194,9 +196,10 @@ class ExecutionEngine(Room):
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
-        for task in self._tasks:
+        tasks = [*self._tasks, self._return] if self._return is not None else self._tasks
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _recall_prices(self) -> None:
         """Give every slot its last price as of the snapshot's step; the snapshot itself need not be that new."""
@@ -234,7 +237,9 @@ class ExecutionEngine(Room):
         if self._step == min(self._origins.values()):
             return Vitals(None, progress, "first_step", "waiting")
         vitals = self.vitals(self._step, self._step)
-        if not self._rejoined:
+        if self._without_store:
+            vitals = vitals._replace(waits_for="store", status="waiting")
+        elif not self._rejoined:
             vitals = vitals._replace(waits_for="past", status="waiting")
         elif self._disagreeing or self._reconciler.unknown:
             vitals = vitals._replace(waits_for="venue", status="waiting")
@@ -315,7 +320,7 @@ class ExecutionEngine(Room):
             return True
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
-            if self._storeless:
+            if self._without_store:
                 return False
         step = self._step + 1
         pending = self._pending[step]
@@ -413,7 +418,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._without_store and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -421,8 +426,9 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
-        symbols = self._dated(self._pending.pop(step), time)
-        before = self.account
+        said = self._pending.pop(step)
+        symbols = self._dated(said, time)
+        before, earlier = self.account, list(self._facts)
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
         self.account = close_step(self.account, instant, self._terms, self._facts)
@@ -434,8 +440,15 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
-                if self._storeless:
-                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
+                if self._without_store:
+                    entering = [place for place in changed if _is_entering(self.account.slots[place].orders)]
+                    if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
+                        self.account, self._facts, self._pending[step] = before, earlier, said
+                        return
+                    changed = [place for place in changed if place not in entering]
+                    for place in entering:
+                        if not self._storeless:
+                            self._give_up_entry(place, time)
                 self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -450,7 +463,8 @@ class ExecutionEngine(Room):
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
-        await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
+        payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
+        await patiently(lambda: store.append(self.output(""), step, payloads, after=after))
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
             if facts:
@@ -464,6 +478,34 @@ class ExecutionEngine(Room):
         if not self._storeless:
             log.critical("entries are off, stops and exits are still sent: %s", error)
             self._storeless, self.failure = True, error
+
+    @property
+    def _without_store(self) -> bool:
+        return self._storeless or self._return is not None
+
+    def _miss_store(self, error: StoreError) -> None:
+        """Enter nothing and close no step until the store is back; fills are still answered."""
+        log.warning("entries are off while the store is away, stops and exits are still sent: %s", error)
+        self._return = asyncio.create_task(self._await_store(), name="execution:store")
+
+    async def _await_store(self) -> None:
+        try:
+            await patiently(self._letterbox.store.commit)
+            log.warning("the store is back: entries are on")
+        except StoreError as error:
+            self._lose_store(error)
+        self._return = None
+        self._wake.set()
+
+    def _give_up_entry(self, place: int, time: int) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        order = self.account.slots[place].orders[0]
+        if self._journal.newest(order.id) is not None:
+            self._disagreeing.add(place)
+            return
+        self._forget_placed(place)
+        age = 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
+        self.account = drop_entry(self.account, place, "signal_stale", self._facts, {"age_s": age})
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
@@ -483,10 +525,13 @@ class ExecutionEngine(Room):
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        if self._storeless:
+        if self._without_store:
             return
         try:
             await self._letterbox.store.commit()
+        except StoreAwayError as error:
+            self._miss_store(error)
+            return
         except StoreError as error:
             self._lose_store(error)
             return

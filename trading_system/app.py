@@ -37,7 +37,7 @@ from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
-from trading_system.store.errors import StoreAwayError
+from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Stream
 from trading_system.terms import signal_rules_of, terms_of
@@ -162,9 +162,19 @@ class Line:
 
     @property
     def failure(self) -> Exception | None:
-        """The first failure of any part; a line with one must be started again."""
+        """The first failure of any part; a line with one must be started again.
+
+        When the store takes no more, it is execution's word: none as long as a position needs its stop and its exits.
+        """
+        failure, execution = self._first_failure(), self._execution_here()
+        return execution.failure if execution is not None and isinstance(failure, StoreError) else failure
+
+    def _first_failure(self) -> Exception | None:
         failures = [*(feed.failure for feed in self._feeds), *(room.failure for room in self._rooms)]
         return next((failure for failure in failures if failure is not None), None)
+
+    def _execution_here(self) -> ExecutionEngine | None:
+        return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
 
     async def _open(self, room: Room) -> None:
         self._rooms.append(room)
@@ -288,10 +298,14 @@ class Line:
             telegram.remember(one.symbol, candles, [swing for swing in swings if swing["interval"] == signal])
 
     async def _poll(self) -> None:
-        """Heal lost bells: the store says what no bell brought."""
+        """Heal lost bells: the store says what no bell brought, until it takes no more."""
         pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)
+            failure, execution = self._first_failure(), self._execution_here()
+            if execution is not None and isinstance(failure, StoreError):
+                execution.lose_store(failure)
+                return
             try:
                 for room in reversed(self._rooms):
                     await room.catch_up()

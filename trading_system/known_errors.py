@@ -17,6 +17,7 @@ _KNOWN = (
     ("trading_system.research.report_facts", "ReportError"),
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
+    ("trading_system.research.run_folder", "FolderError"),
     ("trading_system.research.chart_file", "ChartError"),
     ("trading_system.research.line_view", "ViewError"),
     ("trading_system.research.history_bounds", "BoundError"),

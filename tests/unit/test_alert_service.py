@@ -133,6 +133,13 @@ def breakout(**values: Any) -> EventDTO:
     return {**MESSAGES["to_event"], "values": {**pole, **lines, **values}}  # type: ignore[typeddict-item]
 
 
+async def test_a_signal_that_was_found_too_late_is_no_news(line: Line) -> None:
+    await line.step(signal())
+    await line.reject("signal_stale", age_s=7_200.0)
+    await line.engine.drain()
+    assert line.files == ()
+
+
 async def test_a_signal_whose_entry_is_placed_gets_a_picture_and_a_text_with_its_size(line: Line) -> None:
     await line.step(signal(), events=[block()], swings=[swing(0)])
     await line.engine.drain()

@@ -106,7 +106,7 @@ app = typer.Typer(
 
 @app.callback()
 def begin(
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE")] = None,
+    config: Annotated[Path | None, typer.Option("--config", readable=False, metavar="FILE")] = None,
     lang: Annotated[str | None, typer.Option(OPTION, metavar="|".join(LANGUAGES))] = None,
 ) -> None:
     """Make ready for a command: its settings file, its language, and a log that shows no secret."""

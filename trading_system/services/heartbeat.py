@@ -65,9 +65,12 @@ class Heartbeat:
         every_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Keep whom to ask. ``now_ms``: this machine's time in ms UTC, which never runs backwards."""
+        """Keep whom to ask: a list that may grow while services are opened, so that a long start is heard too.
+
+        now_ms: this machine's time in ms UTC, which never runs backwards.
+        """
         self._bus = bus
-        self._services = tuple(services)
+        self._services = services
         self._now_ms = now_ms
         self._every_s = every_s
         self._sleep = sleep

@@ -139,7 +139,7 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._storeless = False  # the store takes no more: exits only, from memory
+        self._storeless: StoreError | None = None  # why the store takes no more: exits only, from memory
         self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
         self.moved = asyncio.Event()
 
@@ -251,6 +251,11 @@ class ExecutionEngine(Room):
         return self._reconciler.answers_lost
 
     @property
+    def store_lost(self) -> StoreError | None:
+        """Return why the store takes no more, None while it does; from then on fills are answered and nothing else."""
+        return self._storeless
+
+    @property
     def idle(self) -> bool:
         """Tell whether the account has neither a position nor an order."""
         return is_idle(self.account)
@@ -294,6 +299,8 @@ class ExecutionEngine(Room):
                         if not self._rejoined:
                             await self._rejoin()
                 await self._commit()
+                if self.store_lost is not None:
+                    await self._wind_down()
                 await self._keep_account()
                 self.moved.set()
         except Exception as error:
@@ -459,7 +466,7 @@ class ExecutionEngine(Room):
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
@@ -473,15 +480,47 @@ class ExecutionEngine(Room):
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
 
-    def _lose_store(self, error: StoreError) -> None:
-        """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
-        if not self._storeless:
+    def lose_store(self, error: StoreError) -> None:
+        """Close no step any more and enter nothing; fills are still answered, from memory and the journal.
+
+        ``failure`` follows as soon as there is no position left to protect.
+        """
+        if self._storeless is None:
             log.critical("entries are off, stops and exits are still sent: %s", error)
-            self._storeless, self.failure = True, error
+            self._storeless = error
+            self._wake.set()
+
+    async def _wind_down(self) -> None:
+        """Without a store no entry may wait, and the failure is said once there is no position to protect either.
+
+        A venue that is told its minutes gets none any more: nothing can happen there, and its next start goes on.
+        """
+        if self._market is not None:
+            self.failure = self._storeless
+            return
+        settled = not self._inbox
+        for place, slot in enumerate(self.account.slots):
+            if slot.trade is None:
+                continue
+            if not slot.trade.waiting:
+                settled = False
+                continue
+            try:
+                outcome = await self._reconciler.reconcile(self._terms.instruments[place].symbol, ())
+            except VenueError as error:
+                log.warning("the venue cannot be read now (%s); asking again", error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+                return
+            settled &= not outcome.awaited  # it filled first: the fill is on its way and gets its stop
+            if outcome.unsettled:
+                settled = False
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+        if settled and not self._inbox:
+            self.failure = self._storeless
 
     @property
     def _without_store(self) -> bool:
-        return self._storeless or self._return is not None
+        return self._storeless is not None or self._return is not None
 
     def _miss_store(self, error: StoreError) -> None:
         """Enter nothing and close no step until the store is back; fills are still answered."""
@@ -493,7 +532,7 @@ class ExecutionEngine(Room):
             await patiently(self._letterbox.store.commit)
             log.warning("the store is back: entries are on")
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
         self._return = None
         self._wake.set()
 
@@ -533,7 +572,7 @@ class ExecutionEngine(Room):
             self._miss_store(error)
             return
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
             return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:

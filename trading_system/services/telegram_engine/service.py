@@ -52,6 +52,8 @@ from trading_system.services.telegram_engine.wording import IN_ENGLISH
 log = logging.getLogger(__name__)
 
 CANDLES_KEPT = 70
+STALE = "signal_stale"
+"""The refusal of a signal that was found long after its candle: of a history, or of an outage. It is no news."""
 SIGNALS_KEPT = 256
 """Signals whose fate may still come, and fates that came before their signal; the oldest is let go."""
 
@@ -236,6 +238,9 @@ class TelegramEngine:
     async def _hear_rejection(self, payload: bytes) -> None:
         rejection = to_rejection(payload)
         if "signal_id" not in rejection:
+            return
+        if rejection["rule"] == STALE:
+            self._cases.pop(rejection["signal_id"], None)
             return
         case = self._case(rejection["signal_id"])
         case.path = None

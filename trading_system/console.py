@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trading_system.terminal_table import cell, print_table
+
 if TYPE_CHECKING:
     from trading_system.languages.speech import Speech
     from trading_system.research.run_folder import RunRecord
@@ -54,17 +56,16 @@ def print_summary(summary: Mapping[str, Any], folder: Path, speech: Speech) -> N
         table.add_row("  " + speech.say("summary.refused_by", rule=rule), f"{count:,}")
     table.add_row(speech.say("summary.equity"), f"{summary['equity_final']:,.2f}")
     if summary["halted"]:
-        table.add_row(speech.say("summary.halted"), ", ".join(dict.fromkeys(summary["halted"])))
+        table.add_row(speech.say("summary.halted"), cell(", ".join(dict.fromkeys(summary["halted"])), speech.language))
     if "wire" in summary:
         wire = summary["wire"]
         counts = {"frames": "frames", "requests": "signed_requests", "events": "user_events"}
         text = speech.say("summary.wire.counts", **{name: f"{wire[key]:,}" for name, key in counts.items()})
         table.add_row(speech.say("summary.wire"), text)
-    table.add_row(speech.say("summary.fingerprint"), summary["fingerprint"][:16])
+    table.add_row(speech.say("summary.fingerprint"), cell(summary["fingerprint"][:16], speech.language))
     table.add_row(speech.say("summary.seconds"), f"{summary['seconds']:.2f}")
-    table.add_row(speech.say("summary.folder"), str(folder))
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(table)
+    table.add_row(speech.say("summary.folder"), cell(str(folder), speech.language))
+    print_table(table, Console(highlight=False, soft_wrap=True), speech.language)
 
 
 def print_statistics_of(record: RunRecord, summary: Mapping[str, Any], settings: Settings) -> None:

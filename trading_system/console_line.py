@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trading_system.languages.catalogue import reads_from_the_right
-from trading_system.languages.isolates import RIGHT_TO_LEFT, isolated
 from trading_system.languages.sentences import said_in
 from trading_system.languages.speech import Speech
 from trading_system.services.health_words import alert_phrase
+from trading_system.terminal_table import cell, print_table
 
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
 _OUTCOMES = {"open": "bold", "waiting": "yellow", "refused": _QUIET, "withdrawn": _QUIET, "unseen": "yellow"}
@@ -52,7 +51,7 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health
     table = _plain()
 
     def row(key: str, value: str | Text) -> None:
-        table.add_row(speech.say(f"status.{key}"), value if isinstance(value, Text) else _cell(value, speech))
+        table.add_row(speech.say(f"status.{key}"), value if isinstance(value, Text) else cell(value, speech.language))
 
     process = status["process"]
     elsewhere = "status.running.services" if status["trading"] else "status.running.no"
@@ -71,12 +70,12 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health
     row("trades", f"{status['trades']:,}")
     row("earned", _money(status["earned"], speech))
     if status["entries_off"]:
-        row("entries_off", Text(_cell(", ".join(status["entries_off"]), speech), style=_LOSS))
+        row("entries_off", Text(cell(", ".join(status["entries_off"]), speech.language), style=_LOSS))
     for alert in status["alerts"]:
         sentence = alert_phrase(alert["kind"], alert["subject"], alert["numbers"], health)
         row("alert", Text(speech.say("status.alert.since", sentence=sentence, since=alert["since"]), style=_LOSS))
     row("folder", status["folder"])
-    _show(table, out, speech)
+    print_table(table, out, speech.language)
     if status["services"]:
         _print_services(status["services"], out, speech, health)
 
@@ -190,7 +189,7 @@ def print_why(funnel: Mapping[str, Any], out: Console, speech: Speech, rules: Ma
         table.add_row(speech.say(f"why.{key}"), f"{count:,}", text)
 
     setups = speech.say("why.setups", interval=funnel["signal_interval"])
-    table.add_row(_cell(funnel["symbol"], speech), "", Text(setups, style=_QUIET))
+    table.add_row(cell(funnel["symbol"], speech.language), "", Text(setups, style=_QUIET))
     for key in ("minutes", "swings", "order_blocks", "flags", "candidates"):
         row(key, funnel[key])
     _add_refusals(table, funnel["refused"], speech, rules)
@@ -205,30 +204,17 @@ def print_why(funnel: Mapping[str, Any], out: Console, speech: Speech, rules: Ma
         table.add_row("  " + _word("outcome", one["outcome"], speech), "1", text)
     won = speech.say("why.won", won=funnel["won"], earned=_money(funnel["earned"], speech).plain)
     row("trades", funnel["trades"], Text(won, style=_colour(funnel["earned"])) if funnel["trades"] else "")
-    _show(table, out, speech)
+    print_table(table, out, speech.language)
 
 
 def _add_refusals(table: Table, rows: Sequence[Mapping[str, Any]], speech: Speech, rules: Mapping[str, str]) -> None:
     for row in rows:
         newest = row["newest"]
         words = [newest["time"], _word("pattern", newest["pattern"], speech), _word("side", newest["side"], speech)]
-        words = [_cell(word, speech) for word in [*words, _numbers(newest["numbers"])] if word]
+        words = [cell(word, speech.language) for word in [*words, _numbers(newest["numbers"])] if word]
         meaning = rules[f"rule.{row['rule']}"].rstrip(".")
         text = Text(speech.say("why.newest", meaning=meaning, newest=" ".join(words)), style=_QUIET)
         table.add_row("  " + speech.say("why.refused", rule=row["rule"]), f"{row['count']:,}", text)
-
-
-def _show(table: Table, out: Console, speech: Speech) -> None:
-    """Print a table; in a pipe without the blanks that fill its last column."""
-    mark = RIGHT_TO_LEFT if reads_from_the_right(speech.language) else ""
-    if out.is_terminal and not mark:
-        out.print(table)
-        return
-    with out.capture() as printed:
-        out.print(table)
-    for line in printed.get().splitlines():
-        # A row may begin with what is written from the left; the mark keeps all rows in one direction.
-        out.file.write(f"{mark}{line.rstrip()}\n")
 
 
 def _plain() -> Table:
@@ -244,13 +230,8 @@ def _print(out: Console, speech: Speech, what: str, head: Sequence[str], rows: S
         right = "right" if name in _NUMBERS else "left"
         table.add_column(speech.say(f"column.{name}"), justify=right, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else _cell(cell, speech) for cell in row))
-    _show(table, out, speech)
-
-
-def _cell(text: str, speech: Speech) -> str:
-    """Return what stands in a cell, kept in order beside letters that are read from the right."""
-    return isolated(text, space=" ") if reads_from_the_right(speech.language) else text
+        table.add_row(*(one if isinstance(one, Text) else cell(one, speech.language) for one in row))
+    print_table(table, out, speech.language)
 
 
 def _word(kind: str, code: str, speech: Speech) -> str:
@@ -272,7 +253,7 @@ def _numbers(numbers: Mapping[str, float]) -> str:
 
 
 def _money(value: float | None, speech: Speech) -> Text:
-    return Text("") if value is None else Text(_cell(f"{value:+,.2f}", speech), style=_colour(value))
+    return Text("") if value is None else Text(cell(f"{value:+,.2f}", speech.language), style=_colour(value))
 
 
 def _colour(value: float) -> str:

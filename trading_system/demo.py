@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trading_system.console import print_summary, progress, say
+from trading_system.languages.sentences import said_in
 from trading_system.languages.speech import Speech
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.parity import Comparison, compare
@@ -126,7 +127,7 @@ def say_verdict(demo: Demo, speech: Speech) -> None:
     """Say whether the live line and the backtest are the same."""
     difference = demo.comparison.difference
     if difference is not None:
-        say(speech.say("demo.different", difference=difference.sentence()))
+        say(speech.say("demo.different", difference=said_in(difference.sentence(), speech.language)))
         return
     say(speech.say("demo.equal", counts=counts_text(demo.comparison.counts, speech)))
     if not demo.passed:

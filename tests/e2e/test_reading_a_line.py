@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from pathlib import Path
@@ -154,6 +155,16 @@ def test_a_terminal_gets_colours(view: LineView) -> None:
         print_positions([], screen, terminal_in("en"))
     assert "\x1b[31m" in printed.get()
     assert "no position, no waiting entry" in printed.get()
+
+
+def test_a_terminal_gets_colours_in_arabic_too() -> None:
+    written = io.StringIO()
+    screen = Console(file=written, force_terminal=True, color_system="standard", width=120)
+    row = {"opened_at": "a", "closed_at": "b", "symbol": "S", "pattern": "flag", "side": "long", "reason": "stop"}
+    numbers = {"quantity": 1.0, "entry": 2.0, "fees": 0.1, "earned": -1.0, "r": -1.0}
+    print_trades([{**row, **numbers}], screen, terminal_in("ar"))
+    assert "\x1b[31m" in written.getvalue()
+    assert all(line.startswith(RIGHT_TO_LEFT) for line in written.getvalue().splitlines())
 
 
 @pytest.mark.parametrize("words", [("status",), ("positions",), ("signals",), ("trades",), ("why", "BTCUSDT")])

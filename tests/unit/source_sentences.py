@@ -16,8 +16,12 @@ from typing import Any, NamedTuple
 from trading_system.known_errors import known_names
 
 PACKAGE = Path(__file__).parents[2] / "trading_system"
-SAYERS = {"refuse", "problem", "fault", "Finding", "BadParameter"}
-SPEAKERS = {"known_errors.py": ("sentence_of",), "research/line_rows.py": ("waits_for",)}
+SAYERS = {"refuse", "problem", "fault", "Finding", "BadParameter", "in_our_language", "_say"}
+SPEAKERS = {
+    "known_errors.py": ("sentence_of",),
+    "research/line_rows.py": ("waits_for",),
+    "research/parity.py": ("sentence",),
+}
 # What others say through us: pydantic of a setting, typer of the words of a command.
 OF_OTHERS = (
     "No such option: {option}",
@@ -212,7 +216,7 @@ def _value_name(node: ast.expr) -> str:
 
 def _is_spoken(text: str) -> bool:
     literal = re.sub(r"(?<!\{)\{\w+\}", "", text)
-    return bool(_SPOKEN.search(literal)) and not text.startswith("trading_system.")
+    return bool(_SPOKEN.search(literal)) and "\n" not in text and not text.startswith("trading_system.")
 
 
 def _called(node: ast.Call) -> str:

@@ -8,6 +8,7 @@ import typer
 from trading_system.cli.exit_codes import FAILED
 from trading_system.cli.given import settings_of, speech_of
 from trading_system.cli.options import AsJson
+from trading_system.cli.said import in_our_language
 
 
 def compare(
@@ -30,6 +31,6 @@ def compare(
     elif difference is None:
         typer.echo(speech.say("compare.equal", counts=counts_text(result.counts, speech)))
     else:
-        typer.echo(speech.say("compare.different", difference=difference.sentence()))
+        typer.echo(speech.say("compare.different", difference=in_our_language(difference.sentence())))
     if difference is not None:
         raise typer.Exit(FAILED)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from trading_system.cli.said import in_our_language
+
 
 def conduct(
     simulator: Annotated[str, typer.Argument(metavar="URL", help="a `trading-system exchange --no-conductor`")],
@@ -14,4 +16,4 @@ def conduct(
     from trading_system.simulated_run import conduct_from_beside
 
     end = asyncio.run(conduct_from_beside(simulator))
-    typer.echo(f"the market is over at step {end.step}, with {end.trade} trades")
+    typer.echo(in_our_language(f"the market is over at step {end.step}, with {end.trade} trades"))

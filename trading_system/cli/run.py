@@ -112,11 +112,14 @@ def _service(service: str, settings: "Settings", *, alerts: bool) -> None:
     """Run one service until it is told to stop."""
     import asyncio
 
-    from trading_system.cli.said import say
+    from trading_system.cli.said import in_our_language, say
     from trading_system.service_run import ServiceProcess
 
+    def tell(sentence: str) -> None:
+        say(in_our_language(sentence))
+
     async def serve() -> None:
-        process = ServiceProcess(service, settings, say, alerts="PAPER" if alerts else None, reached=_watcher())
+        process = ServiceProcess(service, settings, tell, alerts="PAPER" if alerts else None, reached=_watcher())
         await process.run(_stop_by_signal())
 
     _refuse_kills_unless(bool(settings.market.conductor))

@@ -18,9 +18,14 @@ def say(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
+def in_our_language(sentence: str) -> str:
+    """Return an English sentence of the code in the language of this start."""
+    return said_in(sentence, spoken.get())
+
+
 def say_error(sentence: str) -> None:
     """Print what is wrong, an English sentence, in the language of this start."""
-    say(speech().say("error", sentence=said_in(sentence, spoken.get())))
+    say(speech().say("error", sentence=in_our_language(sentence)))
 
 
 def refuse(sentence: str) -> NoReturn:

@@ -9,6 +9,7 @@ from rich.text import Text
 from trading_system.research.report_facts import ReportFacts, Statistics
 from trading_system.research.report_numbers import figure_text, reason_text, signed, tone
 from trading_system.research.report_words import ENGLISH, Words, named, rule_sentence
+from trading_system.terminal_table import cell, print_table
 
 _COLOURS = {"up": "green", "down": "red", "": ""}
 _GROUPS = ("setup", "side", "symbol", "exit")
@@ -16,14 +17,15 @@ _GROUPS = ("setup", "side", "symbol", "exit")
 
 def print_statistics(console: Console, statistics: Statistics, words: Words = ENGLISH) -> None:
     """Print every figure, then the closed trades by setup, side, symbol and exit; a dash says why it is one."""
+    language = words["lang"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style="dim")
     for name, value in statistics.figures.items():
-        text = Text(figure_text(words, name, value), _COLOURS[tone(name, value)])
+        text = Text(cell(figure_text(words, name, value), language), _COLOURS[tone(name, value)])
         table.add_row(words[name], text, reason_text(words, value))
-    console.print(table)
+    print_table(table, console, language)
     for name in _GROUPS:
         groups = statistics.groups[name]
         if not groups or (name == "symbol" and len(groups) < 2):
@@ -34,18 +36,18 @@ def print_statistics(console: Console, statistics: Statistics, words: Words = EN
             table.add_column(words[f"column.{column}"], justify="right")
         for group in groups:
             table.add_row(
-                named(words, name, group.name),
+                cell(named(words, name, group.name), language),
                 f"{group.trades:,}",
-                figure_text(words, "win_rate_pct", group.win_rate),
+                cell(figure_text(words, "win_rate_pct", group.win_rate), language),
                 Text(
-                    figure_text(words, "expectancy_r", group.expectancy),
+                    cell(figure_text(words, "expectancy_r", group.expectancy), language),
                     _COLOURS[tone("expectancy_r", group.expectancy)],
                 ),
                 figure_text(words, "profit_factor", group.profit_factor),
-                signed(group.total_r, 1),
+                cell(signed(group.total_r, 1), language),
             )
         console.print()
-        console.print(table)
+        print_table(table, console, language)
 
 
 def print_funnel(console: Console, facts: ReportFacts, words: Words = ENGLISH) -> None:
@@ -57,5 +59,8 @@ def print_funnel(console: Console, facts: ReportFacts, words: Words = ENGLISH) -
         if stage.kind == "kept":
             table.add_row(Text(words[f"stage.{stage.code}"], "bold"), f"{stage.number:,}")
         else:
-            table.add_row(Text("  " + rule_sentence(words, stage.code), "dim"), Text(f"−{stage.number:,}", "dim"))
-    console.print(table)
+            table.add_row(
+                Text("  " + rule_sentence(words, stage.code), "dim"),
+                Text(cell(f"−{stage.number:,}", words["lang"]), "dim"),
+            )
+    print_table(table, console, words["lang"])

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from both_sides import trade_line
+from paper_exchange import PublicFeed
+from prometheus_client.parser import text_string_to_metric_families
+from sample_line import until
 from small_markets import MINUTE, SMALL_SEED, START_MS, made_market, small_market, small_settings
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.cli import main
 from trading_system.database import open_store
+from trading_system.replay import LocalLine, LocalMarket, conduct
 from trading_system.research.line_rows import held_by
 from trading_system.research.line_view import LineView, read_line
 from trading_system.research.runs import run_backtest
@@ -98,3 +104,41 @@ def test_the_watch_the_commands_and_the_account_tell_the_same_numbers(
     assert status["services"] == []
     assert samples["trading_account_step"] == line.step
     assert samples["trading_fills_total"] == 1
+
+
+async def test_a_paper_line_is_watched_from_inside_its_process_and_serves_its_metrics(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    feed = PublicFeed(None, f"monitoring.port={port}", "monitoring.heartbeat=0.1")
+    await feed.open()
+    line = await feed.line(tmp_path / "paper")
+    try:
+        await line.start()
+        await conduct(LocalLine(line), LocalMarket(feed.server))
+        account = line.execution.account
+
+        async def is_seen() -> bool:
+            await line.monitoring.poll()
+            view = line.monitoring.view
+            if view is None or "execution_engine" not in view.health:
+                return False
+            return view.step == line.execution.progress.step == view.health["execution_engine"].get("step")
+
+        await until(is_seen)
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = await answer.text()
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        assert samples["trading_equity_quote",] == account.equity
+        assert samples["trading_trades_closed_total", "stop"] + samples["trading_trades_closed_total", "target"] == 2
+        services = ("data_feed", "indicator_engine", "strategy_engine", "execution_engine")
+        assert [samples["trading_service_up", name] for name in services] == [1, 1, 1, 1]
+        assert [samples["trading_service_lag_steps", name] for name in services] == [0, 0, 0, 0]
+        assert samples["trading_service_step", "execution_engine"] == line.execution.progress.step
+        assert line.failure is None
+    finally:
+        await line.stop()
+        await feed.server.stop()

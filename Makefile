@@ -61,6 +61,7 @@ lint: developer
 # The servers of the tests: Debian's redis-server, and FerretDB in .venv/servers.
 servers: .venv/servers/ferretdb
 	@deploy/install_servers.sh
+	@deploy/compose_tool.sh
 
 .venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
 	@tests/servers/ferretdb/build.sh $@ $(BIN)/python

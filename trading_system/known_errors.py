@@ -11,6 +11,7 @@ from pathlib import Path
 
 _KNOWN = (
     ("trading_system.settings", "SettingsError"),
+    ("trading_system.start_checks", "StartRefusedError"),
     ("trading_system.research.candle_inputs", "InputError"),
     ("trading_system.research.history", "HistoryError"),
     ("trading_system.research.instrument", "InstrumentError"),

@@ -78,9 +78,7 @@ def test_a_folder_that_is_closed_under_a_line_ends_no_trade_and_is_one_sentence(
     line = started(*words, cwd=tmp_path, extra={KILL_AT: "folder"}, command=command)
     out, err = line.communicate(timeout=PATIENCE_S)
 
-    assert_refused(
-        Told(line.returncode, out, err), ": expected a place that this user may use", "ls -ld"
-    )
+    assert_refused(Told(line.returncode, out, err), ": expected a place that this user may use", "ls -ld")
     state = exchange.state()
     assert (state["positions"], state["open_orders"]) == (0, 0)
     (tmp_path / "line").chmod(0o700)

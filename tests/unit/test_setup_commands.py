@@ -252,6 +252,15 @@ def test_a_failed_row_ends_with_the_command_that_mends_it_and_exits_with_one(com
     assert json.loads(command("doctor", "--offline", "--json").out)["ok"] is False
 
 
+def test_what_a_service_would_refuse_to_start_with_is_a_failed_row_before_it_is_started() -> None:
+    assert row("passwords").verdict == "ok"
+    write_dotenv("BUS_URL=redis://:redis@cache/0\nDATABASE_URL=mongodb://store/trading\n")
+    first, second = row("passwords").seen.split(" | ")
+    assert row("passwords").verdict == "fail"
+    assert first.startswith("BUS_URL: expected a password of your own")
+    assert second.endswith("was none; run deploy/fill_env.sh, or write one into .env")
+
+
 def test_wrong_settings_and_a_missing_file_are_failed_rows() -> None:
     Path("trading.toml").write_text("[account]\nequity = -1\n")
     assert row("settings")[1:] == (

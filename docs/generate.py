@@ -29,6 +29,8 @@ from trading_system.rules.facts import DECLINES, WITHDRAWALS
 from trading_system.rules.parameters import RULES, Choice
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
+from trading_system.services.health_words import ALERTS
+from trading_system.services.monitoring_engine.metrics import METERS
 from trading_system.settings import DETECTION_GROUPS, secret_keys, setting_keys, variable_of
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,7 @@ EXAMPLE = "BTCUSDT"
 # Names that belong to no symbol are plain constants, which cannot carry a sentence of their own.
 FOR_ALL_SYMBOLS = {
     "SYSTEM_HEALTH": "the channel of the services' heartbeats (HealthDTO)",
+    "SYSTEM_ALERT": "the doorbell of the stream of alerts (AlertDTO)",
     "SYSTEM_COMMAND": "the doorbell of the command inbox (CommandDTO)",
     "ACCOUNT_KEY": "the cache key of the account after its last step (AccountDTO)",
 }
@@ -134,7 +137,23 @@ def exit_codes_table() -> str:
     return table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
 
 
+def metrics_table() -> str:
+    """Every metric with its kind, its label and its meaning."""
+    rows = []
+    for meter in METERS:
+        kind = "counter" if meter.name.endswith("_total") else "gauge"
+        rows.append((f"`{meter.name}`", kind, f"`{meter.label}`" if meter.label else "", meter.meaning))
+    return table(("metric", "kind", "label", "meaning"), rows)
+
+
+def alerts_table() -> str:
+    """Every alert and what it means."""
+    return table(("kind", "meaning"), [(f"`{kind}`", meaning) for kind, meaning in ALERTS.items()])
+
+
 TABLES = {
+    "metrics": metrics_table,
+    "alerts": alerts_table,
     "settings": settings_table,
     "secrets": secrets_table,
     "detection": detection_table,

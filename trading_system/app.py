@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import aiohttp
 
 from trading_system._feed import Feed
-from trading_system.contracts import to_candle, to_step
+from trading_system.contracts import SERVICES, to_candle, to_step
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
 from trading_system.rules.grid import Instrument
@@ -31,7 +32,9 @@ from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import VenueRecord
+from trading_system.services.heartbeat import Beating, Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
+from trading_system.services.monitoring_engine.service import MonitoringEngine
 from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
@@ -39,22 +42,16 @@ from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import Pauses, patiently
-from trading_system.store.port import Stream
-from trading_system.terms import signal_rules_of, terms_of
+from trading_system.store.port import Store, Stream
+from trading_system.terms import limits_of, signal_rules_of, terms_of
 
 if TYPE_CHECKING:
     from trading_system.services.telegram_engine.service import TelegramEngine
 
 log = logging.getLogger(__name__)
 
-SERVICES = (
-    "data_feed",
-    "indicator_engine",
-    "strategy_engine",
-    "execution_engine",
-    "telegram_engine",
-)
-"""The services of a line, from the exchange's socket on."""
+TRADING = SERVICES[:-1]
+"""The services of a line that nobody has to watch, from the exchange's socket on."""
 Mode = Literal["DEMO", "PAPER"]  # what an alert says of the money behind it
 STORE_FILE = "store.db"
 JOURNAL_FILE = "journal.db"
@@ -103,7 +100,7 @@ class Line:
         alerts: Mode | None = None,
         venue_ms: Callable[[], int] | None = None,
         reached: Reached = unwatched,
-        services: Collection[str] = SERVICES,
+        services: Collection[str] = TRADING,
     ) -> None:
         """Keep what the line is made of.
 
@@ -121,6 +118,8 @@ class Line:
         self._services = services
         self._rooms: list[Room] = []
         self._feeds: list[DataFeed] = []
+        self._watches: list[MonitoringEngine] = []
+        self._beating: list[Beating] = []  # grows while services are opened
         self._origins = {one.symbol: origin // MINUTE_MS for one in self.instruments}
         self._folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
         self._opened = AsyncExitStack()
@@ -133,12 +132,19 @@ class Line:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         opened = self._opened
-        store = open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
+        store = self._open_store()
         opened.push_async_callback(store.close)
         await patiently(lambda: hold_to_terms(store, self.settings, self.instruments, self.origin))
         self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
         await self.letterbox.bus.connect()
+        beating = Heartbeat(
+            self.letterbox.bus, self._beating, SystemClock().wall_ms, every_s=self.settings.monitoring.heartbeat
+        )
+        opened.push_async_callback(beating.stop)
+        await beating.start()
+        if "monitoring_engine" in self._services:
+            await self._open_monitoring()
         if "telegram_engine" in self._services:
             await self._open_telegram()
         if "execution_engine" in self._services:
@@ -170,14 +176,52 @@ class Line:
         return execution.failure if execution is not None and isinstance(failure, StoreError) else failure
 
     def _first_failure(self) -> Exception | None:
-        failures = [*(feed.failure for feed in self._feeds), *(room.failure for room in self._rooms)]
+        parts: list[Beating] = [*self._feeds, *self._rooms, *self._watches]
+        failures = [part.failure for part in parts]
         return next((failure for failure in failures if failure is not None), None)
 
     def _execution_here(self) -> ExecutionEngine | None:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
 
+    async def _open_monitoring(self) -> None:
+        """Watch the line, with a store of its own: its commits must not commit half a step of a room."""
+        settings, opened, clock = self.settings, self._opened, SystemClock()
+        store = self.letterbox.store
+        if not settings.database_url.startswith("memory:"):
+            store = self._open_store()
+            opened.push_async_callback(store.close)
+        others = SERVICES if self.letterbox.bus.leaves_process else self._services
+        self.monitoring = MonitoringEngine(
+            Letterbox(store, self.letterbox.bus),
+            self.instruments[0].exchange,
+            self._origins,
+            clock.wall_ms,
+            expected=[  # the Telegram engine gives no signs yet
+                one for one in others if one not in {MonitoringEngine.name, "telegram_engine"}
+            ],
+            limits=limits_of(settings),
+            venue_ms=self._venue_ms,
+            free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,
+        )
+        self._watches.append(self.monitoring)
+        self._beating.append(self.monitoring)
+        opened.push_async_callback(self.monitoring.stop)
+        await self.monitoring.start()
+        if settings.monitoring.port:
+            from trading_system.services.monitoring_engine.endpoint import (
+                MetricsEndpoint,  # prometheus-client: an extra
+            )
+
+            endpoint = MetricsEndpoint(self.monitoring, settings.monitoring.host, settings.monitoring.port)
+            opened.push_async_callback(endpoint.stop)
+            await endpoint.start()
+
+    def _open_store(self) -> Store:
+        return open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
+
     async def _open(self, room: Room) -> None:
         self._rooms.append(room)
+        self._beating.append(room)
         self._opened.push_async_callback(room.stop)
         await room.start()
 
@@ -220,6 +264,7 @@ class Line:
         wanted = [length for length in longer if length > MINUTE_MS]
         self.feed = DataFeed(self.letterbox, self.instruments, self._origins, wanted, socket, history, pace.ask_after_s)
         self._feeds.append(self.feed)
+        self._beating.append(self.feed)
         self._opened.push_async_callback(self.feed.stop)
         await self.feed.start(progress)
 
@@ -311,6 +356,8 @@ class Line:
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
+                for watch in self._watches:
+                    await watch.poll()
                 pauses = Pauses()
             except StoreAwayError as error:
                 log.warning("no room can catch up: %s", error)

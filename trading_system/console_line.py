@@ -11,6 +11,7 @@ from rich.text import Text
 
 from trading_system.languages.sentences import said_in
 from trading_system.languages.speech import Speech
+from trading_system.services.health_words import alert_phrase
 from trading_system.terminal_table import cell, print_table
 
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
@@ -23,7 +24,21 @@ _OUTCOMES = {
     "offered": "yellow",
     "unseen": "yellow",
 }
-_NUMBERS = {"quantity", "entry", "last", "stop", "open", "r", "rr_net", "score", "fees", "earned"}
+_NUMBERS = {
+    "quantity",
+    "entry",
+    "last",
+    "stop",
+    "open",
+    "r",
+    "rr_net",
+    "score",
+    "fees",
+    "earned",
+    "heartbeat",
+    "behind",
+}
+_VITALS = {"ok": _GAIN, "waiting": "yellow", "behind": "yellow", "failed": _LOSS, "silent": _LOSS}
 LEAST_WIDTH = 110
 PIPE_WIDTH = 1_000
 
@@ -36,17 +51,21 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=wide)
 
 
-def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> None:
-    """Print where a line stands; what it waits for comes first."""
+def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health: Speech) -> None:
+    """Print where a line stands; what it waits for comes first, how its services are last.
+
+    health: how the words of ``services/health_words.py`` are said.
+    """
     table = _plain()
 
     def row(key: str, value: str | Text) -> None:
         table.add_row(speech.say(f"status.{key}"), value if isinstance(value, Text) else cell(value, speech.language))
 
     process = status["process"]
-    running = "status.running.no" if process is None else "status.running.yes"
+    elsewhere = "status.running.services" if status["trading"] else "status.running.no"
+    running = elsewhere if process is None else "status.running.yes"
     row("waits_for", Text(said_in(status["waits_for"], speech.language), style="bold"))
-    row("running", Text(speech.say(running, process=process), style=_LOSS if process is None else _GAIN))
+    row("running", Text(speech.say(running, process=process), style=_GAIN if status["trading"] else _LOSS))
     row("mode", speech.say(f"status.mode.{status['mode']}"))
     row("symbols", " ".join(status["symbols"]))
     row("signal_interval", status["signal_interval"])
@@ -62,8 +81,33 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech) -> Non
     row("earned", _money(status["earned"], speech))
     if status["entries_off"]:
         row("entries_off", Text(cell(", ".join(status["entries_off"]), speech.language), style=_LOSS))
+    for alert in status["alerts"]:
+        sentence = alert_phrase(alert["kind"], alert["subject"], alert["numbers"], health)
+        row("alert", Text(speech.say("status.alert.since", sentence=sentence, since=alert["since"]), style=_LOSS))
     row("folder", status["folder"])
     print_table(table, out, speech.language)
+    if status["services"]:
+        _print_services(status["services"], out, speech, health)
+
+
+def _print_services(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech, health: Speech) -> None:
+    _print(
+        out,
+        speech,
+        "services",
+        ("service", "status", "last_minute", "heartbeat", "behind", "waits_for"),
+        [
+            (
+                row["service"],
+                Text(health.say(f"vital.{row['status']}"), style=_VITALS[row["status"]]),
+                row["last_minute"] or "",
+                "" if row["age_s"] is None else f"{row['age_s']:.0f} s",
+                "" if row["behind"] is None else f"{row['behind']:,}",
+                health.say(f"waits.{row['waits_for']}") if row["waits_for"] else row["failure"],
+            )
+            for row in rows
+        ],
+    )
 
 
 def print_positions(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:

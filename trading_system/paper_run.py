@@ -11,6 +11,7 @@ from typing import NamedTuple
 import aiohttp
 
 from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.contracts import SERVICES
 from trading_system.database import open_store
 from trading_system.line_terms import begun
 from trading_system.public_market import PublicMarket
@@ -79,7 +80,9 @@ async def paper_line(
 
     rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
     access = VenueAccess(rest, stream, Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
-    line = Line(folder, settings, instruments, origin, access, pace, alerts=alerts, venue_ms=venue_ms)
+    line = Line(
+        folder, settings, instruments, origin, access, pace, alerts=alerts, venue_ms=venue_ms, services=SERVICES
+    )
     return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import aiohttp
 
-from trading_system.app import SERVICES, Line, Mode, Pace, VenueAccess
+from trading_system.app import Line, Mode, Pace, VenueAccess
+from trading_system.contracts import SERVICES
 from trading_system.database import open_store
 from trading_system.line_terms import begun
 from trading_system.paper_run import PAPER_PACE, origin_before

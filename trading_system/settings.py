@@ -95,6 +95,28 @@ class MarketSettings(BaseModel):
     )
 
 
+class MonitoringSettings(BaseModel):
+    """How the line is watched, and where its metrics are served."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    port: int = Field(default=0, ge=0, le=65_535, description="port of `/metrics` and `/healthz`; 0 = not served")
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address to serve on; anyone who reaches it can read the account's numbers",
+    )
+    heartbeat: float = Field(default=5.0, gt=0, description="seconds between the heartbeats of a service")
+    silent: float = Field(default=20.0, gt=0, description="seconds without a heartbeat that are an alert")
+    behind: int = Field(default=5, ge=1, description="minutes behind the feed that are an alert")
+    stuck: float = Field(default=60.0, gt=0, description="seconds without progress that fail a health check")
+    feed_silent: float = Field(default=150.0, gt=0, description="seconds without a closed minute that are an alert")
+    unprotected: float = Field(default=10.0, ge=0, description="seconds of a position without a stop that are an alert")
+    unknown: float = Field(default=30.0, ge=0, description="seconds of an order without an answer that are an alert")
+    disk_free_mb: float = Field(default=500.0, ge=0, description="megabytes left on the disk that are an alert")
+    clock_off: float = Field(default=1.0, gt=0, description="seconds by which a wrong clock is an alert")
+
+
 class PlanSettings(BaseModel):
     """How signals become plans."""
 
@@ -139,6 +161,7 @@ class Settings(BaseModel):
     venue: VenueSettings = VenueSettings()
     plans: PlanSettings = PlanSettings()
     market: MarketSettings = MarketSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, blocks.*, flags.*")
     api_key: SecretText = Field(
         default=Secret(""), description="key of the exchange account; never allowed to withdraw"

@@ -11,6 +11,7 @@ from trading_system.rules.matching import FillRules
 from trading_system.rules.risk import RiskRules
 from trading_system.rules.signals import SignalRules
 from trading_system.rules.trade_plan import PlanRules
+from trading_system.services.vital_signs import Limits
 from trading_system.settings import Settings
 
 
@@ -27,6 +28,21 @@ def terms_of(settings: Settings, instruments: Sequence[Instrument]) -> Terms:
     )
     fills = FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk)
     return Terms(tuple(instruments), risk, fills, advised=settings.entries == "advisor")
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return from where on the line is in trouble."""
+    monitoring = settings.monitoring
+    return Limits(
+        silent_s=monitoring.silent,
+        behind_steps=monitoring.behind,
+        feed_silent_s=monitoring.feed_silent,
+        unprotected_s=monitoring.unprotected,
+        unknown_s=monitoring.unknown,
+        stuck_s=monitoring.stuck,
+        free_disk_bytes=round(monitoring.disk_free_mb * 1_000_000),
+        clock_off_ms=round(monitoring.clock_off * 1000),
+    )
 
 
 def signal_rules_of(settings: Settings, origin: int) -> SignalRules:

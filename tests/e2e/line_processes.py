@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from program import COMMAND, environment, sets
 
-from trading_system.app import JOURNAL_FILE, SERVICES, STORE_FILE
+from trading_system.app import JOURNAL_FILE, STORE_FILE
+from trading_system.contracts import SERVICES
 from trading_system.database import open_store
 from trading_system.line_terms import begun
 from trading_system.research.parity import compare

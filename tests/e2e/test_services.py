@@ -13,7 +13,7 @@ from mongo_server import MongoServer, running
 from redis_server import RedisServer
 from service_plays import everything, proxy_before, real_ground, seeded_ground
 
-from trading_system.app import SERVICES
+from trading_system.contracts import SERVICES
 
 CARELESS = (sys.executable, str(Path(__file__).with_name("careless_service.py")))
 STILL_S = 5.0  # a line that heals goes on within a tenth of this

@@ -98,6 +98,15 @@ MESSAGES: dict[str, dict[str, Any]] = {
     },
     "to_rejection": {**PLACE, "rule": "slot_taken", "confirmed_at": LATER, "numbers": {"positions": 3, "limit": 3}},
     "to_health": {"service": "data_feed", "status": "ok", "time": AT, "step": 28_000_000, "progress": {"frames": 5}},
+    "to_alert": {
+        "id": "service_silent:data_feed:1",
+        "kind": "service_silent",
+        "subject": "data_feed",
+        "over": False,
+        "time": AT,
+        "began": AT,
+        "numbers": {"age_s": 20.5},
+    },
     "to_command": {
         "id": "c1",
         "sender": "cli",

@@ -329,8 +329,9 @@ def test_channels_are_named_as_the_seed_names_them() -> None:
     assert contracts.nearest_order_block_key("BTCUSDT", "long") == "BTCUSDT_Nearest_Order_Block_Long"
     assert contracts.nearest_order_block_key("BTCUSDT", "short") == "BTCUSDT_Nearest_Order_Block_Short"
     assert contracts.health_key("data_feed") == "Health:data_feed"
-    assert (contracts.SYSTEM_HEALTH, contracts.SYSTEM_COMMAND, contracts.ACCOUNT_KEY) == (
+    assert (contracts.SYSTEM_HEALTH, contracts.SYSTEM_ALERT, contracts.SYSTEM_COMMAND, contracts.ACCOUNT_KEY) == (
         "System_Health",
+        "System_Alert",
         "System_Command",
         "Account",
     )

@@ -29,7 +29,7 @@ from trading_system.languages.catalogue import (
 from trading_system.languages.isolates import ISOLATE, POP, filled, isolated, with_marks
 from trading_system.languages.speech import Speech
 from trading_system.research import report_words
-from trading_system.services import replies
+from trading_system.services import health_words, replies
 from trading_system.services.telegram_engine import messages, wording
 from trading_system.spoken import look_in, report_in
 
@@ -40,6 +40,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "report": report_words.ENGLISH,
     terminal_words.DOMAIN: terminal_words.ENGLISH,
     replies.DOMAIN: replies.ENGLISH,
+    health_words.DOMAIN: health_words.ENGLISH,
 }
 ARABIC = wording.alerts_in("ar")
 

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 def status(store: StoreFolder = None, json: AsJson = False) -> None:
     """Say where a line stands and what it waits for, also while it trades."""
+    from trading_system.cli.signs import services_now
     from trading_system.console import print_json
     from trading_system.console_line import console, print_status
     from trading_system.research.line_rows import status_of
+    from trading_system.services.health_words import health_in
 
-    found = status_of(_view(store))
-    print_json(found) if json else print_status(found, console(), speech())
+    view = _view(store)
+    found = status_of(view, services_now(settings_of(None)) if store is None else ())
+    print_json(found) if json else print_status(found, console(), speech(), health_in(spoken.get()))
 
 
 def positions(store: StoreFolder = None, json: AsJson = False) -> None:
@@ -71,7 +74,10 @@ def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = F
 def _view(store: Path | None) -> "LineView":
     import asyncio
 
-    from trading_system.research.line_view import newest_line, read_line
+    from trading_system.research.line_view import SERVICES_FOLDER, newest_line, read_line
 
-    folder = store or newest_line(settings_of(None).data_folder)
-    return asyncio.run(read_line(folder))
+    settings = settings_of(None)
+    if store is None and settings.database_url:
+        folder, paper = settings.data_folder / SERVICES_FOLDER, not settings.market.conductor
+        return asyncio.run(read_line(folder, settings.database_url, is_paper=paper))
+    return asyncio.run(read_line(store or newest_line(settings.data_folder)))

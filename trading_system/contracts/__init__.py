@@ -2,6 +2,7 @@
 
 from .channels import (
     ACCOUNT_KEY,
+    SYSTEM_ALERT,
     SYSTEM_COMMAND,
     SYSTEM_HEALTH,
     candle_close_channel,
@@ -24,6 +25,7 @@ from .serializers import (
     deserialize,
     serialize,
     to_account,
+    to_alert,
     to_candle,
     to_command,
     to_event,
@@ -37,8 +39,10 @@ from .serializers import (
     to_signal,
     to_step,
 )
+from .services import SERVICES
 from .types import (
     AccountDTO,
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -56,9 +60,12 @@ from .types import (
 
 __all__ = [
     "ACCOUNT_KEY",
+    "SERVICES",
+    "SYSTEM_ALERT",
     "SYSTEM_COMMAND",
     "SYSTEM_HEALTH",
     "AccountDTO",
+    "AlertDTO",
     "CandleDTO",
     "CommandDTO",
     "ContractError",
@@ -89,6 +96,7 @@ __all__ = [
     "signal_rejected_channel",
     "strategy_step_channel",
     "to_account",
+    "to_alert",
     "to_candle",
     "to_command",
     "to_event",

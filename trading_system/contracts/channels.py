@@ -12,6 +12,7 @@ from .errors import ContractError
 
 SYSTEM_HEALTH = "System_Health"
 SYSTEM_COMMAND = "System_Command"
+SYSTEM_ALERT = "System_Alert"
 ACCOUNT_KEY = "Account"
 
 

@@ -18,6 +18,7 @@ from .errors import ContractError
 from .instants import in_utc
 from .types import (
     AccountDTO,
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -124,6 +125,11 @@ def to_health(message: Message) -> HealthDTO:
     return _HEALTH.read(message)
 
 
+def to_alert(message: Message) -> AlertDTO:
+    """Return ``message`` as a checked alert. Raises: ContractError."""
+    return _ALERT.read(message)
+
+
 def to_command(message: Message) -> CommandDTO:
     """Return ``message`` as a checked command. Raises: ContractError."""
     return _COMMAND.read(message)
@@ -187,6 +193,7 @@ _POSITION = _Word(PositionDTO)
 _ACCOUNT = _Word(AccountDTO)
 _REJECTION = _Word(RejectionDTO)
 _HEALTH = _Word(HealthDTO)
+_ALERT = _Word(AlertDTO)
 _COMMAND = _Word(CommandDTO)
 _STEP = _Word(StepDTO)
 

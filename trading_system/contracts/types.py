@@ -20,6 +20,7 @@ Step = Annotated[int, Meta(ge=0)]
 Direction = Literal[1, -1]
 Side = Literal["long", "short"]
 Numbers = dict[str, float | int | str]
+Vital = Literal["ok", "waiting", "behind", "failed"]
 
 
 class CandleDTO(TypedDict):
@@ -229,14 +230,34 @@ class RejectionDTO(TypedDict):
 
 
 class HealthDTO(TypedDict):
-    """A service's heartbeat; ``progress`` holds its counters by name."""
+    """A service's heartbeat; ``progress`` holds its counters by name.
+
+    ``step`` is the last step that it has done for every symbol; ``detail`` names what it waits for, or is the sentence
+    of its failure.
+    """
 
     service: Name
-    status: Name
+    status: Vital
     time: Instant
     step: NotRequired[Step]
     progress: NotRequired[Numbers]
     detail: NotRequired[str]
+
+
+class AlertDTO(TypedDict):
+    """One end of an episode that a person should hear of: it began, or all is in order again (``over``).
+
+    ``kind`` is out of the closed set of ``services/health_words.py``; ``subject`` is the service or the symbol, or
+    ``account``. Both ends carry the same ``id`` and ``began``; ``time`` is when this end was noticed.
+    """
+
+    id: Name
+    kind: Name
+    subject: Name
+    over: bool
+    time: Instant
+    began: Instant
+    numbers: Numbers
 
 
 class CommandDTO(TypedDict):

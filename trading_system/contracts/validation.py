@@ -18,6 +18,7 @@ from .errors import ContractError
 from .instants import in_utc
 from .types import (
     AccountDTO,
+    AlertDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -138,6 +139,7 @@ CHECKS: Mapping[type, Callable[[Any], None] | None] = {
     AccountDTO: None,
     RejectionDTO: None,
     HealthDTO: None,
+    AlertDTO: None,
     CommandDTO: None,
     StepDTO: check_step,
 }

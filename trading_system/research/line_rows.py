@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trading_system.contracts import TradeSignalDTO, from_ms
+from trading_system.contracts import TradeSignalDTO, from_ms, to_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
 from trading_system.rules.account import Account
@@ -17,14 +17,21 @@ from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
+from trading_system.services.monitoring_engine.episodes import lasting_alerts
 
 Row = dict[str, Any]
 
 QUIET_S = 150.0  # a market that closes a minute every minute has been silent for two of them
 
 
-def status_of(view: LineView) -> Row:
-    """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency."""
+def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
+    """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency.
+
+    services: the rows of ``service_rows``, where services run as processes of their own.
+    """
+    trading = view.process is not None or any(
+        one["service"] == "execution_engine" and one["status"] not in {"silent", "failed"} for one in services
+    )
     account = view.account
     trades = [] if account is None else [slot.trade for slot in account.slots if slot.trade is not None]
     closed = view.facts_of(Closed)
@@ -49,13 +56,27 @@ def status_of(view: LineView) -> Row:
         "trades": len(closed),
         "earned": sum(one.earned for one in closed),
         "entries_off": list(halted),
-        "waits_for": waits_for(view),
+        "waits_for": waits_for(view, trading=trading),
+        "trading": trading,
+        "services": list(services),
+        "alerts": [
+            {
+                "kind": one["kind"],
+                "subject": one["subject"],
+                "since": _text(to_ms(one["began"])),
+                "numbers": one["numbers"],
+            }
+            for one in lasting_alerts(view.alerts)
+        ],
     }
 
 
-def waits_for(view: LineView) -> str:
-    """Return in one sentence what has to happen before the line does something."""
-    if view.process is None:
+def waits_for(view: LineView, *, trading: bool | None = None) -> str:
+    """Return in one sentence what has to happen before the line does something.
+
+    trading: whether somebody trades it now; None: only a process of this machine can.
+    """
+    if not (view.process is not None if trading is None else trading):
         return "a start: no process trades this line; run the command again that began it"
     if view.step is None:
         return "the first candles of its history"
@@ -65,7 +86,7 @@ def waits_for(view: LineView) -> str:
         return f"the end of its warm-up: {done:,} of {all_:,} minutes"
     account = view.account
     reasons: list[str] = []
-    if view.quiet_s > QUIET_S:
+    if view.quiet_s is not None and view.quiet_s > QUIET_S:
         reasons.append(f"the venue, of which nothing was heard for {view.quiet_s / 60:.0f} minutes")
     for slot in () if account is None else account.slots:
         trade = slot.trade

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from trading_system.app import JOURNAL_FILE, PAPER_FILE, STORE_FILE
-from trading_system.contracts import CandleDTO, RejectionDTO, TradeSignalDTO, to_step
+from trading_system.contracts import AlertDTO, CandleDTO, RejectionDTO, TradeSignalDTO, to_alert, to_step
 from trading_system.database import open_store
 from trading_system.line_terms import LINE
 from trading_system.rules.account import Account
@@ -25,10 +25,11 @@ from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.words import event_of, swing_of
-from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
+from trading_system.services.room import ALERTS, EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
 from trading_system.services.stored_account import newest_minute, stored_account
 from trading_system.store.port import Store, Stream
 
+SERVICES_FOLDER = "line"  # where services that run as processes of their own keep what is theirs
 Kind = TypeVar("Kind")
 
 
@@ -52,7 +53,8 @@ class SymbolView:
 class LineView:
     """A line as its store tells it. ``step``: the account's last closed step; ``process``: who trades it now, or None.
 
-    ``is_paper``: its orders never left its process. ``quiet_s``: seconds since its store was written to last.
+    ``is_paper``: its orders never left its process. ``quiet_s``: seconds since its store was written to last, None
+    where a server keeps it. ``alerts``: what people were told of its health, the oldest first.
     ``terms`` are the settings with which it began, flat; ``symbols`` is in the order of the account's slots.
     """
 
@@ -65,7 +67,8 @@ class LineView:
     symbols: Sequence[SymbolView]
     process: int | None
     is_paper: bool
-    quiet_s: float
+    quiet_s: float | None
+    alerts: Sequence[AlertDTO]
 
     @property
     def origin(self) -> int:
@@ -96,9 +99,10 @@ class LineView:
 
 
 def newest_line(data_folder: Path) -> Path:
-    """Return the folder below ``data_folder``/runs whose line was written to last. Raises: ViewError without any."""
+    """Return the folder below ``data_folder`` whose line was written to last. Raises: ViewError without any."""
     runs = data_folder / "runs"
     stores = [*runs.glob(f"*/{STORE_FILE}"), *runs.glob(f"*/run/{STORE_FILE}")]  # a demo keeps its line one deeper
+    stores += data_folder.glob(f"{SERVICES_FOLDER}/{STORE_FILE}")
     if not stores:
         raise ViewError(
             f"{runs}: expected the folder of a run, was none; start `trading-system run`, or give its folder "
@@ -107,15 +111,20 @@ def newest_line(data_folder: Path) -> Path:
     return max(stores, key=_written).parent
 
 
-async def read_line(folder: Path) -> LineView:
-    """Read the line in ``folder``. Raises: ViewError when there is none; StoreError when its store cannot be read."""
+async def read_line(folder: Path, database_url: str = "", *, is_paper: bool = False) -> LineView:
+    """Read the line in ``folder``, or the one that a server keeps at ``database_url``.
+
+    is_paper: of a line on a server; one in a folder says itself.
+
+    Raises: ViewError when there is none; StoreError when its store cannot be read.
+    """
     path = folder / STORE_FILE
-    if not path.exists():
+    if not database_url and not path.exists():
         raise ViewError(
             f"{folder}: expected the folder of a line with {STORE_FILE} in it, was one without; give the folder that "
             "`trading-system run` printed"
         )
-    store = open_store(store_of(folder))
+    store = open_store(read_only(database_url) if database_url else store_of(folder))
     try:
         lines = await store.documents(LINE)
         if not lines:
@@ -134,11 +143,17 @@ async def read_line(folder: Path) -> LineView:
             [unpack_fact(row.payload) for row in rows],
             [await _symbol(store, exchange, one.symbol) for one in instruments],
             trader_of(folder / JOURNAL_FILE),
-            (folder / PAPER_FILE).exists(),
-            max(time.time() - _written(path), 0.0),
+            is_paper if database_url else (folder / PAPER_FILE).exists(),
+            None if database_url else max(time.time() - _written(path), 0.0),
+            [to_alert(row) for row in await _rows(store, Stream(ALERTS, exchange, WHOLE_ACCOUNT))],
         )
     finally:
         await store.close()
+
+
+def read_only(database_url: str) -> str:
+    """Return a store's URL for reading only."""
+    return database_url + ("&" if "?" in database_url else "?") + "mode=ro"
 
 
 def store_of(folder: Path) -> str:

@@ -19,6 +19,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.services.vital_signs import BAD_BELLS, Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.patience import patiently
 from trading_system.store.port import Store, Stream
@@ -29,6 +30,8 @@ CANDLES = "candles"
 HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
+ALERTS = "alerts"  # of the whole account; its step is a running number from 1, a row an AlertDTO
+BEHIND_STEPS = 2  # one minute may be on its way
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
 CACHE_S = 600.0  # how long a newest fact outlives its room
 SNAPSHOT = "account"  # the kind of the document that holds the account
@@ -87,6 +90,7 @@ class Letterbox(NamedTuple):
 class Room(ABC):
     """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
 
+    name = ""
     source = CANDLES  # the stream that wakes the room
     target = ""  # the stream that it writes, whose head is its checkpoint
 
@@ -95,6 +99,8 @@ class Room(ABC):
         self._exchange = exchange
         self._origins = origins  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
+        self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
+        self._away = False  # the store did not answer when it was last asked
         self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._midway: set[str] = set()  # symbols whose step was begun: one that was cut short is never begun again
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
@@ -125,6 +131,21 @@ class Room(ABC):
         for symbol in self._origins:
             async with self._locks[symbol]:
                 await self._catch_up(symbol)
+
+    def health(self) -> Vitals:
+        """Return how far the room has come for every symbol, and by how much it is behind what is stored for it."""
+        if not self._checkpoints or min(self._checkpoints.values()) == min(self._origins.values()):
+            return Vitals(None, {}, "first_step", "waiting")
+        step = min(self._checkpoints.values())
+        return self.vitals(step, max(self._checkpoints.values()))
+
+    def vitals(self, step: int, done: int) -> Vitals:
+        """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
+        behind = max(max(self._heads.values(), default=done) - step, 0)
+        numbers: dict[str, float | int | str] = {"behind": behind, BAD_BELLS: self.counts[BAD_BELLS]}
+        if self._away:
+            return Vitals(step, numbers, "store", "waiting")
+        return Vitals(step, numbers, "next_step", "behind" if behind > BEHIND_STEPS else "ok")
 
     @abstractmethod
     def channel(self, symbol: str) -> str:
@@ -187,9 +208,9 @@ class Room(ABC):
         try:
             said = self._read_bell(symbol, payload)
         except ContractError as error:  # whoever may speak on the bus may speak nonsense
-            if not self.counts["bad_bells"]:
+            if not self.counts[BAD_BELLS]:
                 log.warning("%s: a bell of %s is none (%s); more are only counted", type(self).__name__, symbol, error)
-            self.counts["bad_bells"] += 1
+            self.counts[BAD_BELLS] += 1
             return
         if said is None:
             return
@@ -218,8 +239,15 @@ class Room(ABC):
         return StepInput(step, [*candles, candle], None)
 
     async def _catch_up(self, symbol: str) -> None:
-        head = await self._letterbox.store.head(self.stream(self.source, symbol))
+        try:
+            head = await self._letterbox.store.head(self.stream(self.source, symbol))
+        except StoreAwayError:
+            self._away = True
+            raise
+        self._away = False
         checkpoint = self._checkpoints[symbol]
+        if head is not None:
+            self._heads[symbol] = head
         if head is None or head <= checkpoint:
             return
         for said in await self.stored_steps(symbol, checkpoint, head):

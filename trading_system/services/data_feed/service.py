@@ -19,6 +19,7 @@ from trading_system.contracts import (
     serialize,
     to_candle,
 )
+from trading_system.contracts.types import Vital
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import LongerCandles, past_boundary
 from trading_system.rules.matching import MINUTE_MS
@@ -28,6 +29,7 @@ from trading_system.rules.sequencer import Sequence as Minutes
 from trading_system.rules.words import candle_dto, candle_record, gap_record
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.room import CANDLES, Letterbox
+from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
@@ -65,6 +67,8 @@ class DataFeed:
     ``ask_after_s``: how long nothing may be heard before the exchange is asked by REST whether a close was missed.
     """
 
+    name = "data_feed"
+
     def __init__(
         self,
         letterbox: Letterbox,
@@ -93,6 +97,7 @@ class DataFeed:
         self._pump: asyncio.Task[None] | None = None
         self._stopped = False
         self.counts: dict[str, int] = {}
+        self._waits_for = "history"
         self.failure: Exception | None = None
 
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
@@ -102,6 +107,7 @@ class DataFeed:
         await self._warm_up(progress)
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._wake.set)
         self._socket.start()
+        self._waits_for = "socket"
         self._pump = asyncio.create_task(self._listen(), name="data_feed")
 
     async def stop(self) -> None:
@@ -130,12 +136,24 @@ class DataFeed:
         if late:
             self._wake.set()
 
+    def health(self) -> Vitals:
+        """Return the last minute stored for every symbol, and how often the socket was cut and minutes were missed."""
+        steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in self._minutes.values()]
+        step = min(steps, default=None)
+        if step is not None and step <= min(self._origins.values()):
+            step = None
+        status: Vital = "ok" if self._waits_for == "next_minute" else "waiting"
+        counts = {name: self.counts.get(name, 0) for name in ("cut", "bad_frame", "repaired", "corrections")}
+        return Vitals(step, {**counts}, self._waits_for, status)
+
     async def repair(self, symbol: str) -> int:
         """Ask the exchange for what follows the newest minute, until it has no more; return how many came."""
         total = 0
         while True:
             start = self._minutes[symbol].last.open_time + MINUTE_MS
             rows = await self._history.closed_from(symbol, start)
+            if self._waits_for == "history":
+                self._waits_for = "next_minute"
             if not rows:
                 return total
             total += len(rows)
@@ -211,17 +229,21 @@ class DataFeed:
         kind = event[0]
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if kind == "candle":
+            self._waits_for = "next_minute"
             _, symbol, open_time, *numbers, _ = event
             await self._take(symbol, (ClosedCandle(open_time, *numbers),))
         elif kind == "running":
             await self._show(event)
         elif kind == "subscribed":
+            self._waits_for = "next_minute"
             await self._repair_all()
         elif kind == "silent":
             await self._repair_all(event[1])
         elif kind in ("cut", "bad_frame"):
             log.warning("market data: %s: %s", kind, event[1])
-            if kind == "bad_frame":
+            if kind == "cut":
+                self._waits_for = "socket"
+            else:
                 await self._repair_all()
 
     async def _repair_all(self, only: str = "") -> None:
@@ -230,6 +252,7 @@ class DataFeed:
                 repaired = await self.repair(symbol)
             except HistoryUnavailableError as error:
                 log.warning("%s", error)
+                self._waits_for = "history"
                 continue
             if repaired:
                 self.counts["repaired"] = self.counts.get("repaired", 0) + repaired

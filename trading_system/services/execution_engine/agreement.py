@@ -6,7 +6,7 @@ import logging
 from enum import Enum, auto
 
 from trading_system.services.execution_engine.books import Books
-from trading_system.services.execution_engine.journal import Journal
+from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,20 @@ class Agreement:
                     self.open.discard(place)
                 return
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
+
+    def unprotected(self) -> list[str]:
+        """Return the symbols of positions whose whole size no stop covers that the venue has acknowledged."""
+        books = self._books
+        return [
+            one.symbol
+            for one, slot in zip(books.terms.instruments, books.account.slots, strict=True)
+            if slot.trade is not None
+            and not slot.trade.waiting
+            and not any(
+                order.name == "s" and order.state == State.ACKED and order.quantity >= slot.trade.held
+                for order in self._journal.live(one.symbol)
+            )
+        ]
 
     async def without_entries(self) -> Left:
         """Take back every entry that waits at the venue, whatever the books want. Raises: VenueError."""

@@ -44,6 +44,7 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
 )
 from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
+from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
@@ -56,6 +57,7 @@ RETRY_S = 1.0
 class ExecutionEngine(Room):
     """Trades one account over the line's symbols, in the order of ``terms.instruments``."""
 
+    name = "execution_engine"
     source = STRATEGY
     target = EXECUTION
 
@@ -170,6 +172,22 @@ class ExecutionEngine(Room):
         """Return how far execution has come, for whoever must wait until all is quiet."""
         step = self._step if self._rejoined else self._step - 1  # what must rest after it does not rest yet
         return Progress(step, self._held.newest, self._reconciler.in_flight, self._reconciler.unknown)
+
+    def health(self) -> Vitals:
+        """Return the account's step, what is open at the venue, and which positions have no stop there (names)."""
+        numbers = {"in_flight": self._reconciler.in_flight, "unknown": self._reconciler.unknown}
+        bare = " ".join(self._agreement.unprotected())
+        progress: dict[str, float | int | str] = {**numbers, "unprotected": bare}
+        if self._step == min(self._origins.values()):
+            return Vitals(None, progress, "first_step", "waiting")
+        vitals = self.vitals(self._step, self._step)
+        if self._watch.is_missing:
+            vitals = vitals._replace(waits_for="store", status="waiting")
+        elif not self._rejoined:
+            vitals = vitals._replace(waits_for="past", status="waiting")
+        elif self._agreement.open or self._reconciler.unknown:
+            vitals = vitals._replace(waits_for="venue", status="waiting")
+        return vitals._replace(progress={**vitals.progress, **progress})
 
     @property
     def answers_lost(self) -> Sequence[str]:

@@ -16,6 +16,7 @@ from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 class IndicatorEngine(Room):
     """Finds highs and lows and says them with the candles of their step."""
 
+    name = "indicator_engine"
     source = CANDLES
     target = HIGHS_LOWS
 

@@ -38,6 +38,7 @@ class DivergenceError(RuntimeError):
 class StrategyEngine(Room):
     """Finds what can be traded and says it."""
 
+    name = "strategy_engine"
     source = HIGHS_LOWS
     target = STRATEGY
 

@@ -218,7 +218,11 @@ class HealthDTO(TypedDict):
 
 
 class CommandDTO(TypedDict):
-    """A row of the command inbox: who asks for what, how far it is and what came of it."""
+    """A row of the command inbox, or its answer: who asks for what, how far it is and what came of it.
+
+    ``status`` is new for a request, done or refused for an answer. An answer says the same twice: as a sentence in
+    English (``answer``), and as a word of a closed set with its ``numbers``, for who says it in another language.
+    """
 
     id: Name
     sender: Name
@@ -227,6 +231,8 @@ class CommandDTO(TypedDict):
     status: Name
     arguments: NotRequired[Numbers]
     answer: NotRequired[str]
+    reason: NotRequired[Name]
+    numbers: NotRequired[Numbers]
 
 
 class StepDTO(TypedDict):

@@ -15,8 +15,7 @@ from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact, Placed
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.execution_engine.journal import State
-from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT
-from trading_system.services.room import HIGHS_LOWS, STRATEGY
+from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
 from trading_system.store.port import Stream
 
 

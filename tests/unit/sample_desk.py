@@ -24,7 +24,7 @@ from trading_system.rules.trade_plan import Plan
 from trading_system.rules.words import candle_dto, signal_dto
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
-from trading_system.services.execution_engine.service import EXECUTION, WHOLE_ACCOUNT, ExecutionEngine
+from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.port import (
     LOCAL_EXCHANGE,
     OrderStatus,
@@ -33,7 +33,7 @@ from trading_system.services.execution_engine.venues.port import (
     UserEvent,
     VenueFill,
 )
-from trading_system.services.room import CANDLES, STRATEGY, Letterbox
+from trading_system.services.room import CANDLES, EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
 

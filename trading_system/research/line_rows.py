@@ -12,10 +12,10 @@ from trading_system.contracts import TradeSignalDTO, from_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
 from trading_system.rules.facts import Closed, EquityPoint, Fill, Withdrawn
+from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
-from trading_system.rules.trade import Trade
 
 Row = dict[str, Any]
 
@@ -87,35 +87,36 @@ def positions_of(view: LineView) -> list[Row]:
     """Return what each symbol's slot holds: an entry that waits, or a position with its stop and targets.
 
     ``open`` is the profit at the last stored close before fees, ``r`` that and what was earned already in units of
-    the planned risk; both are None while the entry waits or before the first close.
+    the planned risk; both are None while the entry waits or before the first close. ``covered``: a stop for the whole
+    of the position rests by the account's word.
     """
-    rows: list[Row] = []
-    for slot, one in zip(() if view.account is None else view.account.slots, view.symbols, strict=False):
-        trade = slot.trade
-        if trade is None:
-            continue
-        last = None if one.last is None else one.last["close"]
-        gain = _open_gain(trade, last)
-        rows.append(
-            {
-                "symbol": one.symbol,
-                "state": "waiting" if trade.waiting else "open",
-                "pattern": trade.plan.pattern,
-                "side": _side(trade.plan.side),
-                "quantity": trade.quantity if trade.waiting else trade.held,
-                "entry": trade.plan.entry if trade.waiting else trade.entry_price,
-                "last": last,
-                "stop": trade.stop,
-                "targets": [
-                    target.price for target, left in zip(trade.plan.targets, trade.slices, strict=True) if left > 0
-                ],
-                "open": gain,
-                "r": None if gain is None else (gain + trade.earned) / trade.risk,
-                "since": _text(trade.plan.confirmed_at if trade.waiting else trade.opened_at),
-                "signal": trade.plan.id,
-            }
-        )
-    return rows
+    return [
+        {
+            "symbol": held.symbol,
+            "state": "waiting" if held.waiting else "open",
+            "pattern": held.trade.plan.pattern,
+            "side": _side(held.side),
+            "quantity": held.quantity,
+            "entry": held.entry,
+            "last": held.last,
+            "stop": held.trade.stop,
+            "covered": held.covered,
+            "targets": list(held.targets),
+            "open": held.unrealised,
+            "r": held.r,
+            "since": _text(held.since),
+            "signal": held.trade.plan.id,
+        }
+        for held in held_by(view)
+    ]
+
+
+def held_by(view: LineView) -> tuple[Holding, ...]:
+    """Return what the line's slots hold, at the last stored closes."""
+    if view.account is None:
+        return ()
+    closes = {one.symbol: one.last["close"] for one in view.symbols if one.last is not None}
+    return holdings(view.account, [one.symbol for one in view.symbols], closes)
 
 
 def signals_of(view: LineView, symbol: str | None = None) -> list[Row]:
@@ -187,12 +188,6 @@ def _ends(view: LineView) -> Mapping[str, Row]:
         elif isinstance(fact, Closed):
             ends[fact.trade.plan.id] = {"outcome": "closed", "because": fact.reason, "numbers": {}, "r": fact.r}
     return ends
-
-
-def _open_gain(trade: Trade, last: float | None) -> float | None:
-    if trade.waiting or last is None:
-        return None
-    return trade.plan.side * (last - trade.entry_price) * trade.held
 
 
 def _halted(day_locked: bool, drawdown_locked: bool) -> Sequence[str]:

@@ -15,18 +15,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from trading_system.app import JOURNAL_FILE, PAPER_FILE, STORE_FILE
-from trading_system.contracts import CandleDTO, RejectionDTO, TradeSignalDTO, to_candle, to_step
+from trading_system.contracts import CandleDTO, RejectionDTO, TradeSignalDTO, to_step
 from trading_system.database import open_store
 from trading_system.line_terms import LINE
 from trading_system.rules.account import Account
 from trading_system.rules.events import Event
-from trading_system.rules.fact_record import unpack_account, unpack_fact
+from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.words import event_of, swing_of
-from trading_system.services.execution_engine.service import EXECUTION, SNAPSHOT, WHOLE_ACCOUNT
-from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
+from trading_system.services.room import EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
+from trading_system.services.stored_account import newest_minute, stored_account
 from trading_system.store.port import Store, Stream
 
 Kind = TypeVar("Kind")
@@ -123,15 +123,14 @@ async def read_line(folder: Path) -> LineView:
         exchange, terms = lines[0].key, msgspec.json.decode(lines[0].payload)
         instruments = tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
         account = Stream(EXECUTION, exchange, WHOLE_ACCOUNT)
-        step = await store.head(account)
+        step, kept = await stored_account(store, exchange)
         rows = [] if step is None else await store.read(account, None, step)
-        snapshot = await store.document(SNAPSHOT, exchange)
         return LineView(
             folder,
             terms,
             instruments,
             step,
-            None if snapshot is None else unpack_account(snapshot[1]),
+            kept,
             [unpack_fact(row.payload) for row in rows],
             [await _symbol(store, exchange, one.symbol) for one in instruments],
             _process(folder / JOURNAL_FILE),
@@ -158,11 +157,8 @@ async def _symbol(store: Store, exchange: str, symbol: str) -> SymbolView:
         events.extend(map(event_of, said.get("events", ())))
         signals.extend(said.get("signals", ()))
         refused.extend(said.get("refused", ()))
-    candles = Stream(CANDLES, exchange, symbol)
-    newest = [to_candle(row.payload) for row in await store.last(candles, 1)]
-    minutes = [candle for candle in newest if candle.get("interval", "1m") == "1m"]
-    head = await store.head(candles)
-    return SymbolView(symbol, head, minutes[-1] if minutes else None, events, signals, refused)
+    head, last = await newest_minute(store, exchange, symbol)
+    return SymbolView(symbol, head, last, events, signals, refused)
 
 
 async def _rows(store: Store, stream: Stream) -> list[bytes]:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 CANDLES = "candles"
 HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
+EXECUTION = "execution"
+WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
+SNAPSHOT = "account"  # the kind of the document that holds the account
 
 
 class StepInput(NamedTuple):

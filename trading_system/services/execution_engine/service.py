@@ -48,15 +48,21 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import CANDLES, STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.room import (
+    CANDLES,
+    EXECUTION,
+    SNAPSHOT,
+    STRATEGY,
+    WHOLE_ACCOUNT,
+    Letterbox,
+    Room,
+    StepInput,
+)
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 
-EXECUTION = "execution"
-WHOLE_ACCOUNT = "*"
-SNAPSHOT = "account"
 BOOKED = "booked"  # the journal's number of the last fill that the snapshot holds
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 OUTCOMES_A_STEP = 20

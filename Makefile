@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer
+.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer servers
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -56,7 +56,13 @@ lint: developer
 	cargo fmt $(CRATE) --check
 	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
 
-test: lint
+# The servers of the tests, in .venv/servers.
+servers: .venv/servers/ferretdb
+
+.venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
+	@tests/servers/ferretdb/build.sh $@ $(BIN)/python
+
+test: lint servers
 	cargo test --quiet $(CRATE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -23,7 +23,9 @@ from trading_system.cli.exit_codes import EXIT_CODES
 from trading_system.cli.group import app
 from trading_system.contracts import channels
 from trading_system.known_errors import known_names
-from trading_system.rules.facts import WITHDRAWALS
+from trading_system.rules.commands import COMMANDS as ASKED
+from trading_system.rules.commands import REPLIES
+from trading_system.rules.facts import DECLINES, WITHDRAWALS
 from trading_system.rules.parameters import RULES, Choice
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
@@ -80,9 +82,9 @@ def detection_table() -> str:
     return table(("key", "default", "allowed"), rows)
 
 
-def reasons_table(reasons: Mapping[str, str]) -> str:
+def reasons_table(reasons: Mapping[str, str], what: str = "rule") -> str:
     """One closed set of reasons and what each means."""
-    return table(("rule", "meaning"), [(f"`{rule}`", _sentence(meaning)) for rule, meaning in reasons.items()])
+    return table((what, "meaning"), [(f"`{rule}`", _sentence(meaning)) for rule, meaning in reasons.items()])
 
 
 def commands_table() -> str:
@@ -139,6 +141,9 @@ TABLES = {
     "signal_refusals": lambda: reasons_table(SIGNAL_REFUSALS),
     "rejections": lambda: reasons_table(REJECTIONS),
     "withdrawals": lambda: reasons_table(WITHDRAWALS),
+    "declines": lambda: reasons_table(DECLINES),
+    "asked": lambda: reasons_table(ASKED, "command"),
+    "replies": lambda: reasons_table(REPLIES, "reply"),
     "commands": commands_table,
     "errors": errors_table,
     "exit_codes": exit_codes_table,

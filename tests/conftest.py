@@ -26,6 +26,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if report.failed:  # a server that a fixture started says what it thinks of it
+        for name, value in getattr(item, "funcargs", {}).items():
+            if callable(getattr(value, "log_tail", None)):
+                report.sections.append((f"log of {name}", value.log_tail()))
     expected_failure = hasattr(report, "wasxfail")
     if report.skipped and not expected_failure and item.get_closest_marker("shared") and os.environ.get(VARIABLE):
         _fail(report)

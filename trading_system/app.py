@@ -1,10 +1,13 @@
-"""The one place that wires everything: a line of rooms over one letterbox, from the exchange's socket to its orders."""
+"""The one place that wires everything: a line of rooms over one letterbox, from the exchange's socket to its orders.
+
+A process opens all of the line's services, or one of them: what they say to each other goes through store and bus.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -42,6 +45,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SERVICES = (
+    "data_feed",
+    "indicator_engine",
+    "strategy_engine",
+    "execution_engine",
+    "telegram_engine",
+)
+"""The services of a line, from the exchange's socket on."""
 Mode = Literal["DEMO", "PAPER"]  # what an alert says of the money behind it
 STORE_FILE = "store.db"
 JOURNAL_FILE = "journal.db"
@@ -71,7 +82,12 @@ class Pace(NamedTuple):
 
 
 class Line:
-    """One process that trades one account over several symbols of one exchange."""
+    """One process of a line, which trades one account over several symbols of one exchange: all services, or some."""
+
+    execution: ExecutionEngine
+    feed: DataFeed
+    journal: Journal
+    venue: BinanceUsdm | PaperVenue
 
     def __init__(
         self,
@@ -85,8 +101,12 @@ class Line:
         alerts: Mode | None = None,
         venue_ms: Callable[[], int] | None = None,
         reached: Reached = unwatched,
+        services: Collection[str] = SERVICES,
     ) -> None:
-        """Keep what the line is made of. ``venue_ms`` tells the venue's time; without it no signal grows old."""
+        """Keep what the line is made of.
+
+        venue_ms: tells the venue's time; without it no signal grows old. services: those of this process.
+        """
         self._venue_ms = venue_ms
         self.folder = folder
         self.settings = settings
@@ -96,61 +116,36 @@ class Line:
         self._pace = pace
         self._alerts = alerts
         self._reached = reached
-        self._http: aiohttp.ClientSession | None = None
+        self._services = services
+        self._rooms: list[Room] = []
+        self._feeds: list[DataFeed] = []
+        self._origins = {one.symbol: origin // MINUTE_MS for one in self.instruments}
+        self._folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
         self._opened = AsyncExitStack()
 
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Open the store, start every room from the last to the first, fetch history, listen.
+        """Open the store, start every service from the last to the first, fetch history, listen.
 
         Raises: OtherLineError when the folder's line was begun with other settings; what a room's start raises.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings, access = self.settings, self._access
         opened = self._opened
-        store = open_store(settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
+        store = open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
         opened.push_async_callback(store.close)
-        await hold_to_terms(store, settings, self.instruments, self.origin)
-        self.letterbox = Letterbox(store, open_bus(settings.bus_url))
+        await hold_to_terms(store, self.settings, self.instruments, self.origin)
+        self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
-        self.journal = Journal(self.folder / JOURNAL_FILE)
-        opened.callback(self.journal.close)
-        self._http = aiohttp.ClientSession()
-        opened.push_async_callback(self._http.close)
-        clock = SystemClock()
-        self.venue: BinanceUsdm | PaperVenue = self._paper_venue() if access.paper else self._signed_venue(clock)
-        opened.push_async_callback(self.venue.close)
-        await self._prepare_venue()
-        origins = {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
-        folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
-        rules = {one.symbol: signal_rules_of(settings, self.origin) for one in self.instruments}
-        self.execution = ExecutionEngine(
-            self.letterbox,
-            terms_of(settings, self.instruments),
-            origins,
-            self.venue,
-            self.journal,
-            Reconciler(self.journal, self.venue, access.record, clock, self._reached),
-            equity=settings.account.equity,
-            signal_interval=settings.signal_interval,
-            market=self.venue if isinstance(self.venue, PaperVenue) else None,
-            venue_ms=self._venue_ms,
-            signal_max_age_ms=round(settings.market.signal_max_age * 1000),
-            reached=self._reached,
-        )
-        self.strategy = StrategyEngine(self.letterbox, self.instruments, folds, rules, origins)
-        self.indicator = IndicatorEngine(self.letterbox, self.instruments, folds, origins)
-        self.telegram = self._telegram_engine()
-        self.feed = self._data_feed(origins)
-        if self.telegram is not None:
-            await self._remind(self.telegram)
-            opened.push_async_callback(self.telegram.stop)
-            opened.push_async_callback(self.telegram.drain)
-            await self.telegram.start()
-        for room in self.rooms:
-            opened.push_async_callback(room.stop)
-            await room.start()
-        opened.push_async_callback(self.feed.stop)
-        await self.feed.start(progress)
+        if "telegram_engine" in self._services:
+            await self._open_telegram()
+        if "execution_engine" in self._services:
+            await self._open_execution()
+        if "strategy_engine" in self._services:
+            rules = {one.symbol: signal_rules_of(self.settings, self.origin) for one in self.instruments}
+            await self._open(StrategyEngine(self.letterbox, self.instruments, self._folds, rules, self._origins))
+        if "indicator_engine" in self._services:
+            await self._open(IndicatorEngine(self.letterbox, self.instruments, self._folds, self._origins))
+        if "data_feed" in self._services:
+            await self._open_feed(progress)
         opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
 
     async def stop(self) -> None:
@@ -162,15 +157,65 @@ class Line:
         await self._opened.aclose()
 
     @property
-    def rooms(self) -> tuple[Room, ...]:
-        """The rooms from the last to the first."""
-        return (self.execution, self.strategy, self.indicator)
-
-    @property
     def failure(self) -> Exception | None:
         """The first failure of any part; a line with one must be started again."""
-        failures = [self.feed.failure, *(room.failure for room in self.rooms)]
+        failures = [*(feed.failure for feed in self._feeds), *(room.failure for room in self._rooms)]
         return next((failure for failure in failures if failure is not None), None)
+
+    async def _open(self, room: Room) -> None:
+        self._rooms.append(room)
+        self._opened.push_async_callback(room.stop)
+        await room.start()
+
+    async def _open_execution(self) -> None:
+        settings, access, opened = self.settings, self._access, self._opened
+        self.journal = Journal(self.folder / JOURNAL_FILE)
+        opened.callback(self.journal.close)
+        clock = SystemClock()
+        self.venue = self._paper_venue() if access.paper else self._signed_venue(clock)
+        opened.push_async_callback(self.venue.close)
+        await self._prepare_venue()
+        self.execution = ExecutionEngine(
+            self.letterbox,
+            terms_of(settings, self.instruments),
+            self._origins,
+            self.venue,
+            self.journal,
+            Reconciler(self.journal, self.venue, access.record, clock, self._reached),
+            equity=settings.account.equity,
+            signal_interval=settings.signal_interval,
+            market=self.venue if isinstance(self.venue, PaperVenue) else None,
+            venue_ms=self._venue_ms,
+            signal_max_age_ms=round(settings.market.signal_max_age * 1000),
+            reached=self._reached,
+        )
+        await self._open(self.execution)
+
+    async def _open_feed(self, progress: Callable[[int], None]) -> None:
+        settings, access, pace = self.settings, self._access, self._pace
+        http = aiohttp.ClientSession()
+        self._opened.push_async_callback(http.close)
+        longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
+        socket = Feed(
+            f"{access.ws}/market/ws",
+            list(self._origins),
+            silence_ms=pace.silence_ms,
+            backoff_cap_ms=pace.backoff_cap_ms,
+        )
+        history = Klines(http, access.http)
+        wanted = [length for length in longer if length > MINUTE_MS]
+        self.feed = DataFeed(self.letterbox, self.instruments, self._origins, wanted, socket, history, pace.ask_after_s)
+        self._feeds.append(self.feed)
+        self._opened.push_async_callback(self.feed.stop)
+        await self.feed.start(progress)
+
+    async def _open_telegram(self) -> None:
+        telegram = self._telegram_engine()
+        if telegram is not None:
+            await self._remind(telegram)
+            self._opened.push_async_callback(telegram.stop)
+            self._opened.push_async_callback(telegram.drain)
+            await telegram.start()
 
     def _signed_venue(self, clock: SystemClock) -> BinanceUsdm:
         access = self._access
@@ -202,20 +247,6 @@ class Line:
         for one in self.instruments:
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
-
-    def _data_feed(self, origins: Mapping[str, int]) -> DataFeed:
-        if self._http is None:
-            raise RuntimeError("the line was not started")
-        longer = [interval_ms(name) for name in (self.settings.signal_interval, self.settings.higher_interval) if name]
-        socket = Feed(
-            f"{self._access.ws}/market/ws",
-            list(origins),
-            silence_ms=self._pace.silence_ms,
-            backoff_cap_ms=self._pace.backoff_cap_ms,
-        )
-        history = Klines(self._http, self._access.http)
-        wanted = [length for length in longer if length > MINUTE_MS]
-        return DataFeed(self.letterbox, self.instruments, origins, wanted, socket, history, self._pace.ask_after_s)
 
     def _telegram_engine(self) -> TelegramEngine | None:
         if self._alerts is None:
@@ -257,9 +288,10 @@ class Line:
         while True:
             await asyncio.sleep(self._pace.poll_s)
             try:
-                for room in reversed(self.rooms):
+                for room in reversed(self._rooms):
                     await room.catch_up()
-                await self.feed.poll()
+                for feed in self._feeds:
+                    await feed.poll()
             except Exception:
                 log.exception("a room could not catch up")
 

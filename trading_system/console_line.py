@@ -10,7 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 _GAIN, _LOSS, _QUIET = "green", "red", "dim"
-_OUTCOMES = {"open": "bold", "waiting": "yellow", "refused": _QUIET, "withdrawn": _QUIET, "unseen": "yellow"}
+_OUTCOMES = {
+    "open": "bold",
+    "waiting": "yellow",
+    "refused": _QUIET,
+    "withdrawn": _QUIET,
+    "declined": _QUIET,
+    "offered": "yellow",
+    "unseen": "yellow",
+}
 LEAST_WIDTH = 110
 PIPE_WIDTH = 1_000
 
@@ -38,6 +46,8 @@ def print_status(status: Mapping[str, Any], out: Console) -> None:
     table.add_row("equity", f"{status['equity']:,.2f}")
     table.add_row("positions", str(status["positions"]))
     table.add_row("entries waiting", str(status["waiting_entries"]))
+    if status["offers"]:
+        table.add_row("offers waiting", str(status["offers"]))
     table.add_row("signals", f"{status['signals']:,}")
     table.add_row("trades closed", f"{status['trades']:,}")
     table.add_row("earned by them", _money(status["earned"]))

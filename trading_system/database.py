@@ -12,7 +12,10 @@ from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Store
 from trading_system.store.sqlite import SqliteStore
 
-STORE_FORMS = "memory:// or sqlite:///store.db (sqlite:////var/lib/trading/store.db for an absolute path)"
+STORE_FORMS = (
+    "memory://, sqlite:///store.db (sqlite:////var/lib/trading/store.db for an absolute path) or "
+    "mongodb://USER:PASSWORD@HOST:27017/NAME"
+)
 BUS_FORMS = "memory://"
 
 
@@ -31,11 +34,11 @@ class LaterVersionError(DatabaseUrlError):
 
 
 def open_store(url: str, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> Store:
-    """Open the store at ``url``: ``memory://`` or ``sqlite:///PATH``, with ``?mode=ro`` for reading only.
+    """Open the store at ``url``: ``memory://``, ``sqlite:///PATH`` or ``mongodb://...``, to read only with ``mode=ro``.
 
     Three slashes make PATH relative to the working folder, four absolute. ``synchronous="FULL"`` forces every commit to
-    the disk.
-    Raises: DatabaseUrlError, LaterVersionError, StoreError.
+    the disk; MongoDB's journal always is. A server is not contacted before the first call.
+    Raises: DatabaseUrlError, StoreError.
     """
     scheme, rest = _split("DATABASE_URL", url, STORE_FORMS)
     if scheme == "memory":
@@ -48,8 +51,22 @@ def open_store(url: str, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -
             raise DatabaseUrlError("DATABASE_URL", STORE_FORMS, f"{url!r}")
         return SqliteStore(Path(unquote(place[1:])), synchronous=synchronous, read_only=mode == "ro")
     if scheme in {"mongodb", "mongodb+srv"}:
-        raise LaterVersionError("DATABASE_URL", f"{STORE_FORMS}, as MongoDB comes with a later version", f"{scheme}://")
+        return _mongo_store(url)
     raise DatabaseUrlError("DATABASE_URL", STORE_FORMS, f"{scheme}://")
+
+
+def _mongo_store(url: str) -> Store:
+    try:
+        # MongoDB's driver is an extra, and loading it takes longer than a command that needs none may last.
+        from trading_system.store.mongo import MongoStore  # noqa: PLC0415
+        from trading_system.store.mongo_server import split_mode  # noqa: PLC0415
+    except ImportError as error:
+        was = f"mongodb:// without {error.name} (pip install 'trading-system[mongo]')"
+        raise DatabaseUrlError("DATABASE_URL", "the driver of the store that it names", was) from error
+    plain, mode = split_mode(url)
+    if mode not in {"ro", "rw"}:
+        raise DatabaseUrlError("DATABASE_URL", "mode=ro or mode=rw", "another mode")
+    return MongoStore(plain, read_only=mode == "ro")
 
 
 def open_bus(url: str) -> Bus:

@@ -42,6 +42,7 @@ _KNOWN = (
     ("trading_system.public_market", "PublicMarketError"),
     ("trading_system.simulator.paper_venue", "PaperStateError"),
     ("trading_system.simulated_run", "SimulatorGoneError"),
+    ("trading_system.service_run", "ServiceError"),
 )
 
 

@@ -89,6 +89,9 @@ class MarketSettings(BaseModel):
     rest: str = Field(default="https://fapi.binance.com", description="public REST of the venue, without a path")
     stream: str = Field(default="wss://fstream.binance.com", description="its market streams, without a path")
     signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
+    conductor: str = Field(
+        default="", description="a simulated exchange to trade on in lockstep, as `trading-system exchange` prints it"
+    )
 
 
 class PlanSettings(BaseModel):
@@ -117,6 +120,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
     exchange: Literal["binance_usdm"] = Field(default="binance_usdm", description="the venue of the line")
+    symbols: tuple[str, ...] = Field(default=(), description="what `run` trades when no --symbol is given")
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
     language: Literal["en", "ar"] = Field(default="en", description="what alerts, pictures, reports and notes are in")
@@ -313,6 +317,8 @@ def _secret_of(one: Given) -> Secret:
 
 
 def _listed(key: str, one: Given) -> list[Any]:
+    if not one.value:
+        return []
     if not one.value.startswith("["):
         return [part.strip() for part in one.value.split(",")]
     try:

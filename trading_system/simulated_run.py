@@ -152,7 +152,7 @@ async def run_simulator(
     require_loopback(base)
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
-        state = await _control(http, f"{base}/_sim/state")
+        state = await state_of(http, base)
         if state["trade"] and not (folder / JOURNAL_FILE).exists():
             raise InputError(
                 f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
@@ -183,7 +183,7 @@ async def run_simulator(
 
         run = await trade_line(line, report)
         trades = await _control(http, f"{base}/_sim/trades")
-        state = await _control(http, f"{base}/_sim/state")
+        state = await state_of(http, base)
     seconds = time.perf_counter() - began
     return closed_run(run, trades["lines"], state["wire"], state["faults"], seconds)
 
@@ -225,6 +225,11 @@ async def conduct_from_beside(url: str, stepped: Callable[[int], None] = lambda 
             return await conduct(RemoteLine(http, base), RemoteMarket(http, base), stepped)
         except aiohttp.ClientError as error:
             raise SimulatorGoneError(base, error) from error
+
+
+async def state_of(http: aiohttp.ClientSession, base: str) -> dict[str, Any]:
+    """Return where the exchange at ``base`` stands. Raises: SimulatorGoneError when nobody answers there."""
+    return await _control(http, f"{base}/_sim/state")
 
 
 async def _control(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from trading_system.languages.catalogue import (
 from trading_system.languages.isolates import ISOLATE, POP, filled, isolated, with_marks
 from trading_system.languages.speech import Speech
 from trading_system.research import report_words
+from trading_system.services import replies
 from trading_system.services.telegram_engine import messages, wording
 from trading_system.spoken import look_in, report_in
 
@@ -38,6 +39,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "pictures": pictures.ENGLISH,
     "report": report_words.ENGLISH,
     terminal_words.DOMAIN: terminal_words.ENGLISH,
+    replies.DOMAIN: replies.ENGLISH,
 }
 ARABIC = wording.alerts_in("ar")
 

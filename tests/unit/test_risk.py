@@ -28,6 +28,7 @@ REFUSED = {
     "max_positions": (plan_at(START), FREE._replace(positions=3, equity=1.0), INSTRUMENT, RULES),
     "size_zero": (plan_at(START), FREE._replace(equity=100.0), ONE_STEP, RULES),
     "below_min_notional": (plan_at(START), FREE._replace(equity=9.0), INSTRUMENT, RULES),
+    "paused": (plan_at(START), FREE._replace(paused=True), INSTRUMENT, RULES),
     "margin": (plan_at(START), FREE._replace(free=999.0), INSTRUMENT, RULES),
     "liquidation_near": (plan_at(START), FREE, INSTRUMENT, RiskRules(leverage=40.0)),
     "open_risk": (plan_at(START), FREE._replace(open_risk=200.1), INSTRUMENT, RULES),
@@ -40,7 +41,7 @@ def test_each_rule_refuses_with_its_name_and_its_numbers(rule: str) -> None:
     assert isinstance(verdict, Rejection)
     assert verdict.rule == rule
     assert verdict.plan == REFUSED[rule][0]
-    assert verdict.numbers or rule == "slot_taken"
+    assert verdict.numbers or rule in {"paused", "slot_taken"}
 
 
 @pytest.mark.parametrize("rule", sorted(set(REJECTIONS) - set(REFUSED)))

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Row] = {
     "detect": Row("detect", "print every event of a candle file, one object a line"),
     "chart": Row("chart", "draw candles with swings, order blocks and flags"),
     "exchange": Row("exchange", "serve candle files as a simulated exchange"),
+    "conduct": Row("conduct", "move a simulated exchange in step with the line on it"),
     "status": Row("reading", "where a line stands and what it waits for"),
     "positions": Row("reading", "open positions and waiting entries"),
     "signals": Row("reading", "signals, and what came of each"),

@@ -22,12 +22,13 @@ def exchange(
     from_: From = None,
     to: To = None,
     faults: Faults = None,
+    conductor: Annotated[bool, typer.Option(help="go on whenever the line that trades here is quiet")] = True,
 ) -> None:
-    """Serve a simulated Binance USDT-M exchange whose market is the given candles; it moves when it is told to."""
+    """Serve a simulated Binance USDT-M exchange whose market is the given candles."""
     import asyncio
 
     from trading_system.simulated_run import serve_exchange
 
     settings = settings_of(set_, signal_interval)
     inputs = candles_of(replay, symbol, settings, instrument, bounds_of(from_, to))
-    asyncio.run(serve_exchange(inputs, settings, port, faults_of(faults), typer.echo))
+    asyncio.run(serve_exchange(inputs, settings, port, faults_of(faults), typer.echo, conducting=conductor))

@@ -1,4 +1,4 @@
-"""`run`: the whole line, on paper over a public feed or over a simulated exchange."""
+"""`run`: the whole line, on paper over a public feed or over a simulated exchange; or one service of it."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 
 def run(
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="one service of the line as a process of its own")
+    ] = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
@@ -50,9 +53,17 @@ def run(
     ] = None,
     lang: Lang = None,
 ) -> None:
-    """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange."""
+    """Trade the whole line: on paper over the venue's public feed, or candle files over a simulated exchange.
+
+    With the name of a service, run that one alone; Redis and the store of the settings join it with the others.
+    """
     import asyncio
 
+    if service is not None:
+        _service(service, settings_of(set_, signal_interval, lang), alerts=alerts)
+        return
+    if simulator is None and not replay:
+        symbol = symbol or list(settings_of(set_, signal_interval, lang).symbols)
     if simulator is None and not replay and symbol:
         _paper(symbol, settings_of(set_, signal_interval, lang), out, until, alerts=alerts, json=json)
         return
@@ -92,12 +103,43 @@ def run(
     print_run(done.summary, folder, settings, json)
 
 
+def _service(service: str, settings: "Settings", *, alerts: bool) -> None:
+    """Run one service until it is told to stop."""
+    import asyncio
+
+    from trading_system.cli.said import say
+    from trading_system.service_run import ServiceProcess
+
+    async def serve() -> None:
+        process = ServiceProcess(service, settings, say, alerts="PAPER" if alerts else None, reached=_watcher())
+        await process.run(_stop_by_signal())
+
+    _refuse_kills_unless(bool(settings.market.conductor))
+    asyncio.run(serve())
+
+
+def _stop_by_signal() -> Any:
+    """Return an event that the first SIGINT or SIGTERM sets; the second one does not wait."""
+    import asyncio
+    import signal
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end_it(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end_it, number)
+    return stop
+
+
 def _paper(
     symbols: list[str], settings: "Settings", out: Path | None, until: str | None, *, alerts: bool, json: bool
 ) -> None:
     """Trade on paper until --until or an interruption; the folder is the same each time, so a start goes on."""
     import asyncio
-    import signal
 
     from trading_system.console import progress, say
     from trading_system.paper_run import paper_line, trade_paper
@@ -109,15 +151,7 @@ def _paper(
     end = None if until is None else bound_ms(until, "--until")
 
     async def trade() -> Any:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def end_it(number: int) -> None:
-            stop.set()
-            loop.remove_signal_handler(number)  # the second one does not wait
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end_it, number)
+        stop = _stop_by_signal()
         line, missing = await paper_line(symbols, settings, folder, alerts="PAPER" if alerts else None)
         say(speech.say("note.paper", symbols=" ".join(symbols), url=settings.market.rest, folder=folder))
         with progress("progress.warm_up", missing, speech) as warmed:
@@ -141,7 +175,7 @@ def _refuse_kills_unless(simulated: bool) -> None:
     from trading_system.services.execution_engine.points import KILL_AT
 
     if KILL_AT in os.environ and not simulated:
-        refuse(f"{KILL_AT}: expected it unset, as only `run --simulator` may be told to die; unset it")
+        refuse(f"{KILL_AT}: expected it unset, as only a line on a simulated exchange may be told to die; unset it")
 
 
 def _watcher() -> Any:

@@ -11,8 +11,13 @@ from typing import Any
 from trading_system.contracts import TradeSignalDTO, from_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
+<<<<<<< HEAD
 from trading_system.rules.facts import Closed, EquityPoint, Fill, Withdrawn
 from trading_system.rules.holdings import Holding, holdings
+=======
+from trading_system.rules.account import Account
+from trading_system.rules.facts import Closed, Declined, EquityPoint, Fill, Withdrawn
+>>>>>>> inbox
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
@@ -27,7 +32,7 @@ def status_of(view: LineView) -> Row:
     account = view.account
     trades = [] if account is None else [slot.trade for slot in account.slots if slot.trade is not None]
     closed = view.facts_of(Closed)
-    halted = () if account is None else _halted(account.day_locked, account.drawdown_locked)
+    halted = () if account is None else _halted(account)
     marks = view.facts_of(EquityPoint)
     return {
         "folder": str(view.folder),
@@ -43,6 +48,7 @@ def status_of(view: LineView) -> Row:
         "marked_at": _text(marks[-1].time) if marks else None,
         "positions": sum(1 for trade in trades if not trade.waiting),
         "waiting_entries": sum(1 for trade in trades if trade.waiting),
+        "offers": 0 if account is None else len(account.offers),
         "signals": sum(len(one.signals) for one in view.symbols),
         "trades": len(closed),
         "earned": sum(one.earned for one in closed),
@@ -74,6 +80,12 @@ def waits_for(view: LineView) -> str:
             reasons.append(f"{symbol} to reach its entry {trade.plan.entry:g} until {_text(trade.plan.expires_at)}")
         else:
             reasons.append(f"the stop {trade.stop:g} or a target of {symbol}")
+    reasons.extend(
+        f"a person to take or skip {plan.id} of {plan.symbol} until {_text(plan.expires_at)}"
+        for plan in (() if account is None else account.offers)
+    )
+    if account is not None and account.paused:
+        return "; ".join([*reasons, "a person: entries are switched off until `resume`"])
     if account is not None and account.drawdown_locked:
         return "; ".join([*reasons, "a person: the drawdown stop has switched entries off"])
     if account is not None and account.day_locked:
@@ -122,7 +134,8 @@ def held_by(view: LineView) -> tuple[Holding, ...]:
 def signals_of(view: LineView, symbol: str | None = None) -> list[Row]:
     """Return every signal with what came of it, the newest first; of one ``symbol`` or of all.
 
-    ``outcome`` is waiting, open, refused, withdrawn, closed or unseen; ``because`` its rule, reason, or "".
+    ``outcome`` is offered, waiting, open, refused, declined, withdrawn, closed or unseen; ``because`` its rule, reason,
+    or "".
     Raises: ViewError when the line does not trade ``symbol``.
     """
     ends = _ends(view)
@@ -175,6 +188,8 @@ def _ends(view: LineView) -> Mapping[str, Row]:
         if slot.trade is not None:
             state = "waiting" if slot.trade.waiting else "open"
             ends[slot.trade.plan.id] = {"outcome": state, "because": "", "numbers": {}, "r": None}
+    for plan in () if view.account is None else view.account.offers:
+        ends[plan.id] = {"outcome": "offered", "because": "", "numbers": {}, "r": None}
     for fact in view.facts:
         if isinstance(fact, Rejection):
             ends[fact.plan.id] = {
@@ -185,13 +200,31 @@ def _ends(view: LineView) -> Mapping[str, Row]:
             }
         elif isinstance(fact, Withdrawn):
             ends[fact.plan] = {"outcome": "withdrawn", "because": fact.rule, "numbers": {}, "r": None}
+        elif isinstance(fact, Declined):
+            ends[fact.plan] = {"outcome": "declined", "because": fact.rule, "numbers": {}, "r": None}
         elif isinstance(fact, Closed):
             ends[fact.trade.plan.id] = {"outcome": "closed", "because": fact.reason, "numbers": {}, "r": fact.r}
     return ends
 
 
+<<<<<<< HEAD
 def _halted(day_locked: bool, drawdown_locked: bool) -> Sequence[str]:
     return [rule for rule, on in (("day_loss", day_locked), ("drawdown_stop", drawdown_locked)) if on]
+=======
+def _open_gain(trade: Trade, last: float | None) -> float | None:
+    if trade.waiting or last is None:
+        return None
+    return trade.plan.side * (last - trade.entry_price) * trade.held
+
+
+def _halted(account: Account) -> Sequence[str]:
+    switches = {
+        "paused": account.paused,
+        "day_loss": account.day_locked,
+        "drawdown_stop": account.drawdown_locked,
+    }
+    return [rule for rule, on in switches.items() if on]
+>>>>>>> inbox
 
 
 def _side(side: int) -> str:

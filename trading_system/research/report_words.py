@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from trading_system.languages.catalogue import plural_form
 from trading_system.languages.isolates import filled
-from trading_system.rules.facts import WITHDRAWALS
+from trading_system.rules.facts import DECLINES, WITHDRAWALS
 from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
 
 Words = Mapping[str, str]
 
-_RULES: Words = {**WITHDRAWALS, **REJECTIONS, **SIGNAL_REFUSALS}
+_RULES: Words = {**DECLINES, **WITHDRAWALS, **REJECTIONS, **SIGNAL_REFUSALS}
 ENGLISH: Words = {
     "lang": "en",
     "dir": "ltr",
@@ -129,6 +129,7 @@ ENGLISH: Words = {
     "exit.liquidation": "liquidation",
     "exit.time_stop": "time stop",
     "exit.stop_passed": "stop passed, left at market",
+    "exit.by_hand": "left at market by hand",
     "exit.break_even": "stop after a target",
     # figures: name, definition
     "net_profit": "Net profit",

@@ -16,7 +16,7 @@ from trading_system.research.backtest import Series, backtest
 from trading_system.research.candle_inputs import CandleInputs, InputError
 from trading_system.research.run_folder import RunRecord, fill_line, fingerprint, write_run
 from trading_system.rules.events import Event
-from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Halted, Placed, Withdrawn
+from trading_system.rules.facts import Closed, Declined, EquityPoint, Fact, Fill, Halted, Placed, Withdrawn
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.risk import Rejection
@@ -79,6 +79,7 @@ def summary_of(
     """Return the counts and results of a run, as ``--json`` prints them."""
     kinds = Counter(event.kind for event in record.events)
     earned = [closed.earned for closed in record.trades]
+    withdrawn = Counter(fact.rule for fact in facts if isinstance(fact, Withdrawn | Declined))
     return {
         "candles": int(sum(np.count_nonzero(candles["gap"] == 0) for candles in record.candles)),
         "swings": kinds["swing_high"] + kinds["swing_low"],
@@ -88,7 +89,7 @@ def summary_of(
         "refused": len(record.refused),
         "refused_by": dict(sorted(Counter(row["rule"] for row in record.refused).items())),
         "refused_by_account": sum(1 for fact in facts if isinstance(fact, Rejection)),
-        "withdrawn_by": dict(sorted(Counter(fact.rule for fact in facts if isinstance(fact, Withdrawn)).items())),
+        "withdrawn_by": dict(sorted(withdrawn.items())),
         "orders": len(record.orders),
         "fills": len(record.fills),
         "trades": len(record.trades),

@@ -9,13 +9,13 @@ from typing import Any
 from trading_system.contracts import RejectionDTO
 from trading_system.research.line_rows import signals_of
 from trading_system.research.line_view import LineView
-from trading_system.rules.facts import WITHDRAWALS, Closed, Withdrawn
+from trading_system.rules.facts import DECLINES, WITHDRAWALS, Closed, Declined, Withdrawn
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import REJECTIONS, Rejection
 from trading_system.rules.signals import SIGNAL_REFUSALS
 from trading_system.rules.words import rejection_dto
 
-REASONS: Mapping[str, str] = {**SIGNAL_REFUSALS, **REJECTIONS, **WITHDRAWALS}
+REASONS: Mapping[str, str] = {**SIGNAL_REFUSALS, **REJECTIONS, **DECLINES, **WITHDRAWALS}
 
 
 def why(view: LineView, symbol: str) -> dict[str, Any]:
@@ -27,7 +27,9 @@ def why(view: LineView, symbol: str) -> dict[str, Any]:
     one = view.of(symbol)
     kinds = Counter(event.kind for event in one.events if event.interval == view.signal_interval)
     account = [rejection_dto(fact) for fact in view.facts_of(Rejection) if fact.plan.symbol == symbol]
-    withdrawn = Counter(fact.rule for fact in view.facts_of(Withdrawn) if fact.symbol == symbol)
+    withdrawn = Counter(
+        fact.rule for fact in view.facts if isinstance(fact, Withdrawn | Declined) and fact.symbol == symbol
+    )
     closed = [fact for fact in view.facts_of(Closed) if fact.symbol == symbol]
     signals = signals_of(view, symbol)
     return {
@@ -42,12 +44,12 @@ def why(view: LineView, symbol: str) -> dict[str, Any]:
         "signals": len(one.signals),
         "refused_by_account": _by_rule(account),
         "withdrawn": [
-            {"rule": rule, "count": count, "meaning": WITHDRAWALS[rule]} for rule, count in sorted(withdrawn.items())
+            {"rule": rule, "count": count, "meaning": REASONS[rule]} for rule, count in sorted(withdrawn.items())
         ],
         "live": [
             {key: row[key] for key in ("outcome", "time", "side", "entry")}
             for row in signals
-            if row["outcome"] in ("waiting", "open")
+            if row["outcome"] in ("offered", "waiting", "open")
         ],
         "trades": len(closed),
         "won": sum(1 for fact in closed if fact.earned > 0),

@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from trading_system.rules.client_ids import canonical_id
-from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
+from trading_system.rules.facts import (
+    Closed,
+    Declined,
+    EquityPoint,
+    Fact,
+    Fill,
+    Funded,
+    Halted,
+    Offered,
+    Placed,
+    Withdrawn,
+)
 from trading_system.rules.grid import Instrument, q8
 from trading_system.rules.matching import (
     MINUTE_MS,
@@ -42,11 +53,15 @@ DAY_MS = 86_400_000
 
 
 class Terms(NamedTuple):
-    """What does not change during a run. Symbols are known by their place in ``instruments``."""
+    """What does not change during a run. Symbols are known by their place in ``instruments``.
+
+    ``advised``: a plan that the account would take is offered to a person instead of being traded.
+    """
 
     instruments: tuple[Instrument, ...]
     risk: RiskRules
     fills: FillRules
+    advised: bool = False
 
 
 class Slot(NamedTuple):
@@ -59,7 +74,10 @@ class Slot(NamedTuple):
 
 
 class Account(NamedTuple):
-    """The ledger and the slots. ``equity`` is as last marked; ``moved`` says that something filled in this step."""
+    """The ledger and the slots. ``equity`` is as last marked; ``moved`` says that something filled in this step.
+
+    ``paused``: a person switched entries off. ``offers`` wait for a person, the oldest first.
+    """
 
     wallet: float
     equity: float
@@ -71,6 +89,8 @@ class Account(NamedTuple):
     born: int
     moved: bool
     slots: tuple[Slot, ...]
+    paused: bool = False
+    offers: tuple[Plan, ...] = ()
 
 
 class SymbolStep(NamedTuple):
@@ -221,13 +241,15 @@ def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fac
     account = roll_day(account, instant.time)
     for place in sorted(instant.symbols):
         account = _age(account, place, instant, terms, facts)
+    if account.offers:
+        account = _age_offers(account, instant, terms, facts)
     for place in sorted(instant.symbols):
         said = instant.symbols[place]
         for plan in said.plans:
             if plan.id in said.late:
                 facts.append(Rejection(plan, "signal_stale", {"age_s": said.age}))
                 continue
-            account = _enter(account, place, plan, instant.time, terms, facts)
+            account = _judge(account, place, plan, instant.time, terms, facts)
     return account._replace(moved=False)
 
 
@@ -254,7 +276,40 @@ def standing_of(account: Account, place: int, terms: Terms) -> Standing:
             margin += price * size / terms.risk.leverage
     taken = account.slots[place].trade is not None
     free = account.wallet - margin
-    return Standing(account.equity, free, account.day_locked, account.drawdown_locked, taken, positions, heat)
+    return Standing(
+        account.equity,
+        free,
+        account.day_locked,
+        account.drawdown_locked,
+        taken,
+        positions,
+        heat,
+        account.paused,
+    )
+
+
+def enter(account: Account, place: int, trade: Trade, time: int, terms: Terms, facts: list[Fact]) -> Account:
+    """Give an admitted trade its slot and let its entry rest."""
+    account = _with_slot(account, place, account.slots[place]._replace(trade=trade))
+    return settle(account, place, time, terms, facts)
+
+
+def withdraw(account: Account, place: int, rule: str, time: int, terms: Terms, facts: list[Fact]) -> Account:
+    """Take back the entry of a trade that waits; nothing happens to one that holds a position."""
+    slot = account.slots[place]
+    if slot.trade is None or not slot.trade.waiting:
+        return account
+    facts.append(Withdrawn(time, terms.instruments[place].symbol, slot.trade.plan.id, rule))
+    return _with_slot(account, place, slot._replace(trade=None, orders=()))
+
+
+def leave(account: Account, place: int, reason: str, time: int, terms: Terms, facts: list[Fact]) -> Account:
+    """Let a position leave at market, its stop resting until it is flat; nothing happens to a waiting entry."""
+    slot = account.slots[place]
+    if slot.trade is None or slot.trade.waiting or slot.trade.exit:
+        return account
+    account = _with_slot(account, place, slot._replace(trade=leaving(slot.trade, reason)))
+    return settle(account, place, time, terms, facts)
 
 
 def is_idle(account: Account) -> bool:
@@ -334,19 +389,42 @@ def _age(account: Account, place: int, instant: Instant, terms: Terms, facts: li
     if trade is None:
         return account
     if trade.waiting:
-        rule = _withdrawal(account, trade, instant.time, instant.symbols[place])
-        if not rule:
-            return account
-        facts.append(Withdrawn(instant.time, terms.instruments[place].symbol, trade.plan.id, rule))
-        return _with_slot(account, place, slot._replace(trade=None, orders=()))
-    if trade.plan.time_stop and instant.time >= trade.leave_at and not trade.exit:
-        account = _with_slot(account, place, slot._replace(trade=leaving(trade, "time_stop")))
-        return settle(account, place, instant.time, terms, facts)
+        rule = _withdrawal(account, trade.plan, instant.time, instant.symbols[place])
+        return withdraw(account, place, rule, instant.time, terms, facts) if rule else account
+    if trade.plan.time_stop and instant.time >= trade.leave_at:
+        return leave(account, place, "time_stop", instant.time, terms, facts)
     return account
 
 
-def _withdrawal(account: Account, trade: Trade, time: int, said: SymbolStep) -> str:
-    plan = trade.plan
+def _age_offers(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:
+    """End the offers that have lost their reason, as a waiting entry would be taken back."""
+    kept: list[Plan] = []
+    for plan in account.offers:
+        said = instant.symbols.get(place_of(plan.symbol, terms))
+        rule = "" if said is None else _withdrawal(account, plan, instant.time, said) or _outrun(plan, said.minute)
+        if rule:
+            facts.append(Declined(instant.time, plan.symbol, plan.id, rule))
+        else:
+            kept.append(plan)
+    return account._replace(offers=tuple(kept))
+
+
+def place_of(symbol: str, terms: Terms) -> int:
+    """Return the place of a symbol's slot, -1 for a symbol that the account does not trade."""
+    return next((place for place, one in enumerate(terms.instruments) if one.symbol == symbol), -1)
+
+
+def _outrun(plan: Plan, minute: Minute) -> str:
+    """Return why price has gone too far for an offer that nothing rests for, "" if it has not."""
+    if minute.gap:
+        return ""
+    worst, best = (minute.low, minute.high) if plan.side > 0 else (minute.high, minute.low)
+    if (plan.stop - worst) * plan.side >= 0:
+        return "stop_reached"
+    return "missed" if (best - plan.targets[0].price) * plan.side >= 0 else ""
+
+
+def _withdrawal(account: Account, plan: Plan, time: int, said: SymbolStep) -> str:
     if account.drawdown_locked:
         return "drawdown_stop"
     if account.day_locked:
@@ -362,10 +440,12 @@ def _withdrawal(account: Account, trade: Trade, time: int, said: SymbolStep) -> 
     return "expired" if time >= plan.expires_at else ""
 
 
-def _enter(account: Account, place: int, plan: Plan, time: int, terms: Terms, facts: list[Fact]) -> Account:
+def _judge(account: Account, place: int, plan: Plan, time: int, terms: Terms, facts: list[Fact]) -> Account:
     verdict = admit(plan, standing_of(account, place, terms), terms.instruments[place], terms.risk)
     if isinstance(verdict, Rejection):
         facts.append(verdict)
         return account
-    account = _with_slot(account, place, account.slots[place]._replace(trade=verdict))
-    return settle(account, place, time, terms, facts)
+    if terms.advised:
+        facts.append(Offered(time, plan.symbol, plan))
+        return account._replace(offers=(*account.offers, plan))
+    return enter(account, place, verdict, time, terms, facts)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from trading_system.rules.matching import Order, Role
 from trading_system.rules.risk import Rejection
 from trading_system.rules.trade import Trade
+from trading_system.rules.trade_plan import Plan
 
 
 class Placed(NamedTuple):
@@ -76,7 +77,50 @@ class Halted(NamedTuple):
     rule: str
 
 
-Fact = Placed | Fill | Withdrawn | Closed | Funded | EquityPoint | Halted | Rejection
+class Paused(NamedTuple):
+    """A person switched entries off."""
+
+    time: int
+
+
+class Resumed(NamedTuple):
+    """A person switched entries on again; falls are counted from ``peak`` now."""
+
+    time: int
+    peak: float
+
+
+class Offered(NamedTuple):
+    """The account would take ``plan``; it waits for a person to take or to skip it."""
+
+    time: int
+    symbol: str
+    plan: Plan
+
+
+class Declined(NamedTuple):
+    """An offer ended without being taken, for the reason ``rule`` out of ``DECLINES``."""
+
+    time: int
+    symbol: str
+    plan: str
+    rule: str
+
+
+Fact = (
+    Placed
+    | Fill
+    | Withdrawn
+    | Closed
+    | Funded
+    | EquityPoint
+    | Halted
+    | Rejection
+    | Paused
+    | Resumed
+    | Offered
+    | Declined
+)
 
 WITHDRAWALS: Mapping[str, str] = {
     "expired": "the entry did not fill in its time",
@@ -85,4 +129,17 @@ WITHDRAWALS: Mapping[str, str] = {
     "opposite_choch": "the structure turned against the plan",
     "day_loss": "today's loss reached the daily limit",
     "drawdown_stop": "the account fell from its peak by the drawdown limit",
+    "paused": "a person switched entries off",
+    "by_hand": "a person closed the symbol",
+}
+
+DECLINES: Mapping[str, str] = {
+    "expired": "nobody took the offer in its time",
+    "missed": "price reached the first target before the offer was taken",
+    "stop_reached": "price reached the stop before the offer was taken",
+    "zone_gone": WITHDRAWALS["zone_gone"],
+    "opposite_choch": WITHDRAWALS["opposite_choch"],
+    "day_loss": WITHDRAWALS["day_loss"],
+    "drawdown_stop": WITHDRAWALS["drawdown_stop"],
+    "skipped": "a person declined the offer",
 }

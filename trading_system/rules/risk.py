@@ -31,6 +31,7 @@ class Standing(NamedTuple):
     slot_taken: bool
     positions: int
     open_risk: float
+    paused: bool = False
 
 
 class Rejection(NamedTuple):
@@ -42,6 +43,7 @@ class Rejection(NamedTuple):
 
 
 REJECTIONS: Mapping[str, str] = {
+    "paused": "a person switched entries off; they stay off until `resume`",
     "drawdown_stop": "the account fell from its peak by the drawdown limit; entries stay off until `resume`",
     "day_loss": "today's loss reached the daily limit; entries are off until the next UTC day",
     "slot_taken": "a plan waits or a trade lives on this symbol",
@@ -88,6 +90,8 @@ def admit(plan: Plan, standing: Standing, instrument: Instrument, rules: RiskRul
 
 
 def _locked(plan: Plan, standing: Standing, rules: RiskRules) -> Rejection | None:
+    if standing.paused:
+        return Rejection(plan, "paused", {})
     if standing.drawdown_locked:
         return Rejection(plan, "drawdown_stop", {"limit_pct": rules.drawdown_pct})
     if standing.day_locked:

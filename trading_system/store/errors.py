@@ -35,7 +35,15 @@ class NewerSchemaError(StoreError):
 
 
 class StoreFileError(StoreError):
-    """The file cannot be opened as a store of this program."""
+    """The file or the database cannot be opened as a store of this program."""
+
+
+class StoreAccessError(StoreError):
+    """The store's server knows us and refuses us: a wrong name or password, or too few rights."""
+
+
+class StoreAwayError(StoreError):
+    """The store cannot be reached for now. Nothing is undone: ask again, see ``patience.patiently``."""
 
 
 class StoreReadOnlyError(StoreError):
@@ -45,12 +53,16 @@ class StoreReadOnlyError(StoreError):
         super().__init__(f"{place}: expected a store opened for writing, was opened with mode=ro; leave mode=ro out")
 
 
-class StoreBusyError(StoreError):
+class StoreBusyError(StoreAwayError):
     """Another process held the write lock for longer than the busy timeout; nothing was written."""
 
 
 class StoreWriteError(StoreError):
-    """The disk refused a write; everything since the last commit is undone."""
+    """The disk or the server refused a write; everything since the last commit is undone."""
+
+
+class StoreDataError(StoreError):
+    """What lies in the store is not what this program writes there, or was about to be so."""
 
 
 class StoreClosedError(StoreError):

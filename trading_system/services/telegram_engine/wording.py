@@ -90,6 +90,7 @@ ENGLISH: Mapping[str, str] = {
     "refused.stop_not_a_price": "stop at or below zero",
     "refused.warm_up": "too few candles so far",
     "refused.setup_off": "setup switched off",
+    "refused.paused": "entries switched off by a person",
     "refused.drawdown_stop": "stopped after the drawdown, until resumed",
     "refused.day_loss": "loss limit of the day reached",
     "refused.slot_taken": "the symbol has a trade already",

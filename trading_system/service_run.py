@@ -1,0 +1,212 @@
+"""One service of a line as a process of its own, as containers run it; what the others say comes by store and bus.
+
+The services may start in any order: the data feed begins the line, the others wait until it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from trading_system.app import SERVICES, Line, Mode, Pace, VenueAccess
+from trading_system.database import open_store
+from trading_system.line_terms import begun
+from trading_system.paper_run import PAPER_PACE, origin_before
+from trading_system.public_market import PublicMarket, PublicMarketError
+from trading_system.replay import LineFailedError, report_moves
+from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.services.data_feed.backfill import HistoryUnavailableError
+from trading_system.services.execution_engine.points import Reached, unwatched
+from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
+from trading_system.services.execution_engine.venues.clock import SystemClock
+from trading_system.services.execution_engine.venues.errors import VenueError
+from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
+from trading_system.settings import Settings
+from trading_system.simulated_run import REPLAY_PACE, SimulatorGoneError, state_of
+from trading_system.store.errors import (
+    NewerSchemaError,
+    StoreAccessError,
+    StoreDataError,
+    StoreError,
+    StoreFileError,
+    StoreReadOnlyError,
+)
+
+log = logging.getLogger(__name__)
+
+BEGINS = "data_feed"
+FOLDER = "line"
+LOOK_S = 0.25
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+PASSING = (
+    StoreError,
+    VenueError,
+    PublicMarketError,
+    HistoryUnavailableError,
+    SimulatorGoneError,
+    aiohttp.ClientError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What ends a life of a service and may be over in the next one."""
+LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError)
+"""What no waiting mends."""
+
+
+class ServiceError(ValueError):
+    """A service that cannot run as a process of its own with these settings."""
+
+
+class Begun(NamedTuple):
+    """What a line began with: the origin (ms UTC) of its history, and its instruments."""
+
+    origin: int
+    instruments: tuple[Instrument, ...]
+
+
+class ServiceProcess:
+    """One service of the line that ``settings`` name, kept alive: a life that fails in passing is followed by another.
+
+    say: gets one line for each thing that a person should know.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        settings: Settings,
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        alerts: Mode | None = "PAPER",
+        reached: Reached = unwatched,
+    ) -> None:
+        """Keep what is run. Raises: ServiceError for settings under which a service cannot meet the others."""
+        if service not in SERVICES:
+            raise ServiceError(f"{service}: expected one of {' '.join(SERVICES)}; correct the name")
+        if settings.bus_url.startswith("memory:"):
+            raise ServiceError(
+                "BUS_URL: expected a bus that processes can meet on, such as redis://localhost:6379/0, was memory://; "
+                "set it in .env, or start all services in one process with `trading-system run`"
+            )
+        if not settings.symbols:
+            raise ServiceError(
+                'symbols: expected at least one, was none; write symbols = ["BTCUSDT"] into trading.toml, or set '
+                "TRADING_SYMBOLS in .env"
+            )
+        if settings.market.conductor:
+            require_loopback(settings.market.conductor)
+        self._service = service
+        self._settings = settings
+        self._say = say
+        self._alerts = alerts
+        self._reached = reached
+        self._conductor = settings.market.conductor.rstrip("/")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set. Raises: what no next life can mend, such as OtherLineError."""
+        pause = FIRST_PAUSE_S
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            while not stop.is_set():
+                life = asyncio.create_task(self._live(), name=self._service)
+                await asyncio.wait({life, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                life.cancel()
+                (ended,) = await asyncio.gather(life, return_exceptions=True)
+                if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+                    cause = ended.__cause__ if isinstance(ended, LineFailedError) else ended
+                    if not isinstance(cause, PASSING) or isinstance(cause, LASTING):
+                        raise ended
+                    log.warning("%s begins again in %.1f s: %s", self._service, pause, ended)
+                    await asyncio.wait({stopping}, timeout=pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_S)
+        finally:
+            stopping.cancel()
+            await asyncio.gather(stopping, return_exceptions=True)
+
+    async def _live(self) -> None:
+        """One life: begin the line or wait until it has begun, run the service, and end with its failure."""
+        settings = self._settings
+        folder = settings.data_folder / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        async with aiohttp.ClientSession() as http:
+            terms = await self._terms(http, folder)
+            offset = 0 if self._conductor else await PublicMarket(http, settings).clock_offset()
+            clock = SystemClock()
+            line = Line(
+                folder,
+                settings,
+                terms.instruments,
+                terms.origin,
+                self._access(),
+                self._pace(),
+                alerts=self._alerts,
+                venue_ms=None if self._conductor else lambda: clock.wall_ms() + offset,
+                reached=self._reached,
+                services=(self._service,),
+            )
+            try:
+                await line.start()
+                self._say(f"{self._service} runs")
+                if self._conductor and self._service == "execution_engine":
+                    await report_moves(
+                        line.execution, settings.signal_interval, http, self._conductor, lambda: _require_alive(line)
+                    )
+                while True:
+                    await asyncio.sleep(LOOK_S)
+                    _require_alive(line)
+            finally:
+                await line.stop()
+
+    async def _terms(self, http: aiohttp.ClientSession, folder: Path) -> Begun:
+        """Return what the line began with; the data feed begins one that has not, everybody else waits for it."""
+        waiting = False
+        while True:
+            store = open_store(self._settings.database_url or f"sqlite:///{(folder / 'store.db').resolve()}")
+            try:
+                kept = await begun(store)
+            finally:
+                await store.close()
+            if kept is not None:
+                return Begun(*kept)
+            if self._service == BEGINS:
+                return await self._beginning(http)
+            if not waiting:
+                self._say(f"{self._service} waits until {BEGINS} has begun the line")
+            waiting = True
+            await asyncio.sleep(FIRST_PAUSE_S)
+
+    async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
+        settings, symbols = self._settings, sorted(self._settings.symbols)
+        if not self._conductor:
+            market = PublicMarket(http, settings)
+            instruments = await market.instruments(symbols)
+            return Begun(origin_before(await market.running_minute(symbols[0]), settings), instruments)
+        state = await state_of(http, self._conductor)
+        access = self._access()
+        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        try:
+            return Begun((state["first_step"] - 1) * MINUTE_MS, await venue.instruments(symbols))
+        finally:
+            await venue.close()
+
+    def _access(self) -> VenueAccess:
+        settings = self._settings
+        if self._conductor:
+            stream = self._conductor.replace("http", "ws", 1)
+            return VenueAccess(self._conductor, stream, settings.api_key, settings.api_secret, LOCAL_EXCHANGE)
+        rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
+        return VenueAccess(rest, stream, settings.api_key, settings.api_secret, LOCAL_EXCHANGE, paper=True)
+
+    def _pace(self) -> Pace:
+        return REPLAY_PACE if self._conductor else PAPER_PACE
+
+
+def _require_alive(line: Line) -> None:
+    failure = line.failure
+    if failure is not None:
+        raise LineFailedError(str(failure)) from failure

@@ -11,13 +11,9 @@ from typing import Any
 from trading_system.contracts import TradeSignalDTO, from_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
-<<<<<<< HEAD
-from trading_system.rules.facts import Closed, EquityPoint, Fill, Withdrawn
-from trading_system.rules.holdings import Holding, holdings
-=======
 from trading_system.rules.account import Account
 from trading_system.rules.facts import Closed, Declined, EquityPoint, Fill, Withdrawn
->>>>>>> inbox
+from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
@@ -207,16 +203,6 @@ def _ends(view: LineView) -> Mapping[str, Row]:
     return ends
 
 
-<<<<<<< HEAD
-def _halted(day_locked: bool, drawdown_locked: bool) -> Sequence[str]:
-    return [rule for rule, on in (("day_loss", day_locked), ("drawdown_stop", drawdown_locked)) if on]
-=======
-def _open_gain(trade: Trade, last: float | None) -> float | None:
-    if trade.waiting or last is None:
-        return None
-    return trade.plan.side * (last - trade.entry_price) * trade.held
-
-
 def _halted(account: Account) -> Sequence[str]:
     switches = {
         "paused": account.paused,
@@ -224,7 +210,6 @@ def _halted(account: Account) -> Sequence[str]:
         "drawdown_stop": account.drawdown_locked,
     }
     return [rule for rule, on in switches.items() if on]
->>>>>>> inbox
 
 
 def _side(side: int) -> str:

@@ -74,7 +74,7 @@ class _Due(NamedTuple):
 
 
 class Outbox:
-    """The mail of all chats. ``sent`` counts messages, ``failures`` what Telegram would not take or nobody could make."""
+    """The mail of all chats. ``sent`` counts messages, ``failures`` what was not taken or could not be made."""
 
     def __init__(
         self,
@@ -185,7 +185,8 @@ class Outbox:
             return [part for letter in self._letters_of(stream, row, chat) for part in _parts(letter)]
         except Exception:
             self.failures += 1
-            log.exception("row %d.%d of %s could not be put into words; it is left out", row.step, row.n, "/".join(stream))
+            place = "/".join(stream)
+            log.exception("row %d.%d of %s could not be put into words; it is left out", row.step, row.n, place)
             return []
 
     def _together(self, bookmark: Bookmark, rows: Sequence[Row], chat: Chat) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from trading_system._feed import Feed
-from trading_system.contracts import to_candle, to_step
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
 from trading_system.rules.grid import Instrument
@@ -32,15 +33,15 @@ from trading_system.services.execution_engine.venues.binance_usdm import Binance
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import VenueRecord
 from trading_system.services.indicator_engine.service import IndicatorEngine
-from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room
+from trading_system.services.room import Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
-from trading_system.store.port import Stream
 from trading_system.terms import signal_rules_of, terms_of
 
 if TYPE_CHECKING:
+    from trading_system.services.telegram_engine.messenger import Messenger
     from trading_system.services.telegram_engine.service import TelegramEngine
 
 log = logging.getLogger(__name__)
@@ -212,7 +213,6 @@ class Line:
     async def _open_telegram(self) -> None:
         telegram = self._telegram_engine()
         if telegram is not None:
-            await self._remind(telegram)
             self._opened.push_async_callback(telegram.stop)
             self._opened.push_async_callback(telegram.drain)
             await telegram.start()
@@ -251,37 +251,42 @@ class Line:
     def _telegram_engine(self) -> TelegramEngine | None:
         if self._alerts is None:
             return None
+        from trading_system.services.telegram_engine.chats import listed_chats
         from trading_system.services.telegram_engine.folder import AlertFolder
-        from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow
-        from trading_system.services.telegram_engine.wording import alerts_in
+        from trading_system.services.telegram_engine.service import TelegramEngine, Telling  # pictures load Pillow
         from trading_system.spoken import look_in
 
-        return TelegramEngine(
-            self.letterbox.bus,
-            {one.symbol: one for one in self.instruments},
-            self.settings.signal_interval,
-            AlertFolder(self.folder / ALERTS),
+        settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
+        warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
+        telling = Telling(
+            settings.signal_interval,
             self._alerts,
-            self.settings.account.risk_pct,
-            self.settings.account.leverage,
-            look=look_in(self.settings.language),
-            speech=alerts_in(self.settings.language),
+            account.risk_pct,
+            account.leverage,
+            account.equity,
+            self.origin,
+            self.origin + warm_up,
+            UTC if telegram.zone == "UTC" else ZoneInfo(telegram.zone),
+            settings.language,
+        )
+        return TelegramEngine(
+            self.letterbox,
+            {one.symbol: one for one in self.instruments},
+            telling,
+            look_in,
+            folder=None if settings.telegram_token else AlertFolder(self.folder / ALERTS),
+            messenger=self._telegram_bot(),
+            chats=listed_chats(telegram.chats, settings.language),
+            pairing=telegram.pairing,
         )
 
-    async def _remind(self, telegram: TelegramEngine) -> None:
-        """Give the pictures of a restarted line their past: the newest signal candles and swings in the store."""
-        signal = self.settings.signal_interval
-        for one in self.instruments:
-            stream = Stream(CANDLES, one.exchange, one.symbol)
-            head = await self.letterbox.store.head(stream)
-            if head is None:
-                continue
-            first = head - PICTURED * interval_ms(signal) // MINUTE_MS
-            rows = await self.letterbox.store.read(stream, first, head)
-            candles = [candle for row in rows if (candle := to_candle(row.payload)).get("interval") == signal]
-            steps = await self.letterbox.store.read(Stream(HIGHS_LOWS, one.exchange, one.symbol), first, head)
-            swings = [swing for row in steps for swing in to_step(row.payload).get("swings", ())]
-            telegram.remember(one.symbol, candles, [swing for swing in swings if swing["interval"] == signal])
+    def _telegram_bot(self) -> Messenger | None:
+        token, telegram = self.settings.telegram_token, self.settings.telegram
+        if not token:
+            return None
+        from trading_system.services.telegram_engine.bot import TelegramBot, checked_address
+
+        return TelegramBot(token, checked_address(telegram.base_url, own_server=telegram.own_server))
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought."""

@@ -125,9 +125,7 @@ class TelegramBot:
     async def updates(self, offset: int, wait_s: int) -> list[Update]:
         """Return what people did from update ``offset`` on, waiting up to ``wait_s`` for it. Raises: MessengerError."""
         heard = await _said(
-            self._bot.get_updates(
-                offset=offset, timeout=wait_s, allowed_updates=HEARD, read_timeout=READ_S, limit=100
-            )
+            self._bot.get_updates(offset=offset, timeout=wait_s, allowed_updates=HEARD, read_timeout=READ_S, limit=100)
         )
         return [_update(one) for one in heard]
 
@@ -149,7 +147,8 @@ async def _said(asked: Awaitable[T]) -> T:
     except Forbidden as error:
         raise ChatClosedError(error.message) from None
     except InvalidToken:
-        raise UnreachableError("Telegram does not know the token; correct TELEGRAM_TOKEN in .env", arrived=False) from None
+        reason = "Telegram does not know the token; correct TELEGRAM_TOKEN in .env"
+        raise UnreachableError(reason, arrived=False) from None
     except TelegramError as error:
         arrived = not isinstance(error.__cause__, _NEVER_LEFT)
         raise UnreachableError(f"{type(error).__name__}: {type(error.__cause__).__name__}", arrived=arrived) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading_system.languages.speech import Speech
+from trading_system.rules.commands import REPLIES
 
 DOMAIN = "telegram"
 ENGLISH: Mapping[str, str] = {
@@ -27,7 +28,6 @@ ENGLISH: Mapping[str, str] = {
     "offer.skipped": "❌ Skipped · {symbol} #{id}",
     "offer.ended": "⌛ The offer has ended · {symbol} #{id}: {why}",
     "again": "(sent again: the answer to the first sending was lost)",
-    "no_picture": "(the picture could not be made)",
     # why an entry was taken back
     "withdrawal.expired": "It did not fill in its time",
     "withdrawal.missed": "Price reached the first target before it filled",
@@ -36,6 +36,8 @@ ENGLISH: Mapping[str, str] = {
     "withdrawal.day_loss": "The loss limit of the day is reached",
     "withdrawal.drawdown_stop": "The drawdown limit is reached",
     "withdrawal.paused": "Entries were switched off",
+    "withdrawal.by_hand": "It was closed by hand",
+    "withdrawal.stop_reached": "Price reached the stop before it was taken",
     # why entries are off
     "halt.day_loss": "The loss limit of the day is reached; they are on again with the next UTC day",
     "halt.drawdown_stop": "The drawdown limit is reached; they stay off until /resume",
@@ -48,21 +50,22 @@ ENGLISH: Mapping[str, str] = {
     "button.cancel": "No",
     # answers
     "answer.welcome": "This chat is paired as {role}. /help names the commands.",
+    "answer.another": "Chat {chat} is paired as {role} now. Was it you? If not, stop the line and change its chats.",
     "answer.not_allowed": "Your role is {role}; this command needs {needed}.",
     "answer.unknown": "There is no command {command}. /help names those there are.",
     "answer.no_symbol": "{symbol} is not traded here. This line trades {symbols}.",
     "answer.which_symbol": "Which symbol? This line trades {symbols}.",
     "answer.language": "From now on in English.",
     "answer.which_language": "Which language? There are {languages}.",
-    "answer.asked": "Asked: {command}. The answer follows.",
-    "answer.done": "✅ Done: {command}",
-    "answer.refused": "⚠️ Refused: {command}\n{why}",
+    "answer.done": "✅ {what}: {why}",
+    "answer.refused": "⚠️ {what}: {why}",
+    "answer.not_yet": "{what}: asked, not answered yet. The answer follows as soon as the account runs.",
     "answer.confirm_close": "Close {symbol} at market, or take its entry back? This question ends in {seconds} s.",
     "answer.confirm_panic": "Switch entries off, cancel every waiting entry and close every position at market? "
     "This question ends in {seconds} s.",
     "answer.cancelled": "Nothing was done.",
     "answer.too_late": "Too late: the question has ended. Nothing was done.",
-    "answer.no_candles": "There is no closed {interval} candle of {symbol} yet.",
+    "answer.no_candles": "There is no closed candle of {symbol} yet.",
     # status
     "status.head": "{mode} · {symbols}",
     "status.equity": "Equity {equity}",
@@ -90,6 +93,7 @@ ENGLISH: Mapping[str, str] = {
     "fate.waits": "its entry waits",
     "fate.withdrawn": "taken back",
     "fate.open": "open",
+    "fate.declined": "declined",
     "fate.closed": "closed {r}R",
     # why
     "why.head": "{symbol} · {interval}",
@@ -116,6 +120,8 @@ ENGLISH: Mapping[str, str] = {
     "menu.panic": "entries off and everything closed",
     "menu.lang": "choose the language: en or ar",
     "menu.help": "this list",
+    # what the account answers
+    **{f"reply.{word}": sentence for word, sentence in REPLIES.items()},
 }
 
 

@@ -21,6 +21,7 @@ class Letter(NamedTuple):
 
     ``thread``: the id of the signal whose first message this one replies to, "" for none; ``opens``: this is that first
     message. ``edits``: the number of an earlier message that this text takes the place of, 0 for a new message.
+    ``settles``: the first message of the thread loses its buttons.
     """
 
     text: str
@@ -29,3 +30,4 @@ class Letter(NamedTuple):
     thread: str = ""
     opens: bool = False
     edits: int = 0
+    settles: bool = False

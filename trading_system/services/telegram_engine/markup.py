@@ -55,7 +55,9 @@ def _short(line: str, longest: int) -> list[str]:
     """Return a line in pieces of at most ``longest`` units; no character is torn."""
     if length_of(line) <= longest:
         return [line]
-    parts, current, units = [], [], 0
+    parts: list[str] = []
+    current: list[str] = []
+    units = 0
     for one in line:
         width = 2 if ord(one) > 0xFFFF else 1
         if units + width > longest:

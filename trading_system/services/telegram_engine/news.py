@@ -159,6 +159,5 @@ def unpack_news(payload: bytes) -> News:
         return msgspec.convert(fields, _KINDS[kind])
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise UnreadableNewsError(
-            f"expected news of this version, was {payload[:80]!r} ({error}); it is left out, the trade is "
-            "in the store"
+            f"expected news of this version, was {payload[:80]!r} ({error}); it is left out, the trade is in the store"
         ) from error

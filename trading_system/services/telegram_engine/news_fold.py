@@ -9,7 +9,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from trading_system.contracts import FillDTO, OrderDTO, StepDTO, TradeSignalDTO, from_ms, to_ms
-from trading_system.rules.facts import Closed, EquityPoint, Fact, Fill, Funded, Halted, Placed, Withdrawn
+from trading_system.rules.facts import (
+    Closed,
+    Declined,
+    EquityPoint,
+    Fact,
+    Fill,
+    Funded,
+    Halted,
+    Offered,
+    Paused,
+    Placed,
+    Resumed,
+    Withdrawn,
+)
 from trading_system.rules.matching import Order, OrderType, Role
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import rejection_dto
@@ -17,11 +30,13 @@ from trading_system.services.telegram_engine.day_book import DayBook
 from trading_system.services.telegram_engine.news import (
     DayEnded,
     EntriesHalted,
+    EntriesResumed,
     EntryFilled,
     EntryRefused,
     EntryWithdrawn,
     Left,
     News,
+    OfferEnded,
     Ordered,
     Signalled,
     TargetHit,
@@ -41,6 +56,7 @@ class _Case:
     signal: TradeSignalDTO
     stop: float
     told: bool = False
+    offered: bool = False  # and neither taken nor declined yet
     quantity: float = 0.0
     held: float = 0.0
     entry_price: float = 0.0
@@ -103,8 +119,17 @@ class NewsFold:
         elif isinstance(fact, Withdrawn):
             case = self._cases.pop(fact.plan, None)
             news = [] if case is None else [EntryWithdrawn(fact.time, case.signal, fact.rule)]
+        elif isinstance(fact, Offered):
+            news = self._offered(fact)
+        elif isinstance(fact, Declined):
+            case = self._cases.pop(fact.plan, None)
+            news = [] if case is None else [OfferEnded(fact.time, case.signal, fact.rule)]
         elif isinstance(fact, Halted):
             news = [EntriesHalted(fact.time, fact.rule)]
+        elif isinstance(fact, Paused):
+            news = [EntriesHalted(fact.time, "paused")]
+        elif isinstance(fact, Resumed):
+            news = [EntriesResumed(fact.time)]
         elif isinstance(fact, EquityPoint):
             self._day.marked(fact.equity)
         elif isinstance(fact, Funded):
@@ -116,11 +141,22 @@ class NewsFold:
         if case is None or fact.order.role != Role.ENTRY:
             return []
         news: list[News] = []
+        if not case.told or case.offered:
+            self._day.took()
         if not case.told:
             case.told = True
-            self._day.took()
             news.append(Signalled(fact.time, case.signal, fact.order.quantity))
+        elif case.offered:
+            case.offered = False
+            news.append(OfferEnded(fact.time, case.signal, "taken"))
         return [*news, Ordered(fact.time, case.signal, _order(fact.order, case.signal))]
+
+    def _offered(self, fact: Offered) -> list[News]:
+        case = self._cases.get(fact.plan.id)
+        if case is None or case.told:
+            return []
+        case.told = case.offered = True
+        return [Signalled(fact.time, case.signal, offered=True)]
 
     def _rejected(self, fact: Rejection, time: int) -> list[News]:
         case = self._cases.pop(fact.plan.id, None)

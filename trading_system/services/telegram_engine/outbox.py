@@ -6,6 +6,7 @@ loses none. A death of the process may repeat the one message that was on its wa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -272,6 +273,9 @@ class Outbox:
         self, box: _Box, chat: Chat, letter: Letter, text: str, picture: bytes | None, *, html: bool
     ) -> int | None:
         reply_to = None if letter.opens else box.threads.get(letter.thread)
+        if letter.settles and reply_to is not None:
+            with contextlib.suppress(NotTakenError):  # they are gone already
+                await self._messenger.hide_buttons(chat.id, reply_to)
         if picture is not None:
             return await self._messenger.send_picture(chat.id, picture, text, html=html, reply_to=reply_to)
         if letter.edits:
@@ -297,7 +301,7 @@ def _landed(bookmark: Bookmark | None, again: bool) -> None:
 
 
 def _is_mere_text(letter: Letter) -> bool:
-    return letter.picture is None and not letter.buttons and not letter.opens and not letter.edits
+    return letter.picture is None and not (letter.buttons or letter.opens or letter.edits or letter.settles)
 
 
 def _parts(letter: Letter) -> list[Letter]:

@@ -101,7 +101,7 @@ def letters_of(news: News, terms: Terms, voice: Voice, picture: Painting | None)
             money=money_text(signed(news.earned, 2), news.signal["symbol"]),
         )
         return [Letter(caption, picture, thread=thread)]
-    return [Letter(_life_text(news, voice), thread=thread)]
+    return [Letter(_life_text(news, voice), thread=thread, settles=isinstance(news, OfferEnded))]
 
 
 def health_text(word: HealthDTO, voice: Voice) -> str:

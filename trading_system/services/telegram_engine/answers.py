@@ -66,7 +66,7 @@ class Answers:
             chat.say("status.minute", time=_time(step * MINUTE_MS)),
         ]
         off = [chat.named("halt", rule) for rule in _switches(account)]
-        lines.append(chat.say("status.off", why="; ".join(off)) if off else chat.say("status.on"))
+        lines.append(chat.say("status.off", why=". ".join(off)) if off else chat.say("status.on"))
         return "\n".join(lines)
 
     async def positions(self, voice: Voice) -> str:

@@ -6,6 +6,7 @@ Long polling in the line's own event loop; how fast, how often and in which orde
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Awaitable, Sequence
 from datetime import UTC
 from typing import TypeVar
@@ -35,6 +36,8 @@ READ_S = 10.0
 PICTURE_S = 60.0
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library warns wherever a pause is not asked for as a time span
 
 T = TypeVar("T")
 
@@ -140,7 +143,8 @@ async def _said(asked: Awaitable[T]) -> T:
         return await asked
     except RetryAfter as error:
         after = error.retry_after
-        raise TooFastError(round((after if isinstance(after, int | float) else after.total_seconds()) * 1000)) from None
+        seconds = after if isinstance(after, int | float) else after.total_seconds()
+        raise TooFastError(round(seconds * 1000)) from None
     except BadRequest as error:
         kind = NotParsedError if "can't parse" in error.message.lower() else NotTakenError
         raise kind(error.message) from None

@@ -77,7 +77,7 @@ ENGLISH: Mapping[str, str] = {
     "status.entries.other": "{count} entries wait",
     "status.both": "{positions}, {entries}",
     "status.on": "Entries are on.",
-    "status.off": "Entries are off: {why}.",
+    "status.off": "⛔ Entries are off. {why}.",
     # positions
     "positions.none": "No position, no waiting entry.",
     "positions.open": "{symbol} {side} · {quantity} @ {entry}",
@@ -107,7 +107,7 @@ ENGLISH: Mapping[str, str] = {
     "role.owner": "owner",
     "role.trader": "trader",
     "role.viewer": "viewer",
-    "help.head": "Commands for a {role}:",
+    "help.head": "What you may ask (your role: {role}):",
     "help.line": "/{command} {what}",
     "menu.status": "where the account stands",
     "menu.positions": "positions and waiting entries",

@@ -22,6 +22,7 @@ from trading_system.services.inbox import DONE, Inbox
 from trading_system.services.telegram_engine.answers import Answers
 from trading_system.services.telegram_engine.chats import NEEDED, Chat, Chats
 from trading_system.services.telegram_engine.letter import Button, Letter
+from trading_system.services.telegram_engine.messages import short_id
 from trading_system.services.telegram_engine.messenger import Messenger, MessengerError, Update
 from trading_system.services.telegram_engine.outbox import Outbox
 from trading_system.services.telegram_engine.pairing import knock
@@ -294,7 +295,7 @@ class Desk:
             said = self._forbidden(chat, "close", voice)
             await self._say(chat, said)
             return said
-        await self._ask(chat, word, f"{voice.chat.say(f'button.{word}')} #{signal[:4].upper()}", signal=signal)
+        await self._ask(chat, word, f"{voice.chat.say(f'button.{word}')} #{short_id(signal)}", signal=signal)
         return ""
 
     def _forbidden(self, chat: Chat, name: str, voice: Voice) -> str:
@@ -308,6 +309,8 @@ class Desk:
     def _answered(self, asked: Asked, answer: CommandDTO, voice: Voice) -> str:
         """Return execution's answer in the language of ``voice``; one without a known reason is said as it is."""
         reason, numbers = answer.get("reason", ""), dict(answer.get("numbers", {}))
+        if "signal" in numbers:
+            numbers["signal"] = f"#{short_id(str(numbers['signal']))}"
         if "rule" in numbers:
             numbers["why"] = voice.alerts.named("refused", str(numbers["rule"]))
         key = f"reply.{reason}"

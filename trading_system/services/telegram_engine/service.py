@@ -159,8 +159,8 @@ class TelegramEngine:
         self._busy = asyncio.Lock()
         self.failure: Exception | None = None
 
-    async def start(self) -> None:
-        """Take up an earlier life's place, tell what happened meanwhile, and listen.
+    async def open(self) -> None:
+        """Take up an earlier life's place; from here on ``poll`` and ``listen`` can do the work.
 
         Raises: NobodyAllowedError; StoreError.
         """
@@ -169,6 +169,10 @@ class TelegramEngine:
             await self._folder.open()
         if self._messenger is not None:
             await self._open_chats(self._messenger)
+
+    async def start(self) -> None:
+        """Open, and keep telling and listening until ``stop``. Raises: as ``open``."""
+        await self.open()
         for symbol in self._symbols:
             for channel in (
                 trade_signal_channel(symbol),
@@ -190,9 +194,8 @@ class TelegramEngine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if tasks and self.failure is None and self._folder is not None:
-            await self.poll()
-        if tasks and self._messenger is not None:
+        await self.drain()
+        if self._messenger is not None:
             await self._messenger.close()
         self._pictures.close()
 

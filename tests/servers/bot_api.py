@@ -250,7 +250,7 @@ class BotApi:
         return self.updates[: int(given.get("limit", 100))]
 
     def _readable(self, given: dict[str, Any], name: str, longest: int, complaint: str) -> str:
-        """Return what people read of a text. Raises: RefusedError for marks or a length that Telegram would not take."""
+        """Return what people read of a text. Raises: RefusedError for bad marks or a text that is too long."""
         text = given.get(name, "")
         if given.get("parse_mode") == "HTML":
             if self.break_marks:

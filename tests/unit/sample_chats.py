@@ -15,7 +15,7 @@ from sample_trades import EXCHANGE, MINUTE, START, Book, instrument_of, plan_at
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.charts.look import Look
-from trading_system.contracts import serialize, to_command
+from trading_system.contracts import EventDTO, serialize, to_command
 from trading_system.rules.commands import obey
 from trading_system.rules.fact_record import pack_account, pack_fact
 from trading_system.rules.facts import Fact
@@ -68,16 +68,18 @@ class StoredLine:
         """The close of the last stored minute."""
         return self.book.time
 
-    async def minute(self, *prices: float, plans: Sequence[Plan] = ()) -> list[Fact]:
+    async def minute(
+        self, *prices: float, plans: Sequence[Plan] = (), events: Sequence[EventDTO] = (), more: Sequence[Fact] = ()
+    ) -> list[Fact]:
         """Step and store one minute; commands that wait in the inbox are obeyed first."""
         facts: list[Fact] = []
         await self._obey(facts)
         self.book.facts.clear()
-        facts += self.book.minute(*prices, plans=plans)
+        facts += [*self.book.minute(*prices, plans=plans), *more]
         self.step += 1
         await self._append(CANDLES, SYMBOL, self._candles(*prices))
         word = {"exchange": EXCHANGE, "symbol": SYMBOL, "step": self.step, "candles": []}
-        word |= {"gap": True, "signals": [signal_dto(plan) for plan in plans], "events": [], "refused": []}
+        word |= {"gap": True, "signals": [signal_dto(plan) for plan in plans], "events": list(events), "refused": []}
         await self._append(STRATEGY, SYMBOL, [serialize(word)] if plans else [])
         await self._append(EXECUTION, WHOLE_ACCOUNT, [pack_fact(fact) for fact in facts])
         await self.store.put_document(SNAPSHOT, EXCHANGE, self.step, pack_account(self.book.account))
@@ -89,11 +91,13 @@ class StoredLine:
         while (self.time + MINUTE) % QUARTER:
             await self.minute(price)
 
-    async def signal(self, price: float = 101.0, number: int = 0, **changed: Any) -> Plan:
+    async def signal(
+        self, price: float = 101.0, number: int = 0, events: Sequence[EventDTO] = (), **changed: Any
+    ) -> Plan:
         """Let a signal be given at the next close of a signal candle: entry 100, stop 98, targets 104 and 108."""
         await self.to_quarter(price)
         plan = plan_at(self.time + MINUTE, number=number, **{"zone": "", **changed})
-        await self.minute(price, plans=[plan])
+        await self.minute(price, plans=[plan], events=events)
         return plan
 
     def telling(self, **changed: Any) -> Telling:
@@ -128,7 +132,8 @@ class StoredLine:
         """Be killed: what the store has not committed is undone."""
         assert self.engine is not None
         await self.store.rollback()
-        await self.engine._messenger.close()  # type: ignore[union-attr]
+        if self.engine._messenger is not None:
+            await self.engine._messenger.close()
         self.engine._pictures.close()
         self.engine = None
 

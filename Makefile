@@ -19,6 +19,7 @@ help:
 	@echo "make setup   build everything into .venv"
 	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
+	@echo "make servers install what the tests of the bus start (redis-server); make test does it as well"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
 	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
@@ -56,8 +57,9 @@ lint: developer
 	cargo fmt $(CRATE) --check
 	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
 
-# The servers of the tests, in .venv/servers.
+# The servers of the tests: Debian's redis-server, and FerretDB in .venv/servers.
 servers: .venv/servers/ferretdb
+	@deploy/install_servers.sh
 
 .venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
 	@tests/servers/ferretdb/build.sh $@ $(BIN)/python
@@ -66,7 +68,7 @@ test: lint servers
 	cargo test --quiet $(CRATE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-quick: developer
+quick: developer servers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -m "not slow and not shared"

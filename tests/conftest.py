@@ -1,13 +1,16 @@
-"""Where real data lies, and the rule that a test which needs it must not be skipped silently while it is there."""
+"""Where real data lies, the rule that a test which needs it is never skipped silently, and the servers of the tests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from redis_server import RedisServer
 
 VARIABLE = "TRADING_SHARED"
 
@@ -59,3 +62,21 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip(f"needs the real data that {VARIABLE} names, and it is not set")
     return Path(folder, "data")
+
+
+@pytest.fixture(scope="session")
+def _redis_process(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer, None, None]:
+    from redis_server import RedisServer  # found by pytest's pythonpath, which a copy of this file need not have
+
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(_redis_process: RedisServer) -> Generator[RedisServer, None, None]:
+    """A running, empty Redis server; a test may kill or freeze it, the next one finds it up again."""
+    yield _redis_process
+    _redis_process.thaw()
+    _redis_process.start()
+    _redis_process.cli("FLUSHALL")

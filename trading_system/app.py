@@ -136,6 +136,7 @@ class Line:
         await hold_to_terms(store, self.settings, self.instruments, self.origin)
         self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
+        await self.letterbox.bus.connect()
         if "telegram_engine" in self._services:
             await self._open_telegram()
         if "execution_engine" in self._services:

@@ -16,7 +16,7 @@ STORE_FORMS = (
     "memory://, sqlite:///store.db (sqlite:////var/lib/trading/store.db for an absolute path) or "
     "mongodb://USER:PASSWORD@HOST:27017/NAME"
 )
-BUS_FORMS = "memory://"
+BUS_FORMS = "memory:// or redis://[USER:PASSWORD@]HOST:PORT/0 (rediss:// with TLS, unix:///path/of/socket)"
 
 
 class DatabaseUrlError(ValueError):
@@ -27,10 +27,6 @@ class DatabaseUrlError(ValueError):
         self.expected = expected
         self.was = was
         super().__init__(f"{setting}: expected {expected}, was {was}; correct it in .env or in the environment")
-
-
-class LaterVersionError(DatabaseUrlError):
-    """A server that this version cannot use yet."""
 
 
 def open_store(url: str, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> Store:
@@ -70,13 +66,30 @@ def _mongo_store(url: str) -> Store:
 
 
 def open_bus(url: str) -> Bus:
-    """Open the bus at ``url``, which is ``memory://`` so far. Raises: DatabaseUrlError, LaterVersionError."""
+    """Open the bus at ``url``: ``memory://``, or a Redis server by ``redis://``, ``rediss://`` or ``unix://``.
+
+    ``?prefix=NAME`` goes before every channel and key, for a second line on the same server. Nothing is sent yet.
+    Raises: DatabaseUrlError.
+    """
     scheme, _ = _split("BUS_URL", url, BUS_FORMS)
     if scheme == "memory":
         return MemoryBus()
     if scheme in {"redis", "rediss", "unix"}:
-        raise LaterVersionError("BUS_URL", f"{BUS_FORMS}, as Redis comes with a later version", f"{scheme}://")
+        return _redis_bus(url)
     raise DatabaseUrlError("BUS_URL", BUS_FORMS, f"{scheme}://")
+
+
+def _redis_bus(url: str) -> Bus:
+    try:
+        # The library is an extra, and loading it takes longer than a command that needs none may last.
+        from trading_system.bus.redis import RedisBus  # noqa: PLC0415
+    except ImportError as error:
+        expected = "the redis library beside a Redis URL (`pip install 'trading-system[redis]'`)"
+        raise DatabaseUrlError("BUS_URL", expected, f"none ({error})") from error
+    try:
+        return RedisBus(url)
+    except ValueError as error:
+        raise DatabaseUrlError("BUS_URL", BUS_FORMS, str(error)) from error
 
 
 def _split(setting: str, url: str, forms: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ _KNOWN = (
     ("trading_system.simulator.tape", "TapeError"),
     ("trading_system.database", "DatabaseUrlError"),
     ("trading_system.store.errors", "StoreError"),
+    ("trading_system.bus.errors", "BusServerError"),
     ("trading_system.services.execution_engine.journal", "JournalError"),
     ("trading_system.services.execution_engine.points", "KillPointError"),
     ("trading_system.services.execution_engine.venues.errors", "VenueError"),

@@ -63,7 +63,9 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             words = [*self.command, *self.words]
-            self._process = subprocess.Popen(words, cwd=self.folder, env=environment(self.extra), stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                words, cwd=self.folder, env=environment(self.extra), stdout=log, stderr=log
+            )
         self.pids.append(self._process.pid)
 
     def kill(self) -> None:

@@ -85,7 +85,9 @@ def address_of(process: subprocess.Popen[bytes], log: Path) -> str:
     line = b"" if process.stdout is None else process.stdout.readline()
     if not line.startswith(b"mongodb://"):
         stop(process)
-        raise RuntimeError(f"expected FerretDB to listen, was an end with code {process.returncode}:\n{log.read_text()}")
+        raise RuntimeError(
+            f"expected FerretDB to listen, was an end with code {process.returncode}:\n{log.read_text()}"
+        )
     return line.decode().strip()
 
 

@@ -137,6 +137,18 @@ async def the_newest_fact_is_kept_and_an_older_one_never_replaces_it(make: MakeB
     await bus.close()
 
 
+async def an_empty_payload_says_that_there_is_no_such_fact_now(make: MakeBus) -> None:
+    bus = make()
+    await bus.put_newest("BTCUSDT_Position", 3, b"held", 60)
+    await bus.put_newest("BTCUSDT_Position", 4, b"", 60)
+    assert await bus.newest("BTCUSDT_Position") is None
+    await bus.put_newest("BTCUSDT_Position", 3, b"held", 60)
+    assert await bus.newest("BTCUSDT_Position") is None
+    await bus.put_newest("BTCUSDT_Position", 5, b"held again", 60)
+    assert await bus.newest("BTCUSDT_Position") == b"held again"
+    await bus.close()
+
+
 async def a_fact_that_may_live_for_no_time_is_refused(make: MakeBus) -> None:
     bus = make()
     for seconds in (0.0, -1.0, float("nan")):
@@ -171,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     a_cancelled_subscription_hears_nothing_more,
     a_listener_may_publish_and_subscribe,
     the_newest_fact_is_kept_and_an_older_one_never_replaces_it,
+    an_empty_payload_says_that_there_is_no_such_fact_now,
     a_fact_that_may_live_for_no_time_is_refused,
     a_closed_bus_says_so,
 )

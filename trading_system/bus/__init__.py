@@ -1,5 +1,15 @@
 """The doorbell between services, and the cache of newest facts beside it; nothing here is durable."""
 
-from .port import Bus, BusClosedError, Listener, Subscription
+from .errors import BusClosedError, BusRefusedError, BusServerError, BusUnreachableError
+from .port import LARGEST_PAYLOAD, Bus, Listener, Subscription
 
-__all__ = ["Bus", "BusClosedError", "Listener", "Subscription"]
+__all__ = [
+    "LARGEST_PAYLOAD",
+    "Bus",
+    "BusClosedError",
+    "BusRefusedError",
+    "BusServerError",
+    "BusUnreachableError",
+    "Listener",
+    "Subscription",
+]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from .port import BusClosedError, Listener
+from .errors import BusClosedError
+from .port import Listener
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class MemoryBus:
     """
 
     leaves_process: bool = False
+    trouble: str = ""  # there is no server that could be away
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Keep ``monotonic``, the clock in seconds that ends what is kept in the cache."""
@@ -47,18 +51,29 @@ class MemoryBus:
         # Tuples: a message walks the listeners of its own moment, whatever they subscribe or cancel meanwhile.
         self._places: dict[str, tuple[MemorySubscription, ...]] = {}
         self._kept: dict[str, _Kept] = {}
+        self._counts: Counter[str] = Counter()
         self._closed = False
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many messages were rung and how many listeners failed."""
+        return self._counts
+
+    async def connect(self) -> None:
+        """Do nothing: there is no server to reach."""
 
     async def publish(self, channel: str, payload: bytes) -> None:
         """Hand ``payload`` to each listener of ``channel``, one after the other."""
         if self._closed:
             raise BusClosedError(f"publish on {channel}")
+        self._counts["rung"] += 1
         for place in self._places.get(channel, ()):
             if not place.active:
                 continue
             try:
                 await place.listener(payload)
             except Exception:
+                self._counts["failed"] += 1
                 log.exception("a listener of %s failed; the others go on", channel)
 
     async def subscribe(self, channel: str, listener: Listener) -> MemorySubscription:
@@ -73,7 +88,7 @@ class MemoryBus:
         """Keep ``payload`` under ``key`` unless a living fact of a greater order is there."""
         if self._closed:
             raise BusClosedError(f"keep {key}")
-        if not ttl_s > 0:
+        if not 0 < ttl_s < math.inf:
             raise ValueError(f"the time to live of {key}: expected seconds above 0, was {ttl_s}")
         now = self._monotonic()
         kept = self._kept.get(key)
@@ -90,7 +105,7 @@ class MemoryBus:
         if kept.ends_at <= self._monotonic():
             del self._kept[key]
             return None
-        return kept.payload
+        return kept.payload or None
 
     async def close(self) -> None:
         """Cancel every subscription and drop the cache."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
 
 Listener = Callable[[bytes], Awaitable[None]]
 """Gets the payload of one message; an error that it raises is logged and reaches no other listener."""
 
-
-class BusClosedError(RuntimeError):
-    """The bus was used after it had been closed."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__(f"cannot {action}: expected an open bus, was closed; open another with database.open_bus")
+LARGEST_PAYLOAD: Final = 1024 * 1024
+"""Bytes; a bus that leaves the process neither sends nor hands on more, and counts what it dropped."""
 
 
 class Subscription(Protocol):
@@ -28,25 +24,50 @@ class Bus(Protocol):
 
     A message may be lost or heard late by whoever is not listening: a subscriber compares steps and reads the store.
     ``leaves_process`` says whether others than this process hear it, hence whether the store must be committed before
-    a bell rings.
+    a bell rings, and whether a payload may be forged.
     """
 
     leaves_process: bool
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often what has happened on this bus since it was opened, by the words that it counts by."""
+
+    @property
+    def trouble(self) -> str:
+        """One sentence while the bus's server is away or refuses, otherwise empty."""
+
+    async def connect(self) -> None:
+        """Reach the server, if there is one; one that is away is no error, for the bus goes on trying.
+
+        Raises: BusRefusedError when the server does not let this client in.
+        """
+
     async def publish(self, channel: str, payload: bytes) -> None:
-        """Ring ``channel`` with ``payload``; nobody listening is no error. Raises: BusClosedError."""
+        """Ring ``channel`` with ``payload``; neither nobody listening nor a server away is an error.
+
+        Raises: BusClosedError.
+        """
 
     async def subscribe(self, channel: str, listener: Listener) -> Subscription:
-        """Let ``listener`` hear ``channel`` from the return of this call on. Raises: BusClosedError."""
+        """Let ``listener`` hear ``channel`` from the return of this call on, or from when its server is back.
+
+        Raises: BusClosedError; BusRefusedError.
+        """
 
     async def put_newest(self, key: str, order: int, payload: bytes, ttl_s: float) -> None:
         """Keep ``payload`` under ``key`` for ``ttl_s`` seconds, unless a fact of a greater ``order`` is there.
 
-        ``order`` is usually the step; an equal one replaces. Raises: BusClosedError; ValueError if ttl_s <= 0.
+        ``order`` is usually the step (below 2**53); an equal one replaces. An empty payload says that there is no
+        such fact now. A server away is no error.
+        Raises: BusClosedError; ValueError unless ttl_s is a finite number above 0.
         """
 
     async def newest(self, key: str) -> bytes | None:
-        """Return what is kept under ``key``, or None when there is nothing or its time is over."""
+        """Return what is kept under ``key``, or None when there is nothing or its time is over.
+
+        Raises: BusClosedError; BusUnreachableError, BusRefusedError: a failed read is not an empty one.
+        """
 
     async def close(self) -> None:
         """Cancel every subscription; a second call changes nothing."""

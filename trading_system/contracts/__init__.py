@@ -23,6 +23,7 @@ from .instants import from_ms, to_ms
 from .serializers import (
     deserialize,
     serialize,
+    to_account,
     to_candle,
     to_command,
     to_event,
@@ -37,6 +38,7 @@ from .serializers import (
     to_step,
 )
 from .types import (
+    AccountDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -56,6 +58,7 @@ __all__ = [
     "ACCOUNT_KEY",
     "SYSTEM_COMMAND",
     "SYSTEM_HEALTH",
+    "AccountDTO",
     "CandleDTO",
     "CommandDTO",
     "ContractError",
@@ -85,6 +88,7 @@ __all__ = [
     "serialize",
     "signal_rejected_channel",
     "strategy_step_channel",
+    "to_account",
     "to_candle",
     "to_command",
     "to_event",

@@ -17,6 +17,7 @@ import msgspec
 from .errors import ContractError
 from .instants import in_utc
 from .types import (
+    AccountDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -108,6 +109,11 @@ def to_position(message: Message) -> PositionDTO:
     return _POSITION.read(message)
 
 
+def to_account(message: Message) -> AccountDTO:
+    """Return ``message`` as a checked account. Raises: ContractError."""
+    return _ACCOUNT.read(message)
+
+
 def to_rejection(message: Message) -> RejectionDTO:
     """Return ``message`` as a checked rejection. Raises: ContractError."""
     return _REJECTION.read(message)
@@ -178,6 +184,7 @@ _SIGNAL = _Word(TradeSignalDTO)
 _ORDER = _Word(OrderDTO)
 _FILL = _Word(FillDTO)
 _POSITION = _Word(PositionDTO)
+_ACCOUNT = _Word(AccountDTO)
 _REJECTION = _Word(RejectionDTO)
 _HEALTH = _Word(HealthDTO)
 _COMMAND = _Word(CommandDTO)

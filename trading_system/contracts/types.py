@@ -190,6 +190,27 @@ class PositionDTO(TypedDict):
     unrealized: NotRequired[float]
 
 
+class AccountDTO(TypedDict):
+    """The account after ``step``, in quote currency.
+
+    ``equity`` is at the last closes, ``day_result`` its change since the UTC day began, ``open_risk`` what all stops
+    together would cost. ``positions`` and ``waiting`` are the symbols with a position and those with a waiting entry.
+    """
+
+    exchange: Name
+    step: Step
+    time: Instant
+    equity: float
+    wallet: float
+    peak: float
+    day_result: float
+    day_locked: bool
+    drawdown_locked: bool
+    open_risk: float
+    positions: list[Name]
+    waiting: list[Name]
+
+
 class RejectionDTO(TypedDict):
     """A candidate or signal that a rule refused, with the numbers that decided."""
 

@@ -17,6 +17,7 @@ from .channels import is_name
 from .errors import ContractError
 from .instants import in_utc
 from .types import (
+    AccountDTO,
     CandleDTO,
     CommandDTO,
     EventDTO,
@@ -134,6 +135,7 @@ CHECKS: Mapping[type, Callable[[Any], None] | None] = {
     OrderDTO: None,
     FillDTO: None,
     PositionDTO: None,
+    AccountDTO: None,
     RejectionDTO: None,
     HealthDTO: None,
     CommandDTO: None,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from trading_system.bus.port import Bus, Subscription
-from trading_system.contracts import CandleDTO, StepDTO, to_candle, to_ms, to_step
+from trading_system.contracts import CandleDTO, ContractError, StepDTO, to_candle, to_ms, to_step
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
@@ -27,6 +28,7 @@ HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
+CACHE_S = 600.0  # how long a newest fact outlives its room
 SNAPSHOT = "account"  # the kind of the document that holds the account
 
 
@@ -72,6 +74,10 @@ class Letterbox(NamedTuple):
         for channel, payload in bells:
             await self.bus.publish(channel, payload)
 
+    async def keep(self, key: str, step: int, payload: bytes) -> None:
+        """Keep the newest fact under ``key`` for whoever shows it; said again every step, it outlives a lost server."""
+        await self.bus.put_newest(key, step, payload, CACHE_S)
+
 
 class Room(ABC):
     """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
@@ -87,6 +93,7 @@ class Room(ABC):
         self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
         self._subscriptions: list[Subscription] = []
+        self.counts: Counter[str] = Counter()
         self.failure: Exception | None = None
 
     async def start(self) -> None:
@@ -97,6 +104,8 @@ class Room(ABC):
             await self.restore(symbol, origin, self._checkpoints[symbol])
         for symbol in self._origins:
             await self._listen(symbol)
+        for symbol in self._origins:
+            await self.keep_newest(symbol, self._checkpoints[symbol])
         await self.catch_up()
 
     async def stop(self) -> None:
@@ -132,6 +141,9 @@ class Room(ABC):
     def rebuild(self, symbol: str, said: StepInput) -> None:  # noqa: B027  a room that keeps a snapshot folds nothing
         """Fold a step that was handled in an earlier life; nothing is said about it again."""
 
+    async def keep_newest(self, symbol: str, step: int) -> None:  # noqa: B027  not every room has a newest fact
+        """Keep the room's newest facts of ``symbol`` in the cache, as they are after ``step``."""
+
     @abstractmethod
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Handle one step and post what follows from it."""
@@ -166,7 +178,13 @@ class Room(ABC):
         self._subscriptions.append(await self._letterbox.bus.subscribe(self.channel(symbol), hear))
 
     async def _hear(self, symbol: str, payload: bytes) -> None:
-        said = self._read_bell(symbol, payload)
+        try:
+            said = self._read_bell(symbol, payload)
+        except ContractError as error:  # whoever may speak on the bus may speak nonsense
+            if not self.counts["bad_bells"]:
+                log.warning("%s: a bell of %s is none (%s); more are only counted", type(self).__name__, symbol, error)
+            self.counts["bad_bells"] += 1
+            return
         if said is None:
             return
         async with self._locks[symbol]:
@@ -184,7 +202,8 @@ class Room(ABC):
         candle = to_candle(payload)
         longer = self._longer[symbol]
         if candle.get("interval", "1m") != "1m":
-            longer.append(candle)
+            if not self._letterbox.bus.leaves_process:  # otherwise the step is read from the store
+                longer.append(candle)
             return None
         step = to_ms(candle["open_time"]) // MINUTE_MS + 1
         # one whose own minute never rang was read from the store then, and must not join a later minute
@@ -209,6 +228,7 @@ class Room(ABC):
             self.failure = error
             raise
         self._checkpoints[symbol] = said.step
+        await self.keep_newest(symbol, said.step)
 
 
 class RoomFailedError(RuntimeError):

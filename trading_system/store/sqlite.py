@@ -1,4 +1,7 @@
-"""The store in one SQLite file: one writing connection with one open transaction between commits, readers beside it.
+"""The store in one SQLite file, which several processes may write, each its own streams, and any number may read.
+
+What is appended waits in memory until the commit, which is one short transaction: nobody holds the file's write lock
+between two steps.
 
 Write-ahead log; with synchronous NORMAL a commit survives the death of the process, and a power cut may take back the
 newest commits but never half of one. FULL forces every commit to the disk, for what cannot be derived again.
@@ -6,7 +9,9 @@ newest commits but never half of one. FULL forces every commit to the disk, for 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +27,16 @@ from .errors import (
     StoreReadOnlyError,
     StoreWriteError,
 )
+from .pending import Batch, Pending
 from .port import Document, Row, Stream, check_append
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 5_000
+BLOCKED_MS = 20  # how long a wait for the write lock may keep everything else in this process waiting
+RETRY_S = 0.01
 WAL_PAGES = 4_000  # 16 MB between two checkpoints: each forces the disk, and a step must not wait for that often
 
 # The step comes before the kind and rows live in the key's own tree: what a step writes lands on one page.
-_TABLES = """
+_FIRST_TABLES = """
 CREATE TABLE schema (version INTEGER NOT NULL);
 CREATE TABLE rows (
     exchange TEXT NOT NULL, symbol TEXT NOT NULL, step INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
@@ -43,11 +50,19 @@ CREATE TABLE documents (
     kind TEXT NOT NULL, key TEXT NOT NULL, step INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (kind, key)
 )
 """
+# What was said, for people and other programs: SELECT closed_at, json FROM facts WHERE kind = 'strategy'
+_FACTS = """
+CREATE VIEW facts AS
+    SELECT datetime(step * 60, 'unixepoch') AS closed_at, exchange, symbol, kind, step, n, CAST(payload AS TEXT) AS json
+    FROM rows
+"""
+_LADDER = (_FIRST_TABLES, _FACTS)
+"""What leads from each version of the schema to the next, the empty file being version 0."""
+SCHEMA_VERSION = len(_LADDER)
 
 _HEAD = "SELECT step FROM heads WHERE exchange = ? AND symbol = ? AND kind = ?"
 _FIRST_HEAD = "INSERT OR IGNORE INTO heads (exchange, symbol, kind, step) VALUES (?, ?, ?, ?)"
 _MOVE_HEAD = "UPDATE heads SET step = ? WHERE exchange = ? AND symbol = ? AND kind = ? AND step = ?"
-_SET_HEAD = "UPDATE heads SET step = ? WHERE exchange = ? AND symbol = ? AND kind = ?"
 _APPEND = "INSERT INTO rows (exchange, symbol, step, kind, n, payload) VALUES (?, ?, ?, ?, ?, ?)"
 _READ = (
     "SELECT step, n, payload FROM rows"
@@ -68,7 +83,8 @@ _LAST_STEP = 2**63 - 1
 class SqliteStore:
     """A store in a SQLite file; see ``port.Store``. Calls do not leave the event loop: they take microseconds.
 
-    To be used from the thread that made it.
+    Only a commit that finds another process writing lets others run while it waits. To be used from the thread that
+    made it.
     """
 
     def __init__(
@@ -86,8 +102,9 @@ class SqliteStore:
         self.path = path
         self._read_only = read_only
         self._closed = False
-        self._heads: dict[Stream, int] = {}  # moved in the open transaction
-        self._lagging: set[Stream] = set()  # those of them whose table row is still to follow, at the commit
+        self._busy_s = busy_timeout_ms / 1000
+        self._pending = Pending()
+        self._heads: dict[Stream, int] = {}  # as this store has committed them; the commit looks whether they are
         try:
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,89 +127,90 @@ class SqliteStore:
             raise
 
     async def append(self, stream: Stream, step: int, payloads: Sequence[bytes], *, after: int | None) -> None:
-        """Write the rows and move the head from ``after`` to ``step`` inside the open transaction."""
+        """Keep the rows for the next commit."""
         check_append(step, after, payloads)
-        began = self._begin()
-        kind, exchange, symbol = stream
-        execute = self._connection.execute
-        try:
-            if stream in self._heads:  # the transaction keeps every other writer out: only its last move is written
-                moved = int(self._heads[stream] == after)
-                self._lagging.add(stream)
-            elif after is None:
-                moved = execute(_FIRST_HEAD, (exchange, symbol, kind, step)).rowcount
-            else:
-                moved = execute(_MOVE_HEAD, (step, exchange, symbol, kind, after)).rowcount
-            if moved == 1:
-                self._heads[stream] = step
-                for n, payload in enumerate(payloads):
-                    execute(_APPEND, (exchange, symbol, step, kind, n, payload))
-        except sqlite3.Error as error:
-            raise self._undone(error) from error
-        if moved != 1:
+        self._require_writable()
+        was = self._pending.head(stream)
+        if was is None:
+            was = self._heads.get(stream)
+        if was is None:
             was = await self.head(stream)
-            if began:  # a producer that is shut out must not keep the lock from the one that is not
-                await self.rollback()
+        if was != after:
             raise HeadMovedError(stream, after, was)
+        self._pending.append(stream, step, payloads, after)
 
     async def head(self, stream: Stream) -> int | None:
         """Return the last complete step of ``stream``."""
-        if stream in self._heads:
-            return self._heads[stream]
-        rows = self._query(_HEAD, (stream.exchange, stream.symbol, stream.kind))
-        return rows[0][0] if rows else None
+        self._require_open()
+        pending = self._pending.head(stream)
+        return self._committed_head(stream) if pending is None else pending
 
     async def read(self, stream: Stream, after: int | None, upto: int) -> list[Row]:
         """Return the rows with after < step <= upto, ascending, own uncommitted ones included."""
+        self._require_open()
         begin = -1 if after is None else after
-        upto = min(upto, _LAST_STEP)
+        own = self._pending.rows(stream, begin, upto)
+        floor = self._pending.floor(stream)
+        upto = min(upto, _LAST_STEP if floor is None else floor)
+        if upto <= begin:
+            return own
         rows = self._query(_READ, (stream.exchange, stream.symbol, begin, upto, stream.kind))
-        return [Row._make(row) for row in rows]
+        return [Row._make(row) for row in rows] + own
 
     async def last(self, stream: Stream, n: int) -> list[Row]:
         """Return the rows of the newest ``n`` steps that have any. Walks back over the symbol's rows of other kinds."""
-        if n <= 0:
-            return []
-        steps = self._query(_FIRST_OF_LAST, (stream.exchange, stream.symbol, stream.kind, n))
-        return await self.read(stream, steps[-1][0] - 1, _LAST_STEP) if steps else []
+        self._require_open()
+        own, missing = self._pending.last(stream, n)
+        if missing == 0:
+            return own
+        steps = self._query(_FIRST_OF_LAST, (stream.exchange, stream.symbol, stream.kind, missing))
+        if not steps:
+            return own
+        place = (stream.exchange, stream.symbol, steps[-1][0] - 1, _LAST_STEP, stream.kind)
+        return [Row._make(row) for row in self._query(_READ, place)] + own
 
     async def put_document(self, kind: str, key: str, step: int, payload: bytes) -> None:
-        """Write the document (kind, key) inside the open transaction."""
-        self._begin()
-        try:
-            self._connection.execute(_PUT_DOCUMENT, (kind, key, step, payload))
-        except sqlite3.Error as error:
-            raise self._undone(error) from error
+        """Keep the document (kind, key) for the next commit."""
+        self._require_writable()
+        self._pending.put(kind, Document(key, step, payload))
 
     async def document(self, kind: str, key: str) -> tuple[int, bytes] | None:
         """Return (step, payload) of a document, or None."""
+        self._require_open()
+        document = self._pending.document(kind, key)
+        if document is not None:
+            return document.step, document.payload
         rows = self._query(_DOCUMENT, (kind, key))
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def documents(self, kind: str) -> list[Document]:
         """Return every document of ``kind`` in the order of their keys."""
-        return [Document._make(row) for row in self._query(_DOCUMENTS, (kind,))]
+        return self._pending.over(kind, [Document._make(row) for row in self._query(_DOCUMENTS, (kind,))])
 
     async def commit(self) -> None:
-        """End the open transaction for good; nothing happens if there is none."""
+        """Write what is pending in one transaction; nothing happens if nothing is.
+
+        Raises: StoreBusyError, with all kept for another attempt; HeadMovedError, StoreWriteError, with all undone.
+        """
         self._require_open()
-        if self._connection.in_transaction:
-            try:
-                for stream in self._lagging:
-                    self._connection.execute(
-                        _SET_HEAD, (self._heads[stream], stream.exchange, stream.symbol, stream.kind)
-                    )
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise self._undone(error) from error
-            self._forget_heads()
+        if not self._pending or not await self._begin():
+            return
+        batch = self._pending.batch()  # from here on nothing else runs in this process
+        try:
+            shut_out = self._write(batch)
+            self._connection.execute("ROLLBACK" if shut_out else "COMMIT")
+        except sqlite3.Error as error:
+            raise self._undone(error) from error
+        if shut_out is not None:
+            self._forget()
+            raise shut_out
+        self._heads.update({written.stream: written.step for written in batch.streams})
+        self._pending.settle(batch)
 
     async def rollback(self) -> None:
-        """Undo the open transaction; nothing happens if there is none."""
+        """Forget what is pending."""
         self._require_open()
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._forget_heads()
+        self._forget()
 
     async def close(self) -> None:
         """Roll back and close the file."""
@@ -208,17 +226,35 @@ class SqliteStore:
             if version is None:
                 raise self._unusable("it is empty")
             return
-        if execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        if self._journal_mode() != "wal":
             raise self._unusable("its disk allows no write-ahead log; put it on a local disk")
         execute(f"PRAGMA synchronous = {synchronous}")
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        if version is None:
+        if version != SCHEMA_VERSION:
             execute("BEGIN IMMEDIATE")
-            if self._version() is None:  # nobody else made the tables while this one waited for the lock
-                for table in _TABLES.split(";"):
-                    execute(table)
-                execute("INSERT INTO schema (version) VALUES (?)", (SCHEMA_VERSION,))
+            self._climb(self._version() or 0)  # which another process may have raised in the meantime
             execute("COMMIT")
+        execute(f"PRAGMA busy_timeout = {BLOCKED_MS}")
+
+    def _journal_mode(self) -> str:
+        """Ask for the write-ahead log. SQLite does not wait where two open a new file at once, so this does."""
+        until = time.monotonic() + self._busy_s
+        while True:
+            try:
+                return str(self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() >= until:
+                    raise
+            time.sleep(RETRY_S)
+
+    def _climb(self, version: int) -> None:
+        """Bring the tables from ``version`` to this program's, inside one transaction."""
+        execute = self._connection.execute
+        for rung in _LADDER[version:]:
+            for statement in rung.split(";"):
+                execute(statement)
+        execute("DELETE FROM schema")
+        execute("INSERT INTO schema (version) VALUES (?)", (SCHEMA_VERSION,))
 
     def _version(self) -> int | None:
         """Return the schema's version, or None for an empty file; refuse a file of anybody else."""
@@ -233,19 +269,47 @@ class SqliteStore:
             raise NewerSchemaError(str(self.path), SCHEMA_VERSION, version)
         return version
 
-    def _begin(self) -> bool:
-        """Open the transaction if none is open; tell whether this call did."""
-        self._require_open()
-        if self._connection.in_transaction:
-            return False
-        if self._read_only:
-            raise StoreReadOnlyError(str(self.path))
-        try:
-            # IMMEDIATE: the wait for another writer happens here, before anything is written.
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise self._busy_or(StoreWriteError(f"{self.path}: {error}; nothing was written"), error) from error
-        return True
+    async def _begin(self) -> bool:
+        """Take the write lock, letting others run while it is taken; tell whether there is still something to write."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._busy_s
+        while True:
+            try:
+                # IMMEDIATE: the wait for another writer happens here, before anything is written.
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    raise self._undone(error) from error
+                if loop.time() >= until:
+                    raise self._busy() from error
+                await asyncio.sleep(RETRY_S)
+                self._require_open()
+                if not self._pending:  # another commit of this process was quicker
+                    return False
+            else:
+                return True
+
+    def _write(self, batch: Batch) -> HeadMovedError | None:
+        """Write rows, heads and documents; return what is wrong if a head is not where this store left it."""
+        execute = self._connection.execute
+        for stream, after, step, rows in batch.streams:
+            kind, exchange, symbol = stream
+            if after is None:
+                moved = execute(_FIRST_HEAD, (exchange, symbol, kind, step)).rowcount
+            else:
+                moved = execute(_MOVE_HEAD, (step, exchange, symbol, kind, after)).rowcount
+            if moved != 1:
+                return HeadMovedError(stream, after, self._committed_head(stream))
+            self._connection.executemany(
+                _APPEND, [(exchange, symbol, row.step, kind, row.n, row.payload) for row in rows]
+            )
+        for kind, document in batch.documents:
+            execute(_PUT_DOCUMENT, (kind, *document))
+        return None
+
+    def _committed_head(self, stream: Stream) -> int | None:
+        rows = self._query(_HEAD, (stream.exchange, stream.symbol, stream.kind))
+        return rows[0][0] if rows else None
 
     def _query(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         self._require_open()
@@ -254,18 +318,23 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._busy_or(self._unusable(error), error) from error
 
-    def _forget_heads(self) -> None:
+    def _forget(self) -> None:
+        self._pending.clear()
         self._heads.clear()
-        self._lagging.clear()
 
     def _require_open(self) -> None:
         if self._closed:
             raise StoreClosedError(str(self.path))
 
+    def _require_writable(self) -> None:
+        self._require_open()
+        if self._read_only:
+            raise StoreReadOnlyError(str(self.path))
+
     def _undone(self, error: sqlite3.Error) -> StoreWriteError:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._forget_heads()
+        self._forget()
         return StoreWriteError(
             f"{self.path}: expected the disk to take a write, was: {error}; all since the last commit is undone: "
             "free the disk, then start again from the head"
@@ -277,9 +346,14 @@ class SqliteStore:
         )
 
     def _busy_or(self, other: StoreError, error: sqlite3.Error) -> StoreError:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return other
+        return self._busy() if _is_busy(error) else other
+
+    def _busy(self) -> StoreBusyError:
         return StoreBusyError(
-            f"{self.path}: expected the write lock in time, was held by another process; nothing was written: "
-            "stop the other writer, or give each writer a file of its own"
+            f"{self.path}: expected the write lock within {self._busy_s:g} s, was held by another process; nothing is "
+            "lost, it is asked again: see which other program has the file open"
         )
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

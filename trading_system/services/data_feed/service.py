@@ -31,7 +31,6 @@ from trading_system.services.room import CANDLES, Letterbox
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
-CACHE_S = 600.0
 CORRECTIONS = "corrections"
 
 
@@ -86,6 +85,7 @@ class DataFeed:
         self._ask_after_s = ask_after_s
         self._heard = 0.0
         self._begun: set[str] = set()
+        self._last: dict[str, bytes] = {}  # the newest closed minute as it was said
         self._behind: set[str] = set()
         self._wanted: set[str] = set()
         self._wake = asyncio.Event()
@@ -153,15 +153,18 @@ class DataFeed:
                 candle = to_candle(row.payload)
                 if candle.get("interval") == "1m":
                     minutes[row.step] = candle_record(candle)
+                    self._last[symbol] = row.payload
             for step in range(first + 1, head + 1):
                 self._longer[symbol].step(minutes.get(step, gap_record((step - 1) * MINUTE_MS)))
             last = await self._newest(symbol, head)
+            await self._keep_newest(symbol, head)
         self._minutes[symbol] = Minutes(last)
 
     async def _newest(self, symbol: str, head: int) -> ClosedCandle:
         for row in await self._letterbox.store.read(self._stream(symbol), head - 1, head):
             candle = to_candle(row.payload)
             if candle.get("interval") == "1m":
+                self._last[symbol] = row.payload
                 open_time, *numbers = candle_record(candle)[0].item()[:6]
                 return ClosedCandle(open_time, *numbers)
         return ClosedCandle((head - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
@@ -253,12 +256,17 @@ class DataFeed:
         step = closed.open_time // MINUTE_MS + 1
         if not closed.gap:
             payloads.append(serialize(candle_dto(record[0], exchange, symbol, MINUTE_MS)))
-            await self._letterbox.bus.put_newest(last_candle_key(symbol), step, payloads[-1], CACHE_S)
+            self._last[symbol] = payloads[-1]
         channel = candle_close_channel(symbol)
         after = step - 1 if symbol in self._begun else None
         self._begun.add(symbol)
         bells = [(channel, payload) for payload in payloads]
         await self._letterbox.post(self._stream(symbol), step, payloads, after=after, bells=bells)
+        await self._keep_newest(symbol, step)
+
+    async def _keep_newest(self, symbol: str, step: int) -> None:
+        if symbol in self._last:
+            await self._letterbox.keep(last_candle_key(symbol), step, self._last[symbol])
 
     async def _show(self, event: tuple[Any, ...]) -> None:
         """Ring the running candle; no decision ever reads it."""

@@ -34,6 +34,7 @@ from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.services.execution_engine.journal import Journal, JournalFill, State
+from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
@@ -114,6 +115,7 @@ class ExecutionEngine(Room):
         self._journal = journal
         self._reconciler = reconciler
         self._market = market
+        self._newest = NewestAccount(letterbox, terms)
         self._venue_ms = venue_ms
         self._max_age_ms = signal_max_age_ms
         self._reached = reached
@@ -165,6 +167,7 @@ class ExecutionEngine(Room):
             await self._play_on()
         await self._commit()
         await self._rejoin()
+        await self._keep_account()
         self._tasks = [
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
@@ -260,6 +263,7 @@ class ExecutionEngine(Room):
                         if not self._rejoined:
                             await self._rejoin()
                 await self._commit()
+                await self._keep_account()
                 self.moved.set()
         except Exception as error:
             log.exception("execution stopped")
@@ -463,6 +467,11 @@ class ExecutionEngine(Room):
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:
             await self._letterbox.bus.publish(channel, payload)
+
+    async def _keep_account(self) -> None:
+        """Keep what people and programs look at, when nothing is left to do: no order waits for it."""
+        if not self._storeless:
+            await self._newest.keep(self.account, self._step)
 
     def _known_orders(self, facts: Sequence[Fact]) -> Mapping[str, Order]:
         """Return the orders that ``facts`` may speak of, by name; those of ended trades are forgotten afterwards."""

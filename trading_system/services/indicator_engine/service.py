@@ -12,8 +12,6 @@ from trading_system.rules.words import high_low_dto
 from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room, StepInput
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
-CACHE_S = 86_400.0
-
 
 class IndicatorEngine(Room):
     """Finds highs and lows and says them with the candles of their step."""
@@ -27,6 +25,7 @@ class IndicatorEngine(Room):
         super().__init__(letterbox, instruments[0].exchange, origins)
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
         names = [name for name in (terms.signal, terms.higher) if name]
+        self._newest: dict[str, bytes] = {}
         self._lengths = [length for length in map(interval_ms, names) if length > MINUTE_MS]
 
     def channel(self, symbol: str) -> str:
@@ -40,7 +39,14 @@ class IndicatorEngine(Room):
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
         """Fold a minute of an earlier life."""
-        self._folds[symbol].step(said.record())
+        swings = self._folds[symbol].step(said.record())
+        if swings:
+            self._newest[symbol] = serialize(high_low_dto(swings[-1]))
+
+    async def keep_newest(self, symbol: str, step: int) -> None:
+        """Keep the newest swing."""
+        if symbol in self._newest:
+            await self._letterbox.keep(last_hl_key(symbol), step, self._newest[symbol])
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute and say its swings."""
@@ -56,8 +62,7 @@ class IndicatorEngine(Room):
             word["gap"] = True
         payload = serialize(word)
         if swings:
-            newest = serialize(swings[-1])
-            await self._letterbox.bus.put_newest(last_hl_key(symbol), said.step, newest, CACHE_S)
+            self._newest[symbol] = serialize(swings[-1])
         bell = (hl_updated_channel(symbol), payload)
         stream = self.stream(self.target, symbol)
         rows = [payload] if swings else []  # an empty minute costs no row

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from trading_system.contracts import (
     StepDTO,
     hl_updated_channel,
+    nearest_order_block_key,
     serialize,
     strategy_step_channel,
     trade_signal_channel,
 )
 from trading_system.rules.events import Event
 from trading_system.rules.grid import Instrument
+from trading_system.rules.live_blocks import LiveBlock, LiveBlocks
 from trading_system.rules.signals import SignalRules, judge
 from trading_system.rules.words import event_dto, refusal_dto, signal_dto
 from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Room, StepInput
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
+SIDES: tuple[tuple[Literal["long", "short"], int], ...] = (("long", 1), ("short", -1))
 SWINGS = frozenset({"swing_high", "swing_low"})
 
 
@@ -49,6 +53,9 @@ class StrategyEngine(Room):
         self._instruments = {one.symbol: one for one in instruments}
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=False) for one in instruments}
         self._rules = rules
+        self._blocks = {one.symbol: LiveBlocks() for one in instruments}
+        self._closes: dict[str, float] = {}
+        self._written: dict[tuple[str, str], tuple[LiveBlock, bytes]] = {}
 
     def channel(self, symbol: str) -> str:
         """Listen to highs and lows."""
@@ -56,12 +63,22 @@ class StrategyEngine(Room):
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
         """Fold a minute of an earlier life."""
-        self._folds[symbol].step(said.record())
+        self._remember(symbol, said, self._folds[symbol].step(said.record()))
+
+    async def keep_newest(self, symbol: str, step: int) -> None:
+        """Keep the live block nearest to price on each side; where none lives, the key goes."""
+        if symbol not in self._closes:
+            return
+        for name, side in SIDES:
+            nearest = self._blocks[symbol].nearest(side, self._closes[symbol])
+            payload = b"" if nearest is None else self._payload(symbol, name, nearest)
+            await self._letterbox.keep(nearest_order_block_key(symbol, name), step, payload)
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute, judge what it made knowable, and say it."""
         events = self._folds[symbol].step(said.record())
         self._check_swings(symbol, said, events)
+        self._remember(symbol, said, events)
         judged = judge(events, self._instruments[symbol], self._rules[symbol])
         signals = [signal_dto(plan) for plan in judged.plans]
         word: StepDTO = {"exchange": self._exchange, "symbol": symbol, "step": said.step, "candles": list(said.candles)}
@@ -81,6 +98,19 @@ class StrategyEngine(Room):
         stream = self.stream(self.target, symbol)
         rows = [payload] if found else []  # an empty minute costs no row
         await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=bells)
+
+    def _remember(self, symbol: str, said: StepInput, events: Sequence[Event]) -> None:
+        """Keep in mind what the cache shows: the live blocks and the last close."""
+        self._blocks[symbol].see(events)
+        if said.minute is not None:
+            self._closes[symbol] = said.minute["close"]
+
+    def _payload(self, symbol: str, name: str, nearest: LiveBlock) -> bytes:
+        """Return the block as it is written, made anew only when it is another one or has been touched."""
+        known = self._written.get((symbol, name))
+        if known is None or known[0] is not nearest:
+            self._written[symbol, name] = known = (nearest, serialize(nearest.word()))
+        return known[1]
 
     def _check_swings(self, symbol: str, said: StepInput, events: Sequence[Event]) -> None:
         told = [] if said.said is None else [swing["id"] for swing in said.said.get("swings", ())]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading_system.languages.speech import Speech
-from trading_system.rules.commands import REPLIES
 
 DOMAIN = "telegram"
 ENGLISH: Mapping[str, str] = {
@@ -120,8 +119,6 @@ ENGLISH: Mapping[str, str] = {
     "menu.panic": "entries off and everything closed",
     "menu.lang": "choose the language: en or ar",
     "menu.help": "this list",
-    # what the account answers
-    **{f"reply.{word}": sentence for word, sentence in REPLIES.items()},
 }
 
 

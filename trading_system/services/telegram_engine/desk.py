@@ -19,6 +19,7 @@ import msgspec
 from trading_system.contracts import CommandDTO
 from trading_system.languages.catalogue import LANGUAGES
 from trading_system.services.inbox import DONE, Inbox
+from trading_system.services.replies import reply_text
 from trading_system.services.telegram_engine.answers import Answers
 from trading_system.services.telegram_engine.chats import NEEDED, Chat, Chats
 from trading_system.services.telegram_engine.letter import Button, Letter
@@ -307,15 +308,8 @@ class Desk:
         await self._keep_asked([*self._asked, Asked(number, chat.id, what, self._wall())])
 
     def _answered(self, asked: Asked, answer: CommandDTO, voice: Voice) -> str:
-        """Return execution's answer in the language of ``voice``; one without a known reason is said as it is."""
-        reason, numbers = answer.get("reason", ""), dict(answer.get("numbers", {}))
-        if "signal" in numbers:
-            numbers["signal"] = f"#{short_id(str(numbers['signal']))}"
-        if "rule" in numbers:
-            numbers["why"] = voice.alerts.named("refused", str(numbers["rule"]))
-        key = f"reply.{reason}"
-        why = voice.chat.say(key, **numbers) if key in voice.chat.words else answer.get("answer", answer["status"])
-        return voice.chat.say("answer.done" if answer["status"] == DONE else "answer.refused", what=asked.what, why=why)
+        key = "answer.done" if answer["status"] == DONE else "answer.refused"
+        return voice.chat.say(key, what=asked.what, why=reply_text(answer, voice.replies))
 
     async def _keep_asked(self, asked: list[Asked]) -> None:
         self._asked = asked

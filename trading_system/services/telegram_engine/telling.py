@@ -11,6 +11,7 @@ from typing import NamedTuple
 from trading_system.charts.look import Look
 from trading_system.contracts import HealthDTO, TradeSignalDTO
 from trading_system.languages.speech import Speech
+from trading_system.services.replies import replies_in
 from trading_system.services.telegram_engine.chat_wording import chat_in
 from trading_system.services.telegram_engine.letter import Button, Letter, Painting
 from trading_system.services.telegram_engine.messages import (
@@ -46,16 +47,17 @@ TAKE, SKIP = "take", "skip"
 
 
 class Voice(NamedTuple):
-    """One language: how alerts and chats speak in it, and how pictures look."""
+    """One language: how alerts, chats and the account's replies speak in it, and how pictures look."""
 
     alerts: Speech
     chat: Speech
+    replies: Speech
     look: Look
 
     @classmethod
     def of(cls, language: str, look: Callable[[str], Look]) -> Voice:
         """Return the voice of ``language``; ``look`` says how its pictures look. Raises: CatalogueError."""
-        return cls(alerts_in(language), chat_in(language), look(language))
+        return cls(alerts_in(language), chat_in(language), replies_in(language), look(language))
 
 
 class Terms(NamedTuple):

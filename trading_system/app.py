@@ -41,7 +41,6 @@ from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.terms import signal_rules_of, terms_of
 
 if TYPE_CHECKING:
-    from trading_system.services.telegram_engine.messenger import Messenger
     from trading_system.services.telegram_engine.service import TelegramEngine
 
 log = logging.getLogger(__name__)
@@ -252,12 +251,14 @@ class Line:
     def _telegram_engine(self) -> TelegramEngine | None:
         if self._alerts is None:
             return None
+        from trading_system.services.telegram_engine.address import bot_of
         from trading_system.services.telegram_engine.chats import listed_chats
         from trading_system.services.telegram_engine.folder import AlertFolder
         from trading_system.services.telegram_engine.service import TelegramEngine, Telling  # pictures load Pillow
         from trading_system.spoken import look_in
 
         settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
+        token = settings.telegram_token
         warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
         telling = Telling(
             settings.signal_interval,
@@ -275,19 +276,11 @@ class Line:
             {one.symbol: one for one in self.instruments},
             telling,
             look_in,
-            folder=None if settings.telegram_token else AlertFolder(self.folder / ALERTS),
-            messenger=self._telegram_bot(),
+            folder=None if token else AlertFolder(self.folder / ALERTS),
+            messenger=bot_of(token, telegram.base_url, own_server=telegram.own_server) if token else None,
             chats=listed_chats(telegram.chats, settings.language),
             pairing=telegram.pairing,
         )
-
-    def _telegram_bot(self) -> Messenger | None:
-        token, telegram = self.settings.telegram_token, self.settings.telegram
-        if not token:
-            return None
-        from trading_system.services.telegram_engine.bot import TelegramBot, checked_address
-
-        return TelegramBot(token, checked_address(telegram.base_url, own_server=telegram.own_server))
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,13 @@ from trading_system.contracts import from_ms, serialize
 from trading_system.languages.isolates import ISOLATE
 from trading_system.secret import Secret
 from trading_system.services.inbox import requests_of
-from trading_system.services.telegram_engine.bot import BotAddressError, TelegramBot, checked_address
+from trading_system.services.telegram_engine.address import (
+    BotAddressError,
+    TelegramLibraryError,
+    bot_of,
+    checked_address,
+)
+from trading_system.services.telegram_engine.bot import TelegramBot
 from trading_system.services.telegram_engine.chats import Chat, ChatListError, listed_chats
 from trading_system.services.telegram_engine.messenger import UnreachableError
 from trading_system.services.telegram_engine.news_room import news_of
@@ -732,3 +739,9 @@ def test_a_list_of_chats_says_number_role_and_language() -> None:
             listed_chats([entry], "en")
     with pytest.raises(ChatListError, match="expected viewer for the group -9"):
         listed_chats(["-9:owner"], "en")
+
+
+def test_a_token_without_the_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trading_system.services.telegram_engine.bot", None)
+    with pytest.raises(TelegramLibraryError, match=r"install it with `pip install 'trading-system\[telegram\]'`"):
+        bot_of(Secret("1:2"), "https://api.telegram.org", own_server=False)

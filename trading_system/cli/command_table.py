@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Row] = {
     "signals": Row("reading", "signals, and what came of each"),
     "trades": Row("reading", "ended trades, with result and R"),
     "why": Row("reading", "what became of a symbol's candles: why it did not trade"),
+    "telegram": Row("telegram", "pair a Telegram chat with a line"),
     "doctor": Row("doctor", "look at the machine and the set-up, and say what mends it"),
     "init": Row("init", "write a first trading.toml and .env into this folder"),
     "config": Row("config", "print, check or describe the settings"),

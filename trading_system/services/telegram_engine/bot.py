@@ -10,7 +10,6 @@ import os
 from collections.abc import Awaitable, Sequence
 from datetime import UTC
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import telegram
@@ -30,11 +29,9 @@ from trading_system.services.telegram_engine.messenger import (
     Update,
 )
 
-TELEGRAM = "https://api.telegram.org"
 HEARD = ("message", "callback_query")
 READ_S = 10.0
 PICTURE_S = 60.0
-_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library warns wherever a pause is not asked for as a time span
@@ -42,31 +39,11 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library warns wherever a p
 T = TypeVar("T")
 
 
-class BotAddressError(ValueError):
-    """An address to which the token would be sent although it is not Telegram's."""
-
-
-def checked_address(url: str, *, own_server: bool) -> str:
-    """Return ``url`` without a slash at its end if a token may go there.
-
-    Raises: BotAddressError for anything but Telegram and this machine, unless ``own_server`` says that it is meant.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    known = url.rstrip("/") == TELEGRAM or (parts.scheme in {"http", "https"} and host in _LOCAL)
-    if known or (own_server and parts.scheme == "https" and host):
-        return url.rstrip("/")
-    raise BotAddressError(
-        f"telegram.base_url: expected {TELEGRAM} or an address of this machine, was {url}; the bot's token is part of "
-        "every address, so another server needs https:// and telegram.own_server = true"
-    )
-
-
 class TelegramBot:
     """One bot. Its token is in no log and in no error of ours."""
 
-    def __init__(self, token: Secret, base_url: str = TELEGRAM) -> None:
-        """Prepare; nothing is connected before ``open``. base_url: see ``checked_address``."""
+    def __init__(self, token: Secret, base_url: str) -> None:
+        """Prepare; nothing is connected before ``open``. base_url: see ``address``."""
         asking = HTTPXRequest(connection_pool_size=8, read_timeout=READ_S, media_write_timeout=PICTURE_S)
         hearing = HTTPXRequest(connection_pool_size=2, read_timeout=READ_S)
         self._bot = telegram.Bot(token.reveal(), f"{base_url}/bot", request=asking, get_updates_request=hearing)

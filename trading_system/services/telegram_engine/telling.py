@@ -20,6 +20,7 @@ from trading_system.services.telegram_engine.messages import (
     money_text,
     order_text,
     quantity_text,
+    refusal_text,
     short_id,
     signed,
     stop_text,
@@ -146,7 +147,7 @@ def _life_text(
         return chat.say(key, **_name(signal), **({"why": _why(news.how, voice)} if key == "offer.ended" else {}))
     side = chat_side(signal, voice)
     if isinstance(news, EntryRefused):
-        why = voice.alerts.named("refused", news.refused["rule"])
+        why = refusal_text(news.refused, voice.alerts)
         head = chat.say("refused.head", side=side, **_name(signal))
         return f"{head}\n{chat.say('refused.line', why=why)}"
     head = chat.say("withdrawn.head", side=side, **_name(signal))

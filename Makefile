@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench chaos docs wheel clean developer servers
+.PHONY: help setup demo test quick lint bench chaos services docs wheel clean developer servers
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -21,6 +21,7 @@ help:
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
 	@echo "make servers install what the tests of the bus start (redis-server); make test does it as well"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
+	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
 	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
 
@@ -60,6 +61,7 @@ lint: developer
 # The servers of the tests: Debian's redis-server, and FerretDB in .venv/servers.
 servers: .venv/servers/ferretdb
 	@deploy/install_servers.sh
+	@deploy/compose_tool.sh
 
 .venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
 	@tests/servers/ferretdb/build.sh $@ $(BIN)/python
@@ -79,6 +81,10 @@ bench: setup
 # Two minutes on two idle cores.
 chaos: setup
 	@$(BIN)/python tests/e2e/chaos.py
+
+# Some ten minutes: eight processes trade two days on Redis and a MongoDB-compatible store, then under disturbances.
+services: developer servers
+	@$(BIN)/python tests/e2e/play_services.py
 
 docs: setup
 	@if test -f docs/generate.py; then $(BIN)/python docs/generate.py; else echo "No page is generated yet."; fi

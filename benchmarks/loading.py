@@ -1,7 +1,8 @@
-"""How long a year of minutes takes from a file to checked records, beside what pyarrow alone needs for the same file.
+"""How long a year of minutes takes from a file to checked records, beside what others need for the same file unchecked.
 
-Processor time, least of several rounds; what else the machine does makes both columns longer. Limits on a quiet
-machine: 50 ms for Parquet, 600 ms for CSV.gz. Run: python benchmarks/loading.py
+The peers are pyarrow, by which we read, and pandas where it is installed; they take turns with ours round by round.
+Limits on a quiet machine: 50 ms for Parquet, 600 ms for CSV.gz; most of either is unpacking, which is why the same
+table is there without packing too. Run: python benchmarks/loading.py
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import gzip
 import io
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.feather as pa_feather
 import pyarrow.parquet as pa_parquet
+from measure.figures import Figure, show, spent_on
 
 from trading_system.research.history import COLUMNS, load_candles
 
 ROWS = 365 * 1440
 START = 1_704_067_200_000  # 2024-01-01
-ROUNDS = 9
+ROUNDS = 11
 LIMITS = {"year.parquet": 50.0, "year.csv.gz": 600.0}
 
 
@@ -40,44 +42,50 @@ def year_of_minutes() -> pa.Table:
     return pa.table(dict(zip(COLUMNS, values, strict=True)))
 
 
-def written(folder: Path) -> dict[Path, Callable[[Path], object]]:
-    """Return the files, each with what a reader without any check does."""
+def written(folder: Path) -> dict[Path, dict[str, Callable[[Path], object]]]:
+    """Return the files, each with readers that check nothing."""
     table = year_of_minutes()
-    parquet, feather, packed = (folder / f"year.{ending}" for ending in ("parquet", "feather", "csv.gz"))
+    parquet, plain, feather, packed = (
+        folder / name for name in ("year.parquet", "unpacked.parquet", "year.feather", "year.csv.gz")
+    )
     pa_parquet.write_table(table, parquet)
+    pa_parquet.write_table(table, plain, compression="none")
     pa_feather.write_feather(table, feather)
     text = io.BytesIO()
     pa_csv.write_csv(table, text)
     packed.write_bytes(gzip.compress(text.getvalue()))
+
+    def unpacked_csv(path: Path) -> object:
+        return pa_csv.read_csv(io.BytesIO(gzip.decompress(path.read_bytes())))
+
     return {
-        parquet: pa_parquet.read_table,
-        feather: pa_feather.read_table,
-        packed: lambda path: pa_csv.read_csv(io.BytesIO(gzip.decompress(path.read_bytes()))),
+        parquet: {"pyarrow": pa_parquet.read_table, **_pandas("read_parquet")},
+        plain: {"pyarrow": pa_parquet.read_table, **_pandas("read_parquet")},
+        feather: {"pyarrow": pa_feather.read_table, **_pandas("read_feather")},
+        packed: {"pyarrow": unpacked_csv, **_pandas("read_csv")},
     }
 
 
-def least_ms(work: Callable[[], object]) -> float:
-    """Return the least processor time of some rounds; a busy machine makes any single one longer."""
-    rounds = []
-    for _ in range(ROUNDS):
-        begun = time.process_time()
-        work()
-        rounds.append(1000 * (time.process_time() - begun))
-    return min(rounds)
+def _pandas(reader: str) -> dict[str, Callable[[Path], object]]:
+    try:
+        import pandas as pd
+    except ImportError:
+        return {}
+    return {"pandas": getattr(pd, reader)}
 
 
 def main() -> None:
-    print(f"{ROWS} minutes; ms of processor time, least of {ROUNDS}")
-    print(f"{'file':<14}{'MB':>7}{'checked':>10}{'pyarrow':>10}{'limit':>8}")
+    figures = []
     with tempfile.TemporaryDirectory() as name:
-        for path, bare in written(Path(name)).items():
-            ours = least_ms(lambda path=path: load_candles(path))
-            theirs = least_ms(lambda path=path, bare=bare: bare(path))
-            limit = LIMITS.get(path.name)
-            size = path.stat().st_size / 1e6
-            over = "  over" if limit is not None and ours > limit else ""
-            most = "" if limit is None else f"{limit:.0f}"
-            print(f"{path.name:<14}{size:>7.1f}{ours:>10.1f}{theirs:>10.1f}{most:>8}{over}")
+        for path, peers in written(Path(name)).items():
+            readers = {"checked": load_candles, **peers}
+            rounds = [{who: spent_on(partial(read, path)) for who, read in readers.items()} for _ in range(ROUNDS)]
+            for who in readers:
+                work = f"{path.name}, {path.stat().st_size / 1e6:.1f} MB: {who}"
+                limit = LIMITS.get(path.name) if who == "checked" else None
+                figures.append(Figure(work, "ms wall", [1000 * one[who].wall for one in rounds], limit))
+                figures.append(Figure(work, "ms processor", [1000 * one[who].cpu for one in rounds]))
+    show(f"{ROWS} minutes of one symbol, from a file into memory", figures)
 
 
 if __name__ == "__main__":

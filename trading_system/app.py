@@ -38,6 +38,8 @@ from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import Pauses, patiently
 from trading_system.terms import signal_rules_of, terms_of
 
 if TYPE_CHECKING:
@@ -126,13 +128,14 @@ class Line:
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Open the store, start every service from the last to the first, fetch history, listen.
 
+        A store whose server is not there yet is waited for.
         Raises: OtherLineError when the folder's line was begun with other settings; what a room's start raises.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         opened = self._opened
         store = open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
         opened.push_async_callback(store.close)
-        await hold_to_terms(store, self.settings, self.instruments, self.origin)
+        await patiently(lambda: hold_to_terms(store, self.settings, self.instruments, self.origin))
         self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
         await self.letterbox.bus.connect()
@@ -159,9 +162,19 @@ class Line:
 
     @property
     def failure(self) -> Exception | None:
-        """The first failure of any part; a line with one must be started again."""
+        """The first failure of any part; a line with one must be started again.
+
+        When the store takes no more, it is execution's word: none as long as a position needs its stop and its exits.
+        """
+        failure, execution = self._first_failure(), self._execution_here()
+        return execution.failure if execution is not None and isinstance(failure, StoreError) else failure
+
+    def _first_failure(self) -> Exception | None:
         failures = [*(feed.failure for feed in self._feeds), *(room.failure for room in self._rooms)]
         return next((failure for failure in failures if failure is not None), None)
+
+    def _execution_here(self) -> ExecutionEngine | None:
+        return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
 
     async def _open(self, room: Room) -> None:
         self._rooms.append(room)
@@ -283,14 +296,23 @@ class Line:
         )
 
     async def _poll(self) -> None:
-        """Heal lost bells: the store says what no bell brought."""
+        """Heal lost bells: the store says what no bell brought, until it takes no more."""
+        pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)
+            failure, execution = self._first_failure(), self._execution_here()
+            if execution is not None and isinstance(failure, StoreError):
+                execution.lose_store(failure)
+                return
             try:
                 for room in reversed(self._rooms):
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
+                pauses = Pauses()
+            except StoreAwayError as error:
+                log.warning("no room can catch up: %s", error)
+                await asyncio.sleep(pauses.take())
             except Exception:
                 log.exception("a room could not catch up")
 

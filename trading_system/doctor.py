@@ -1,11 +1,12 @@
 """Looks at a machine and a working folder and says, row by row, what is ok, what is doubtful and what must be mended.
 
-A row that fails or warns ends with the command that mends it. Nothing here changes anything, and no row waits longer
-than two seconds.
+A row that fails or warns ends with the command that mends it. Looking changes nothing, and no row waits longer than two
+seconds; ``mend`` does the few things that cannot do harm.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -24,12 +25,15 @@ from urllib.request import urlopen
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
+from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
 PATIENCE_S = 2.0
 EXCHANGE = "https://fapi.binance.com"
 MOST_SKEW_MS = 1_000  # a signed request is refused when it seems to come from further ahead
+OPEN_DATABASE_BYTE = 128
+"""The byte of a ``-shm`` file on which SQLite keeps a lock for as long as anybody has the database open."""
 EARLIEST_S = 1_735_689_600  # 2025-01-01 UTC: a clock before it is not set
 
 Verdict = Literal["ok", "warn", "fail", "skip"]
@@ -56,6 +60,8 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("data folder", lambda: _folder(settings.data_folder)),
         ("disk space", lambda: _disk(settings.data_folder)),
         ("store", lambda: _store(settings)),
+        ("passwords", lambda: _refused("passwords", weak_passwords(settings))),
+        ("telegram", lambda: _refused("telegram", open_bot(settings))),
         ("pictures", _pictures),
         ("clock", _clock),
         ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange()),
@@ -63,6 +69,24 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
     rows = [_safely(what, check) for what, check in checks]
     rows.insert(rows.index(next(row for row in rows if row.what == "secrets file")), settings_row)
     return rows
+
+
+def mend(config: Path | None = None) -> list[str]:
+    """Do what the rows' commands would do where nothing can be lost by it, and return those commands.
+
+    Closes a .env that others can read, and makes the data folder.
+    """
+    done = []
+    dotenv = Path(DOTENV_FILE)
+    if _is_open_to_others(dotenv):
+        dotenv.chmod(0o600)
+        done.append(f"chmod 600 {dotenv}")
+    _, settings = _settings(config)
+    folder = settings.data_folder
+    if not folder.exists() and _folder(folder).verdict == "ok":
+        folder.mkdir(parents=True)
+        done.append(f"mkdir -p {folder}")
+    return done
 
 
 def failed(findings: Iterable[Finding]) -> bool:
@@ -128,9 +152,13 @@ def _dotenv() -> Finding:
     if not path.exists():
         return Finding("secrets file", "ok", "no .env; none is needed for the simulated exchange")
     mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & OPEN_TO_OTHERS:
+    if _is_open_to_others(path):
         return Finding("secrets file", "fail", f"expected mode 600, was {mode:o}", f"chmod 600 {path}")
     return Finding("secrets file", "ok", f".env, mode {mode:o}")
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return os.name == "posix" and path.exists() and bool(path.stat().st_mode & OPEN_TO_OTHERS)
 
 
 def _folder(folder: Path) -> Finding:
@@ -159,6 +187,8 @@ def _store(settings: Settings) -> Finding:
     path = Path(unquote(rest.partition("?")[0][1:]))
     if not path.exists():
         return Finding("store", "ok", f"{path} is made at the first start")
+    if _is_in_use(path):
+        return Finding("store", "warn", f"{path} is in use by another process", "give each line its own store")
     try:
         # As a writer would, but given back at once; nothing is made and nothing is written.
         store = sqlite3.connect(
@@ -179,6 +209,25 @@ def _store(settings: Settings) -> Finding:
     if healthy != "ok":
         return Finding("store", "fail", f"{path}: {healthy}", "name another file in DATABASE_URL")
     return Finding("store", "ok", str(path))
+
+
+def _is_in_use(path: Path) -> bool:
+    """Tell whether another process has the store open, whether or not it writes just now."""
+    try:
+        with path.with_name(f"{path.name}-shm").open("r+b") as shared:
+            fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, OPEN_DATABASE_BYTE)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _refused(what: str, refusals: Sequence[StartRefusedError]) -> Finding:
+    """Show what a service would refuse to start with; each sentence ends with what mends it."""
+    if not refusals:
+        return Finding(what, "ok", "nothing that a service refuses to start with")
+    return Finding(what, "fail", " | ".join(map(str, refusals)))
 
 
 def _pictures() -> Finding:

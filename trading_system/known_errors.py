@@ -11,12 +11,14 @@ from pathlib import Path
 
 _KNOWN = (
     ("trading_system.settings", "SettingsError"),
+    ("trading_system.start_checks", "StartRefusedError"),
     ("trading_system.research.candle_inputs", "InputError"),
     ("trading_system.research.history", "HistoryError"),
     ("trading_system.research.instrument", "InstrumentError"),
     ("trading_system.research.report_facts", "ReportError"),
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
+    ("trading_system.research.run_folder", "FolderError"),
     ("trading_system.research.chart_file", "ChartError"),
     ("trading_system.research.line_view", "ViewError"),
     ("trading_system.research.history_bounds", "BoundError"),

@@ -129,10 +129,12 @@ async def trade_paper(
 
 def paper_run(run: Run, line: Line, seconds: float) -> Run:
     """Return ``run`` as one of paper trading. Raises: WireMismatchError when account and venue tell of other fills."""
-    lines = line.venue.fingerprint_lines() if isinstance(line.venue, PaperVenue) else []
-    if lines != [fill_line(fill) for fill in run.record.fills]:
+    venue = line.venue
+    newest, count = (venue.fingerprint_lines(), venue.trades) if isinstance(venue, PaperVenue) else ([], 0)
+    lines = [fill_line(fill) for fill in run.record.fills]
+    if len(lines) != count or lines[count - len(newest) :] != newest:
         raise WireMismatchError(
-            f"expected the {len(lines)} fills of the paper account, was {len(run.record.fills)} others booked; "
+            f"expected the {count} fills of the paper account, was {len(lines)} others booked; "
             f"keep {line.folder} for a look at it, and start a new line with another --out"
         )
     return Run(

@@ -12,12 +12,24 @@ import sys
 import traceback
 from collections.abc import Iterable
 from types import TracebackType
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from trading_system.secret import HIDDEN, Secret
 
 SHORTEST = 6
 """Shorter texts are no secrets, and hiding them would make holes in every sentence."""
+
+
+def passwords_in(*urls: str) -> list[Secret]:
+    """Return the passwords in addresses such as redis://USER:PASSWORD@HOST, as written there and decoded."""
+    found = []
+    for url in urls:
+        _, _, rest = url.partition("://")
+        before, at, _ = rest.partition("/")[0].rpartition("@")
+        password = before.partition(":")[2] if at else ""
+        if password:
+            found += [Secret(password), Secret(unquote(password))]
+    return found
 
 
 class Redactor:

@@ -22,6 +22,7 @@ from trading_system.simulator.server import SimulatorServer
 
 STALLED_AFTER_S = 60.0
 LOOK_S = 0.5
+ANY_STEP = 2**62
 PATIENCE_S = 20.0  # of one question for the next report
 
 
@@ -94,6 +95,8 @@ class LocalLine:
         engine = self._line.execution
         while True:
             engine.moved.clear()
+            if engine.store_lost is not None:
+                require_alive(self._line)
             report = report_of(engine, self._line.settings.signal_interval)
             if report.has_handled(standing):
                 return report
@@ -167,8 +170,13 @@ async def conduct(line: Follower, market: Market, progress: Callable[[int], None
 
 
 def report_of(engine: ExecutionEngine, signal_interval: str) -> Report:
-    """Return how far ``engine`` has come: while its account is empty, nothing can happen before a signal's close."""
+    """Return how far ``engine`` has come: while its account is empty, nothing can happen before a signal's close.
+
+    One that lost its store closes no step: the market waits only until it has answered every trade.
+    """
     step, trade, in_flight, unknown = engine.progress
+    if engine.store_lost is not None:
+        return Report(ANY_STEP, trade, in_flight + unknown, None)
     minutes = interval_ms(signal_interval) // MINUTE_MS
     until = (step // minutes + 1) * minutes if engine.idle else None
     return Report(step, trade, in_flight + unknown, until)
@@ -187,6 +195,8 @@ async def report_moves(
     """
     while True:
         engine.moved.clear()
+        if engine.store_lost is not None:
+            alive()
         report = report_of(engine, signal_interval)
         async with http.post(f"{base_url}/_sim/report", json=report._asdict()) as answer:
             answer.raise_for_status()
@@ -205,6 +215,15 @@ def require_alive(line: Line) -> None:
             f"the line failed at step {line.execution.progress.step}: {failure}; start it again, it resumes from "
             f"{line.folder}"
         ) from failure
+
+
+def require_whole(line: Line) -> None:
+    """Raise for a line that lost its store and whose market ended all the same. Raises: LineFailedError."""
+    if line.execution.store_lost is not None:
+        raise LineFailedError(
+            f"the line closed no step after {line.execution.progress.step}, as its store took no more; free the disk "
+            f"and start it again, it resumes from {line.folder}"
+        )
 
 
 async def _moved(engine: Any) -> None:

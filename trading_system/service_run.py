@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 BEGINS = "data_feed"
 FOLDER = "line"
+PROBE = "probe"  # a document that says nothing but that the store took it
 LOOK_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 PASSING = (
@@ -154,11 +155,16 @@ class ServiceProcess:
                 self._say(f"{self._service} runs")
                 if self._conductor and self._service == "execution_engine":
                     await report_moves(
-                        line.execution, settings.signal_interval, http, self._conductor, lambda: _require_alive(line)
+                        line.execution,
+                        settings.signal_interval,
+                        http,
+                        self._conductor,
+                        lambda: _require_alive(line, whole=True),
                     )
                 while True:
                     await asyncio.sleep(LOOK_S)
-                    _require_alive(line)
+                    executes = self._service == "execution_engine"
+                    _require_alive(line, whole=executes and await _is_store_back(line))
             finally:
                 await line.stop()
 
@@ -206,7 +212,23 @@ class ServiceProcess:
         return REPLAY_PACE if self._conductor else PAPER_PACE
 
 
-def _require_alive(line: Line) -> None:
+async def _is_store_back(line: Line) -> bool:
+    """Tell whether the store that execution has lost takes a write again, so that a new life can go on with all."""
+    if line.execution.store_lost is None:
+        return False
+    store = line.letterbox.store
+    try:
+        await store.put_document(PROBE, "*", 0, b"")
+        await store.commit()
+    except StoreError:
+        return False
+    return True
+
+
+def _require_alive(line: Line, *, whole: bool = False) -> None:
+    """Raise a part's failure; with ``whole`` also that of a line that lives on for its exits alone."""
     failure = line.failure
+    if failure is None and whole:
+        failure = line.execution.store_lost
     if failure is not None:
         raise LineFailedError(str(failure)) from failure

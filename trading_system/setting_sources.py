@@ -58,7 +58,7 @@ def toml_values(path: Path) -> list[Given]:
             f"{path}: expected a settings file, was nothing at this path; `trading-system init` writes one"
         ) from None
     except OSError as error:
-        raise SettingsError(f"{path}: expected a settings file, was: {error.strerror}") from None
+        raise SettingsError(f"{path}: expected a settings file, was: {error.strerror}; {_readable(path)}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SettingsError(f"{path}:{line}: expected text in UTF-8, was another encoding; save it as UTF-8") from None
@@ -71,6 +71,10 @@ def toml_values(path: Path) -> list[Given]:
         ) from None
     lines = _lines_of(text)
     return [Given(name, value, f"{path}:{_line_of(name, lines)}") for name, value in _leaves(document)]
+
+
+def _readable(path: Path) -> str:
+    return "name a file" if path.is_dir() else f"make it readable with `chmod u+r {path}`"
 
 
 def dotenv_values(path: Path) -> list[Given]:
@@ -87,7 +91,7 @@ def dotenv_values(path: Path) -> list[Given]:
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: expected text in UTF-8, was another encoding; save it as UTF-8") from None
     except OSError as error:
-        raise SettingsError(f"{path}: expected a file of secrets, was: {error.strerror}") from None
+        raise SettingsError(f"{path}: expected a file of secrets, was: {error.strerror}; {_readable(path)}") from None
     if os.name == "posix" and mode & OPEN_TO_OTHERS:
         raise SettingsError(
             f"{path}: expected a file that only its owner can read (mode 600), was mode {stat.S_IMODE(mode):o}; "

@@ -28,6 +28,7 @@ from pydantic import (
 from trading_system.rules.interval_table import INTERVALS
 from trading_system.rules.parameters import ParameterError, checked_value
 from trading_system.rules.parameters import defaults as detection_defaults
+from trading_system.rules.symbols import SymbolError, checked_symbol
 from trading_system.secret import Secret
 from trading_system.setting_sources import (
     DOTENV_FILE,
@@ -331,12 +332,24 @@ def _put(nested: dict[str, Any], key: str, one: Given) -> None:
         raise SettingsError(_at_key(key, one).problem(f"expected a value like {default!r}, was {str(value).lower()}"))
     if isinstance(default, tuple) and isinstance(value, str):
         value = _listed(key, one)
+    if key == "symbols" and isinstance(value, list):
+        value = _symbols(value, _at_key(key, one))
     if key.endswith("_interval") and value not in INTERVALS and not (key == "higher_interval" and value == ""):
         raise SettingsError(_at_key(key, one).problem(f"expected one of {' '.join(INTERVALS)}, was {value!r}"))
     if name:
         nested.setdefault(group, {})[name] = value
     else:
         nested[key] = value
+
+
+def _symbols(names: list[Any], one: Given) -> list[str]:
+    try:
+        checked = [checked_symbol(str(name)) for name in names]
+    except SymbolError as error:
+        raise SettingsError(one.problem(str(error))) from None
+    if len(set(checked)) != len(checked):
+        raise SettingsError(one.problem(f"expected each symbol once, was {','.join(checked)}"))
+    return checked
 
 
 def _secret_of(one: Given) -> Secret:

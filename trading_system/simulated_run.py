@@ -21,6 +21,7 @@ from trading_system.replay import (
     conduct,
     report_moves,
     require_alive,
+    require_whole,
 )
 from trading_system.research.candle_inputs import CandleInputs, InputError
 from trading_system.research.run_folder import fill_line, fingerprint
@@ -108,6 +109,7 @@ async def trade_line(
     try:
         await line.start(warmed)
         await to_the_end()
+        require_whole(line)
         return await run_of(line)
     finally:
         await line.stop()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from trading_system.app import Line
 from trading_system.contracts import RejectionDTO, to_step
 from trading_system.research.runs import Run, record_of, rejections_of, summary_of
 from trading_system.research.stored_candles import stored_minutes
+from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.events import Event
 from trading_system.rules.fact_record import unpack_account, unpack_fact
 from trading_system.rules.facts import Fact, Placed
 from trading_system.rules.grid import Instrument
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.execution_engine.journal import Journal, State
+from trading_system.services.execution_engine.venues.port import Venue
 from trading_system.services.room import EXECUTION, HIGHS_LOWS, SNAPSHOT, STRATEGY, WHOLE_ACCOUNT
 from trading_system.store.port import Store, Stream
 
@@ -26,7 +28,7 @@ class WireMismatchError(RuntimeError):
 
 async def run_of(line: Line) -> Run:
     """Read a line's store and journal back as a run."""
-    run = await run_in(line.letterbox.store, line.journal, line.instruments, line.origin)
+    run = await run_in(line.letterbox.store, line.journal, line.instruments, line.origin, line.venue)
     recovered = {
         "cuts": line.feed.counts.get("cut", 0),
         "bad_frames": line.feed.counts.get("bad_frame", 0),
@@ -36,10 +38,12 @@ async def run_of(line: Line) -> Run:
     return Run(run.record, {**run.summary, "recovered": recovered})
 
 
-async def run_in(store: Store, journal: Journal, instruments: Sequence[Instrument], origin: int) -> Run:
+async def run_in(
+    store: Store, journal: Journal, instruments: Sequence[Instrument], origin: int, venue: Venue | None = None
+) -> Run:
     """Read what a line, whose history begins at ``origin`` (ms UTC), wrote into ``store`` and ``journal`` as a run.
 
-    Raises: WireMismatchError when the journal does not know the orders of the account.
+    Raises: WireMismatchError when neither the journal nor the ``venue`` knows the orders of the account.
     """
     exchange = instruments[0].exchange
     candles: list[Any] = []
@@ -59,7 +63,7 @@ async def run_in(store: Store, journal: Journal, instruments: Sequence[Instrumen
             refused.extend(step.get("refused", ()))
     rows = await store.read(account, None, head)
     facts = [unpack_fact(row.payload) for row in rows]
-    _check_orders(journal, facts)
+    await _check_orders(journal, venue, facts)
     refused.extend(rejections_of(facts))
     record = record_of(instruments, candles, events, facts, refused)
     snapshot = await store.document(SNAPSHOT, exchange)
@@ -69,14 +73,32 @@ async def run_in(store: Store, journal: Journal, instruments: Sequence[Instrumen
     return Run(record, {"kind": "run", **summary, "equity_final": unpack_account(snapshot[1]).equity})
 
 
-def _check_orders(journal: Journal, facts: Iterable[Fact]) -> None:
-    """Hold what the account says it placed against the journal: each such order was taken by the venue."""
+async def _check_orders(journal: Journal, venue: Venue | None, facts: Sequence[Fact]) -> None:
+    """Hold what the account says it placed against the journal: each such order was taken by the venue.
+
+    What the journal lacks, because its disk took no more in an earlier life, the venue itself is asked for.
+    """
     taken = Counter(
         order.canonical
         for order in journal.orders_since(0)
         if order.state not in (State.INTENT, State.REJECTED, State.NOT_PLACED)
     )
     placed = Counter(fact.order.id for fact in facts if isinstance(fact, Placed))
+    last = {fact.order.id: fact for fact in facts if isinstance(fact, Placed)}
     for id_, count in placed.items():
-        if taken[id_] != count:
-            raise WireMismatchError(f"order {id_}: placed {count} times by the account, taken {taken[id_]} times")
+        known = taken[id_]
+        if known < count and venue is not None:
+            known += await _unwritten(journal, venue, last[id_], count - known)
+        if known != count:
+            raise WireMismatchError(f"order {id_}: placed {count} times by the account, taken {known} times")
+
+
+async def _unwritten(journal: Journal, venue: Venue, placed: Placed, most: int) -> int:
+    """Count the generations of an order, up to ``most``, that the venue took and the journal does not know."""
+    plan, name = placed.order.id[2:-1], placed.order.id[-1]
+    first = journal.generation_for(plan, name)
+    for count in range(most):
+        client_id = client_order_id(plan, name, first + count)
+        if await venue.order(placed.symbol, client_id, placed.order.type) is None:
+            return count
+    return most

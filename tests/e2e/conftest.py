@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from commands import Command, command_of
+from small_markets import candle_rows, small_market, small_settings
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +16,15 @@ def _defaults_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name in {"BUS_URL", "DATABASE_URL"} or (name.startswith("TRADING_") and name != "TRADING_SHARED"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """What runs a command in this process."""
+    return command_of(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[str]:
+    """The lines of the small market's candle file, header first; not to be changed."""
+    return candle_rows(small_market(small_settings()).candles["BTCUSDT"])

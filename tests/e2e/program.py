@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "trading_system.cli"]
+COMMAND = (sys.executable, "-m", "trading_system.cli")
+AS_ANY_USER = (sys.executable, str(Path(__file__).with_name("as_any_user.py")))  # even as root; see there
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 
@@ -22,10 +23,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **(extra or {})}
 
 
-def program(*words: str | Path, cwd: Path, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def program(
+    *words: str | Path, cwd: Path, extra: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND
+) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
-        [*COMMAND, *map(str, words)],
+        [*command, *map(str, words)],
         cwd=cwd,
         env=environment(extra),
         capture_output=True,

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import aiohttp
 import pytest
-from program import program, sets, started
-from small_markets import QUICK, SMALL, candle_rows, small_market, small_settings
+from commands import SET, Command, Told, assert_refused
+from program import AS_ANY_USER, COMMAND, program, started
+from small_markets import small_market, small_settings
 
-from trading_system.cli import main
 from trading_system.simulated_run import simulator_of
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
 from trading_system.store.sqlite import SqliteStore
 
-SET = sets((*QUICK, *SMALL))
 OTHER_SCRIPTS = (
     "币安人生USDT",
     "БТЦUSDT",
@@ -37,45 +32,10 @@ OTHER_SCRIPTS = (
 )
 
 
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Told]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str | Path) -> Told:
-        monkeypatch.setattr(sys, "argv", ["trading-system", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Told(ended.value.code, out, err)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def rows() -> list[str]:
-    return candle_rows(small_market(small_settings()).candles["BTCUSDT"])
-
-
 @pytest.fixture
 def candles(rows: list[str]) -> str:
     Path("candles.csv").write_text("\n".join(rows) + "\n")
     return "candles.csv"
-
-
-def assert_one_sentence(told: Told, *words: str) -> None:
-    assert told.code == 2
-    assert told.err.startswith("error: ")
-    assert len(told.err.splitlines()) == 1, told.err
-    for word in words:
-        assert word in told.err
 
 
 # --- places
@@ -112,6 +72,22 @@ PLACES = {
 }
 
 
+@pytest.mark.parametrize("verb", ["backtest --candles", "run --replay"])
+def test_the_candles_of_a_person_are_not_written_over(command: Command, candles: str, verb: str) -> None:
+    before = Path(candles).read_bytes()
+    told = command(*verb.split(), candles, "--symbol", "BTCUSDT", "--out", ".", *SET)
+    assert_refused(told, ".: expected a new folder", "candles.csv that no run has written", "give another --out")
+    assert Path(candles).read_bytes() == before
+
+
+def test_a_backtest_over_another_one_says_that_it_replaced_it(command: Command, candles: str) -> None:
+    words = ("backtest", "--candles", candles, "--symbol", "BTCUSDT", "--out", "out", "--json", *SET)
+    assert command(*words).err == ""
+    assert command(*words).err == ""
+    told = command(*words, "--set", "risk_pct=0.5")
+    assert told.err == "out: an earlier backtest with other results stood here and was replaced\n"
+
+
 @pytest.mark.parametrize("case", PLACES)
 def test_a_place_that_does_not_fit_is_one_sentence(command: Command, candles: str, case: str) -> None:
     Path("file").write_text("mine")
@@ -119,17 +95,50 @@ def test_a_place_that_does_not_fit_is_one_sentence(command: Command, candles: st
     before = sorted(Path().rglob("*"))
     settings = [] if words.startswith(("chart", "detect")) else SET
 
-    assert_one_sentence(command(*words.split(), *settings), sentence)
+    assert_refused(command(*words.split(), *settings), sentence)
 
     assert sorted(Path().rglob("*")) == before
     assert Path("file").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the administrator")
-def test_a_folder_closed_to_the_user_is_one_sentence(command: Command, candles: str) -> None:
+CLOSED = {
+    "a folder for a backtest": (
+        "backtest --candles candles.csv --symbol BTCUSDT --out closed/run",
+        "closed/run: expected a place that this user may use, was: Permission denied; see `ls -ld closed`",
+    ),
+    "a folder for a run": (
+        "run --replay candles.csv --symbol BTCUSDT --out closed/run",
+        "closed/run: expected a place that this user may use, was: Permission denied; see `ls -ld closed`",
+    ),
+    "a folder for the data": (
+        "run --replay candles.csv --symbol BTCUSDT --set data_folder=closed/data",
+        "closed/data: expected a place that this user may use, was: Permission denied; see `ls -ld closed`",
+    ),
+    "a folder for a picture": (
+        "chart BTCUSDT --candles candles.csv -o closed/x.png",
+        "expected a place that this user may use, was: Permission denied; see `ls -ld closed`",
+    ),
+    "a candle file": (
+        "backtest --candles shut --symbol BTCUSDT",
+        "shut: expected a readable file, was Permission denied; check its permissions",
+    ),
+    "a settings file": (
+        "--config shut backtest --candles candles.csv --symbol BTCUSDT",
+        "shut: expected a settings file, was: Permission denied; make it readable with `chmod u+r shut`",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CLOSED)
+def test_what_is_closed_to_the_user_is_one_sentence(candles: str, case: str) -> None:
     Path("closed").mkdir(mode=0o500)
-    told = command("backtest", "--candles", candles, "--symbol", "BTCUSDT", "--out", "closed/run", *SET)
-    assert_one_sentence(told, "closed", "expected a place that this user may use")
+    Path("shut").touch(mode=0o000)
+    words, sentence = CLOSED[case]
+    settings = [] if words.startswith("chart") else SET
+    done = program(*words.split(), *settings, cwd=Path.cwd(), command=[*AS_ANY_USER, *COMMAND])
+    assert_refused(Told(done.returncode, done.stdout, done.stderr), sentence)
+    assert list(Path("closed").iterdir()) == []
 
 
 def test_a_taken_port_is_one_sentence_with_the_way_out(command: Command, candles: str) -> None:
@@ -138,7 +147,7 @@ def test_a_taken_port_is_one_sentence_with_the_way_out(command: Command, candles
         taken.listen()
         port = taken.getsockname()[1]
         told = command("exchange", "--replay", candles, "--symbol", "BTCUSDT", "--port", str(port), *SET)
-    assert_one_sentence(told, "expected a free port, was one in use", str(port), "give another --port")
+    assert_refused(told, "expected a free port, was one in use", str(port), "give another --port")
 
 
 # --- settings
@@ -160,7 +169,7 @@ def test_wrong_settings_stop_every_command_before_it_begins(
 ) -> None:
     Path("trading.toml").write_text(text)
     told = command(*verb.split(), candles, "--symbol", "BTCUSDT", *SET)
-    assert_one_sentence(told, SETTINGS[text])
+    assert_refused(told, SETTINGS[text])
     assert "canary" not in told.err
     assert not Path("data").exists()
 
@@ -169,7 +178,7 @@ def test_a_dotenv_open_to_others_stops_every_command(command: Command, candles: 
     Path(".env").write_text("TELEGRAM_TOKEN=canary\n")
     Path(".env").chmod(0o644)
     told = command("detect", "--candles", candles)
-    assert_one_sentence(told, ".env: expected a file that only its owner can read (mode 600), was mode 644; run `chmod")
+    assert_refused(told, ".env: expected a file that only its owner can read (mode 600), was mode 644; run `chmod")
     assert told.out == ""
 
 
@@ -193,7 +202,7 @@ def test_a_symbol_of_another_script_is_refused_by_every_command(
 ) -> None:
     before = sorted(Path().rglob("*"))
     told = command(*words.split(), symbol)
-    assert_one_sentence(told, "expected a symbol of capital letters and digits (A-Z, 0-9, _) such as BTCUSDT, was")
+    assert_refused(told, "expected a symbol of capital letters and digits (A-Z, 0-9, _) such as BTCUSDT, was")
     assert sorted(Path().rglob("*")) == before
 
 
@@ -239,7 +248,7 @@ def test_a_symbol_that_the_exchange_does_not_trade_is_one_sentence(command: Comm
     finally:
         served.kill()
         served.communicate()
-    assert_one_sentence(told, "expected NOPEUSDT among the 1 symbols of the venue, was not")
+    assert_refused(told, "expected NOPEUSDT among the 1 symbols of the venue, was not")
     assert not Path("out").exists()
 
 

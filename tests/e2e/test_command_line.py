@@ -5,48 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from commands import SET, Command, assert_refused
 from program import PATIENCE_S, program, sets, started
-from small_markets import QUICK, SMALL, candle_rows, small_market, small_settings
 
-from trading_system.cli import main
 from trading_system.research.parity import compare
-
-SET = sets((*QUICK, *SMALL))
-
-
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Told]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process, from its words to its exit code."""
-
-    def run(*words: str | Path) -> Told:
-        monkeypatch.setattr(sys, "argv", ["trading-system", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Told(ended.value.code, out, err)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def rows() -> list[str]:
-    return candle_rows(small_market(small_settings()).candles["BTCUSDT"])
 
 
 def file_of(lines: Sequence[str], name: str = "candles.csv") -> Path:
@@ -62,16 +28,6 @@ def changed(rows: Sequence[str], line: int, column: int, value: str) -> list[str
     cells[column] = value
     lines[line - 1] = ",".join(cells)
     return lines
-
-
-def assert_refused(told: Told, *words: str) -> None:
-    """One sentence on standard error, exit code 2, nothing on standard output."""
-    assert told.code == 2
-    assert told.out == ""
-    assert len(told.err.splitlines()) == 1
-    assert told.err.startswith("error: ")
-    for word in words:
-        assert word in told.err
 
 
 # --- bad candle files
@@ -203,17 +159,6 @@ def test_a_simulator_that_is_not_there_is_one_sentence(command: Command) -> None
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
 
         assert_refused(command("run", "--simulator", url, "--symbol", "BTCUSDT"), url, "trading-system exchange")
-
-
-def test_a_port_that_is_taken_is_one_sentence(command: Command, rows: list[str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-
-        told = command("exchange", "--replay", file_of(rows), "--symbol", "BTCUSDT", "--port", port, *SET)
-
-    assert_refused(told, port)
 
 
 def test_help_names_every_command(command: Command) -> None:

@@ -20,6 +20,7 @@ from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest
 from trading_system.rules.risk import Rejection
 from trading_system.simulated_run import REPLAY_PACE
+from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
 
 pytestmark = pytest.mark.slow
@@ -60,6 +61,20 @@ async def test_several_symbols_with_holes_trade_one_paper_account(tmp_path: Path
         await feed.server.stop()
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
     assert run.summary["fills"] > 3
+
+
+async def test_an_account_that_forgets_its_old_trades_goes_on_as_one_that_does_not(
+    feed: PublicFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper_venue, "TRADES_KEPT", 1)
+    run = await feed.trade(await feed.line(tmp_path / "paper"))
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)
+    again = await feed.line(tmp_path / "paper")
+    await again.start()
+    assert isinstance(again.venue, PaperVenue)
+    assert again.venue.trades == run.summary["fills"] == 5
+    assert len(again.venue.fingerprint_lines()) <= 2
+    await again.stop()
 
 
 @pytest.mark.parametrize("nth", [1, 2, 4])

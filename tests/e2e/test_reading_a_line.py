@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from both_sides import trade_line
+from commands import Command
 from rich.console import Console
 from small_markets import SMALL_WARM_UP, small_market, small_settings
 
-from trading_system.cli import main
 from trading_system.console_line import print_positions, print_trades
 from trading_system.research.line_rows import positions_of, status_of, waits_for
 from trading_system.research.line_view import LineView, ViewError, newest_line, read_line
@@ -23,28 +21,6 @@ from trading_system.rules.trade import entered
 from trading_system.services.execution_engine.journal import Journal
 
 pytestmark = pytest.mark.slow
-
-
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Told]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str | Path) -> Told:
-        monkeypatch.setattr(sys, "argv", ["trading-system", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Told(ended.value.code, out, err)
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -238,6 +238,20 @@ async def test_a_connection_that_hears_nothing_of_itself_is_made_anew(redis_serv
         await bus.close()
 
 
+async def test_a_process_that_was_busy_does_not_take_its_absence_for_the_server_s(redis_server: RedisServer) -> None:
+    bus, ear = quick(redis_server.url), bus_suite.Ear()
+    await bus.subscribe(CHANNEL, ear)
+    await rung_until_heard(bus, ear, b"before")
+    await bus.publish(CHANNEL, b"during")
+    question = asyncio.create_task(bus.newest("k"))
+    await asyncio.sleep(0)
+    time.sleep(1.5)  # noqa: ASYNC251  the whole process stands still, longer than any deadline of this bus
+    assert await question is None
+    await until(lambda: ear.heard[-1:] == [b"during"])
+    assert (bus.counts["cuts"], bus.counts["lost"], bus.trouble) == (0, 0, "")
+    await bus.close()
+
+
 async def test_a_wrong_password_is_an_error_at_once_and_one_sentence(redis_server: RedisServer) -> None:
     url = f"redis://:not-{PASSWORD}@127.0.0.1:{redis_server.port}/0"
     bus = quick(url)
@@ -302,6 +316,23 @@ async def test_something_that_is_no_redis_is_away_and_not_trusted() -> None:
     bus = quick(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     with pytest.raises(BusUnreachableError):
         await bus.newest("k")
+    await bus.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_an_answer_that_nobody_foresaw_leaves_the_bus_trying(caplog: pytest.LogCaptureFixture) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while word := await reader.read(1_000):
+            writer.write(b":5\r\n" if b"SUBSCRIBE" in word else b"+PONG\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    bus = quick(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await bus.subscribe(CHANNEL, bus_suite.Ear())
+    await until(lambda: caplog.text.count("the bus, listening, failed; it connects anew") >= 2)
+    assert bus.trouble
     await bus.close()
     server.close()
     await server.wait_closed()

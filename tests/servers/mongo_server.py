@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from pymongo import MongoClient
 
@@ -25,21 +25,31 @@ class MongoServer:
     """A running server. ``url()`` names a database of its own each time; ``log_tail`` is printed when a test fails."""
 
     def __init__(self, address: str, log: Path | None) -> None:
-        self.address = address.rstrip("/")
+        self._address = urlsplit(address)
         self._log = log
         self._made: list[str] = []
 
     @property
     def port(self) -> int:
         """Where the server listens."""
-        found = re.search(r":(\d+)$", self.address)
-        return int(found[1]) if found else 27017
+        return self._address.port or 27017
 
-    def url(self, name: str = "") -> str:
-        """Return the URL of a new database, or of the one with ``name``."""
-        name = name or f"trading_{os.getpid()}_{next(_numbers)}"
+    def url(self, *, credentials: str = "") -> str:
+        """Return the URL of a new database, with other ``USER:PASSWORD`` than the server's own if they are given."""
+        name = f"trading_{os.getpid()}_{next(_numbers)}"
         self._made.append(name)
-        return f"{self.address}/{name}"
+        host = self._address.netloc.rpartition("@")[2]
+        netloc = f"{credentials}@{host}" if credentials else self._address.netloc
+        return urlunsplit(self._address._replace(netloc=netloc, path=f"/{name}"))
+
+    @staticmethod
+    def name_in(url: str) -> str:
+        """Return the name of the database in ``url``."""
+        return urlsplit(url).path[1:]
+
+    def client(self) -> MongoClient[dict[str, object]]:
+        """Return the driver's own client, to look at a database from beside the store."""
+        return MongoClient(urlunsplit(self._address))
 
     def log_tail(self) -> str:
         """Return the end of the server's log."""
@@ -47,10 +57,9 @@ class MongoServer:
 
     def drop_all(self) -> None:
         """Drop the databases that were named here."""
-        client: MongoClient[dict[str, object]] = MongoClient(self.address)
-        for name in self._made:
-            client.drop_database(name)
-        client.close()
+        with self.client() as client:
+            for name in self._made:
+                client.drop_database(name)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sample_chats import StoredLine
 from sample_messages import MESSAGES
-from sample_trades import MINUTE, QUARTER
+from sample_trades import MINUTE, QUARTER, plan_at
 
 from trading_system.contracts import EventDTO, from_ms
 from trading_system.rules.facts import DECLINES, WITHDRAWALS
@@ -98,6 +98,18 @@ async def test_no_bell_is_needed_and_a_step_read_twice_makes_one_alert(alerts: A
     for _ in range(3):
         await alerts.engine.poll()
     assert alerts.engine.alerts == 1
+
+
+async def test_a_signal_that_was_found_too_late_is_no_news(alerts: Alerts) -> None:
+    await alerts.line.to_quarter()
+    close = alerts.line.time + MINUTE
+    plan = plan_at(close, zone="")
+    alerts.line.book.terms = alerts.line.book.terms._replace(advised=True)
+    late = alerts.line.book.minute
+    alerts.line.book.minute = lambda *prices, **said: late(*prices, **said, late=frozenset({plan.id}), age=7_200.0)  # type: ignore[method-assign]
+    await alerts.line.minute(101.0, plans=[plan])
+    await alerts.engine.poll()
+    assert alerts.files == []
 
 
 async def test_an_entry_that_the_exchange_refuses_after_all_replaces_the_alert(alerts: Alerts) -> None:

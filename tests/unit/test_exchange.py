@@ -99,6 +99,35 @@ def refusal_of(act: Callable[[], object]) -> int:
     return caught.value.code
 
 
+def test_an_exchange_forgets_old_trades_and_their_orders_and_counts_on() -> None:
+    exchange = exchange_of(*[(100, 101, 99, 100)] * 12)
+    for number in range(6):
+        exchange.place(OrderRequest("BTCUSDT", 1, OrderType.MARKET, 1.0, client_id=f"in{number}"))
+        exchange.advance()
+        exchange.place(OrderRequest("BTCUSDT", -1, OrderType.MARKET, 1.0, client_id=f"out{number}", reduce_only=True))
+        exchange.advance()
+    whole = exchange.fingerprint_lines()
+    exchange.forget(3)
+    assert exchange.standing().trade == len(whole) == 12
+    assert exchange.fingerprint_lines() == whole[-3:]
+    assert [trade.id for trade in exchange.trades()] == [10, 11, 12]
+    assert exchange.find(algo=False, client_id="out5") is not None
+    assert exchange.find(algo=False, client_id="in0") is None
+
+
+def test_an_exchange_remembers_the_entry_of_a_position_that_could_be_liquidated() -> None:
+    exchange = exchange_of((100, 100, 100, 100), (100, 100, 100, 100), (100, 100, 50, 50))
+    exchange.place(OrderRequest("BTCUSDT", 1, OrderType.MARKET, 2.0, client_id="in"))
+    exchange.advance()
+    exchange.place(OrderRequest("BTCUSDT", -1, OrderType.MARKET, 1.0, client_id="part", reduce_only=True))
+    exchange.advance()
+    exchange.forget(1)
+    assert [trade.client_id for trade in exchange.trades()] == ["in", "part"]
+    while exchange.standing().trade < 3:
+        exchange.advance()
+    assert exchange.owner(exchange.trades()[-1]) == "in"
+
+
 def test_the_market_stands_still_until_it_is_told_to_go_on() -> None:
     exchange = exchange_of((100, 101, 99, 100), (100, 101, 99, 100.5))
     assert exchange.standing() == (START, 0, False)

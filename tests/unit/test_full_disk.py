@@ -100,14 +100,42 @@ async def test_a_store_that_takes_no_more_ends_the_entries_and_not_the_exits(
 ) -> None:
     await desk.minute(101.0, plans=[PLAN])
     fill_the_disk_of_the_store(desk)
-    with pytest.raises(StoreWriteError):
-        await desk.fill("e", 100.0)
+    await desk.fill("e", 100.0)
+    assert desk.execution.store_lost is not None
     await until(lambda: set(desk.prices()) == {"s", "1", "2"})
-    with pytest.raises(StoreWriteError):
-        await desk.fill("1", 104.0)
+    await desk.fill("1", 104.0)
     await until(lambda: desk.prices() == {"s": (100.0, 25.0), "2": (108.0, 25.0)})
     (said,) = sentences(caplog)
     assert said.startswith("entries are off, stops and exits are still sent: store.db: expected the disk")
+
+
+async def test_a_store_that_takes_no_more_is_the_end_once_the_position_is_closed(desk: Desk) -> None:
+    await desk.minute(101.0, plans=[PLAN])
+    fill_the_disk_of_the_store(desk)
+    await desk.fill("e", 100.0)
+    await desk.fill("1", 104.0)
+    assert desk.execution.failure is None
+    with pytest.raises(StoreWriteError):
+        await desk.fill("s", 100.0)
+    assert desk.prices() == {}
+
+
+async def test_an_entry_that_waits_is_taken_back_when_the_store_takes_no_more(desk: Desk) -> None:
+    await desk.minute(101.0, plans=[PLAN])
+    assert set(desk.prices()) == {"e"}
+    desk.execution.lose_store(StoreWriteError("full"))
+    await until(lambda: desk.execution.failure is not None)
+    assert desk.prices() == {}
+
+
+async def test_an_entry_that_fills_before_it_can_be_taken_back_gets_its_stop(desk: Desk) -> None:
+    await desk.minute(101.0, plans=[PLAN])
+    filled = desk.trade("e", 100.0)  # at the venue, and not heard of yet
+    desk.execution.lose_store(StoreWriteError("full"))
+    await until(lambda: bool(desk.venue.requests("cancel")) and not desk.execution._wake.is_set())
+    assert desk.execution.failure is None
+    desk.venue.push(filled)
+    await until(lambda: set(desk.prices()) == {"s", "1", "2"})
 
 
 async def test_an_entry_is_not_sent_when_what_led_to_it_cannot_be_stored(desk: Desk) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading_system.redaction import RedactingFormatter, Redactor, forms_of
+from trading_system.redaction import RedactingFormatter, Redactor, forms_of, passwords_in
 from trading_system.secret import Secret
 
 CANARY = "Canary+/=7f 'q'&é"
@@ -70,3 +70,19 @@ def test_a_log_line_and_its_traceback_are_hidden(capsys: pytest.CaptureFixture[s
     for text in (out.getvalue(), capsys.readouterr().err):
         assert "'sent ***'" in text
         assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        ("redis://:canary-1@127.0.0.1:6379/0", {"canary-1"}),
+        ("mongodb://user:canary%402@db:27017/name?x=a@b", {"canary%402", "canary@2"}),
+        ("redis://127.0.0.1:6379/0", set()),
+        ("sqlite:////var/lib/a@b:c/store.db", set()),
+        ("memory://", set()),
+        ("", set()),
+    ],
+)
+def test_the_passwords_of_addresses_are_secrets_too(url: str, passwords: set[str]) -> None:
+    assert {secret.reveal() for secret in passwords_in(url)} == passwords
+    assert not any(password in Redactor(passwords_in(url))(f"opening {url}") for password in passwords)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -360,12 +359,9 @@ def test_a_time_axis_of_any_length_has_a_handful_of_labels(days: float) -> None:
 
 
 @pytest.mark.shared
-def test_a_month_of_real_minutes_makes_a_small_page(tmp_path: Path) -> None:
-    shared = os.environ.get("TRADING_SHARED")
-    if not shared:
-        pytest.skip("TRADING_SHARED does not name the folder of real candles")
+def test_a_month_of_real_minutes_makes_a_small_page(shared_data: Path, tmp_path: Path) -> None:
     settings = settings_with()
-    inputs = read_inputs([Path(shared) / "data/ohlcv/BINANCEUSDM_BTCUSDT_1m.csv.gz"], ["BTCUSDT"], settings)
+    inputs = read_inputs([shared_data / "ohlcv" / "BINANCEUSDM_BTCUSDT_1m.csv.gz"], ["BTCUSDT"], settings)
     run = run_backtest(inputs, settings)
     write_report(tmp_path / "out.html", run.record, run.summary, settings)
     page = (tmp_path / "out.html").read_text(encoding="utf-8")

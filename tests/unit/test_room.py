@@ -223,3 +223,46 @@ async def test_what_is_no_candle_is_refused_and_the_room_goes_on(desk: Desk) -> 
     await desk.store_minutes(1)
     await desk.ring(1)
     assert (steps(room), room.failure) == ([1], None)
+
+
+# --- what strangers say on a bus between processes
+
+NONSENSE = [
+    b"",
+    b"{",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"x" * 5_000_000,
+    b'{"symbol":"BTCUSDT"}',
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=range(len(NONSENSE)))
+@pytest.mark.parametrize("leaves_process", [False, True])
+async def test_a_bell_that_is_none_is_counted_and_moves_nothing(
+    desk: Desk, nonsense: bytes, leaves_process: bool
+) -> None:
+    desk.bus.leaves_process = leaves_process
+    room = await desk.room()
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), nonsense)
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), nonsense)
+    assert (room.handled, room.failure, room.counts["bad_bells"]) == ([], None, 2)
+    assert desk.bus.counts["failed"] == 0
+    await desk.store_minutes(1)
+    await desk.ring(1)
+    assert steps(room) == [1]
+
+
+async def test_forged_bells_of_a_bus_between_processes_move_nothing_and_are_not_hoarded(desk: Desk) -> None:
+    desk.bus.leaves_process = True
+    room = await desk.room()
+    for number in (1, 2, 10_000_000):
+        await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(number))
+        await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(number, minutes=15))
+    assert room.handled == []
+    assert room._longer["BTCUSDT"] == []
+    await desk.store_minutes(1, 2)
+    await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(10_000_000))
+    assert steps(room) == [1, 2]

@@ -19,8 +19,11 @@ from trading_system.research.run_folder import (
     REFUSED,
     SUMMARY,
     TRADES,
+    UNFINISHED,
+    FolderError,
     RunRecord,
     canonical_line,
+    earlier_run,
     event_lines,
     fill_line,
     fingerprint,
@@ -100,3 +103,49 @@ def test_a_trade_is_told_for_people(tmp_path: Path) -> None:
     for row, closed in zip(rows, record_of().trades, strict=True):
         assert (row["symbol"], row["reason"], row["r"]) == (closed.symbol, closed.reason, closed.r)
         assert row["side"] in ("long", "short")
+
+
+def test_a_backtest_replaces_a_backtest_and_a_line_goes_on_in_its_own_folder(tmp_path: Path) -> None:
+    assert earlier_run(tmp_path / "new", backtest=True) is None
+    run_in(tmp_path / "old", kind="backtest")
+    earlier = earlier_run(tmp_path / "old", backtest=True)
+    assert earlier is not None
+    assert earlier["kind"] == "backtest"
+    run_in(tmp_path / "line", kind="run")
+    (tmp_path / "line" / "store.db").touch()
+    assert earlier_run(tmp_path / "line", backtest=False) is None
+
+
+def test_what_a_run_left_unfinished_may_be_replaced(tmp_path: Path) -> None:
+    run_in(tmp_path, kind="backtest")
+    (tmp_path / SUMMARY).unlink()
+    (tmp_path / UNFINISHED).touch()
+    assert earlier_run(tmp_path, backtest=True) is None
+
+
+OTHERS = {
+    "somebody's candles": ("candles.csv", "mine", "was one with candles.csv that no run has written"),
+    "somebody's summary": ("summary.json", "[1]", "was one with summary.json that no run has written"),
+    "a broken summary": ("summary.json", "{", "was one with summary.json that no run has written"),
+}
+
+
+@pytest.mark.parametrize("backtest", [True, False])
+@pytest.mark.parametrize("case", OTHERS)
+def test_files_that_no_run_has_written_are_never_replaced(tmp_path: Path, case: str, *, backtest: bool) -> None:
+    name, text, sentence = OTHERS[case]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(FolderError, match=sentence):
+        earlier_run(tmp_path, backtest=backtest)
+
+
+def test_a_backtest_and_a_line_do_not_share_a_folder(tmp_path: Path) -> None:
+    run_in(tmp_path / "backtest", kind="backtest")
+    with pytest.raises(FolderError, match="or one of a line, was the folder of a backtest; give another --out"):
+        earlier_run(tmp_path / "backtest", backtest=False)
+    run_in(tmp_path / "run", kind="run")
+    with pytest.raises(FolderError, match="or one of a backtest, was the folder of a run; give another --out"):
+        earlier_run(tmp_path / "run", backtest=True)
+    (tmp_path / "run" / "store.db").touch()
+    with pytest.raises(FolderError, match="or one of a backtest, was the folder of a line; give another --out"):
+        earlier_run(tmp_path / "run", backtest=True)

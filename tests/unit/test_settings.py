@@ -75,6 +75,19 @@ def test_one_value_of_a_group_leaves_the_others_as_the_source_below_says(monkeyp
     assert (account.risk_pct, account.leverage, account.max_positions, account.equity) == (0.5, 3.0, 1, 10_000.0)
 
 
+def test_the_symbols_of_a_service_are_a_list_in_every_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_with().symbols == ()
+    toml('symbols = ["BTCUSDT", "ETHUSDT"]\n')
+    assert settings_with().symbols == ("BTCUSDT", "ETHUSDT")
+    monkeypatch.setenv("TRADING_SYMBOLS", "SOLUSDT, BTCUSDT")
+    assert settings_with().symbols == ("SOLUSDT", "BTCUSDT")
+    assert settings_with(["symbols=XRPUSDT"]).symbols == ("XRPUSDT",)
+    monkeypatch.setenv("TRADING_SYMBOLS", "btcusdt")
+    assert sentence().startswith("environment TRADING_SYMBOLS: expected a symbol of capital letters")
+    monkeypatch.setenv("TRADING_SYMBOLS", "BTCUSDT,BTCUSDT")
+    assert sentence() == "environment TRADING_SYMBOLS: expected each symbol once, was BTCUSDT,BTCUSDT"
+
+
 def test_the_seeds_words_have_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     dotenv("BUS_URL=memory://\nDATABASE_URL=sqlite:///a.db\n")
     assert settings_with().database_url == "sqlite:///a.db"

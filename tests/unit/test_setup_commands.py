@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -251,6 +252,15 @@ def test_a_failed_row_ends_with_the_command_that_mends_it_and_exits_with_one(com
     assert json.loads(command("doctor", "--offline", "--json").out)["ok"] is False
 
 
+def test_what_a_service_would_refuse_to_start_with_is_a_failed_row_before_it_is_started() -> None:
+    assert row("passwords").verdict == "ok"
+    write_dotenv("BUS_URL=redis://:redis@cache/0\nDATABASE_URL=mongodb://store/trading\n")
+    first, second = row("passwords").seen.split(" | ")
+    assert row("passwords").verdict == "fail"
+    assert first.startswith("BUS_URL: expected a password of your own")
+    assert second.endswith("was none; run deploy/fill_env.sh, or write one into .env")
+
+
 def test_wrong_settings_and_a_missing_file_are_failed_rows() -> None:
     Path("trading.toml").write_text("[account]\nequity = -1\n")
     assert row("settings")[1:] == (
@@ -302,3 +312,56 @@ def test_a_check_that_breaks_is_a_row_of_its_own(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(doctor, "_clock", broken)
     assert row("clock")[1:3] == ("fail", "KeyError: 'no such thing'")
     assert row("python").verdict == "ok"
+
+
+HOLDS_A_STORE = """
+import asyncio, sys
+from pathlib import Path
+from trading_system.store.sqlite import SqliteStore
+store = SqliteStore(Path("store.db"))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_store_that_another_process_has_open_is_seen_although_it_writes_nothing() -> None:
+    settings = settings_with(["database_url=sqlite:///store.db"])
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS_A_STORE],
+        env={**os.environ, "PYTHONPATH": str(Path(doctor.__file__).parents[1])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        row = doctor._store(settings)
+        holder.communicate()
+    assert row[1:] == ("warn", "store.db is in use by another process", "give each line its own store")
+    assert doctor._store(settings).verdict == "ok"
+
+
+def test_fix_mends_the_mode_of_the_secrets_and_the_missing_folder_and_nothing_else(
+    command: Command, quiet_network: None
+) -> None:
+    write_dotenv("TELEGRAM_TOKEN=abc\n", 0o644)
+    told = command("doctor", "--fix", "--json")
+    assert json.loads(told.out)["mended"] == ["chmod 600 .env", "mkdir -p data"]
+    assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600
+    assert Path("data").is_dir()
+    again = command("doctor", "--fix")
+    assert "mended" not in again.out
+    assert again.code == 0
+
+
+def test_an_init_that_is_interrupted_leaves_no_half_of_a_file(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "link", interrupted)
+        assert command("init").code == 130
+    assert list(Path().iterdir()) == []
+    assert command("init").code == 0
+    assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600

@@ -101,6 +101,7 @@ class RedisBus:
         """Let ``listener`` hear ``channel``; the same listener may subscribe twice and then hears twice."""
         self._open_for(f"subscribe to {channel}")
         self._send()  # the heartbeat goes out on the sending side
+        await self._sending.flush()  # what was rung before must not be heard by who comes after
         self._task("bus:listening", self._listening.run)
         self._task("bus:beat", self._listening.beat)
         return await self._listening.add((self._prefix + channel).encode(), listener)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,22 @@ LINK_ERRORS: Final = (RedisError, OSError, TimeoutError)
 
 _REFUSALS = (AuthenticationError, AuthorizationError, ResponseError)
 _OPTIONS = frozenset({"db", "username", "password"})
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncGenerator[None, None]:
+    """Raise TimeoutError when the body takes longer, half of which is counted while this process surely runs.
+
+    A process that was busy meanwhile must not take its own absence for the server's: the second half begins when the
+    event loop turns again, so what has come by then is read first.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as fuse:
+        half = loop.call_later(seconds / 2, lambda: fuse.reschedule(loop.time() + seconds / 2))
+        try:
+            yield
+        finally:
+            half.cancel()
 
 
 class Address:
@@ -97,7 +114,7 @@ class Link:
     async def open(self) -> AbstractConnection:
         """Connect, sign in and wait for the answer to a PING. Raises: LINK_ERRORS."""
         self._connection = connection = self._address.connection()
-        async with asyncio.timeout(self._deadline_s):
+        async with within(self._deadline_s):
             await connection.connect()  # type: ignore[no-untyped-call]
             # A server that hangs still accepts connections; only an answer proves it.
             await connection.send_command("PING", check_health=False)

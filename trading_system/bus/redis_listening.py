@@ -8,32 +8,31 @@ import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
 
 from .errors import BusRefusedError
 from .port import LARGEST_PAYLOAD, Listener
-from .redis_link import LINK_ERRORS, Link
+from .redis_link import LINK_ERRORS, Link, within
 
 log = logging.getLogger(__name__)
 
 LONGEST_BACKLOG: Final = 1_024
 LARGEST_BACKLOG: Final = 8 * LARGEST_PAYLOAD
+LAST_WORDS_S: Final = 10.0  # for a listener that is in the middle of something when it is cancelled
 _MESSAGES_A_TURN = 64
 
 
 class RedisSubscription:
     """A listener's place on a channel, with a task of its own: a slow listener delays no other."""
 
-    def __init__(
-        self, listening: Listening, channel: bytes, listener: Listener, counts: Counter[str], deadline_s: float
-    ) -> None:
+    def __init__(self, listening: Listening, channel: bytes, listener: Listener, counts: Counter[str]) -> None:
         self.channel = channel
         self._listening = listening
         self._listener = listener
         self._counts = counts
-        self._deadline_s = deadline_s
         self._backlog: deque[bytes] = deque()
         self._size = 0
         self._behind = False
@@ -54,13 +53,13 @@ class RedisSubscription:
         self._wake.set()
 
     async def cancel(self) -> None:
-        """Stop hearing the channel; what the listener is doing now is waited for, at most one deadline."""
+        """Stop hearing the channel; what the listener is doing now is waited for, at most ``LAST_WORDS_S``."""
         self._active = False
         self._wake.set()
         await self._listening.remove(self)
         if self._task is asyncio.current_task():
             return
-        await asyncio.wait([self._task], timeout=self._deadline_s)
+        await asyncio.wait([self._task], timeout=LAST_WORDS_S)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -117,7 +116,7 @@ class Listening:
 
         Raises: BusRefusedError when the server does not let this client in.
         """
-        place = RedisSubscription(self, channel, listener, self._counts, self._deadline_s)
+        place = RedisSubscription(self, channel, listener, self._counts)
         known = channel in self._places
         self._places[channel] = (*self._places.get(channel, ()), place)
         confirmed = self._confirmed.setdefault(channel, asyncio.Event())
@@ -125,7 +124,7 @@ class Listening:
             await self._say("SUBSCRIBE", channel)
         if self._link.failure is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._deadline_s):
+                async with within(self._deadline_s):
                     await confirmed.wait()
         if self._refused is not None:
             await place.cancel()
@@ -149,6 +148,9 @@ class Listening:
                 await self._hear(connection)
             except LINK_ERRORS as error:
                 self._after(self._link.failed(error))
+            except Exception as error:  # what nobody foresaw must not leave the bus deaf
+                log.exception("the bus, listening, failed; it connects anew")
+                self._after(self._link.failed(error))
             finally:
                 self._connection = None
                 await self._link.drop()
@@ -164,25 +166,26 @@ class Listening:
     async def _hear(self, connection: AbstractConnection) -> None:
         own = self._own.encode()
         self._connection = connection
-        async with asyncio.timeout(self._deadline_s):
+        async with within(self._deadline_s):
             await connection.send_command("SUBSCRIBE", own, *self._places, check_health=False)
         self._ring(self._own, b"beat")
-        loop = asyncio.get_running_loop()
-        patience = self._beat_s + self._deadline_s
-        turn = 0
         # Only the bus's own message proves the whole way there and back; without it the connection is made anew.
-        async with asyncio.timeout(patience) as fuse:
-            while True:
-                kind, channel, payload = await connection.read_response(timeout=math.inf)
-                if kind == b"message" and channel == own:
-                    fuse.reschedule(loop.time() + patience)
-                elif kind == b"message":
-                    self._hand_round(channel, payload)
-                elif kind == b"subscribe":
-                    self._confirm(channel)
-                turn = (turn + 1) % _MESSAGES_A_TURN
-                if not turn:  # what is buffered already comes without a pause; others must have their turn
-                    await asyncio.sleep(0)
+        while True:
+            async with within(self._beat_s + self._deadline_s):
+                await self._hear_itself(connection, own)
+
+    async def _hear_itself(self, connection: AbstractConnection, own: bytes) -> None:
+        """Hand round what comes, up to the next message of this bus to itself."""
+        for turn in count(1):
+            kind, channel, payload = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            if kind == b"message" and channel == own:
+                return
+            if kind == b"message":
+                self._hand_round(channel, payload)
+            elif kind == b"subscribe":
+                self._confirm(channel)
+            if turn % _MESSAGES_A_TURN == 0:  # what is buffered already comes without a pause
+                await asyncio.sleep(0)
 
     def _hand_round(self, channel: bytes, payload: bytes) -> None:
         self._counts["heard"] += 1
@@ -217,7 +220,7 @@ class Listening:
         if connection is None or not connection.is_connected:
             return
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with within(self._deadline_s):
                 await connection.send_command(word, channel, check_health=False)
         except LINK_ERRORS as error:
             log.debug("%s of %s failed (%s)", word, channel.decode(), error)

@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 
 from .errors import BusClosedError, BusRefusedError
 from .port import LARGEST_PAYLOAD
-from .redis_link import LINK_ERRORS, Link
+from .redis_link import LINK_ERRORS, Link, within
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Sending:
         """Wait until everything is sent, or at most one deadline."""
         if self._link.failure is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._deadline_s):
+                async with within(self._deadline_s):
                     await self._empty.wait()
 
     async def run(self) -> None:
@@ -132,6 +132,9 @@ class Sending:
                     self._link.works()
                     await self._serve(connection)
                 except LINK_ERRORS as error:
+                    self._fail(self._questions, self._link.failed(error))
+                except Exception as error:  # what nobody foresaw must not leave the bus dumb
+                    log.exception("the bus, sending, failed; it connects anew")
                     self._fail(self._questions, self._link.failed(error))
                 finally:
                     await self._link.drop()
@@ -171,7 +174,7 @@ class Sending:
         commands += [ring.command() for ring in batch.rings]
         commands += [question.words for question in batch.questions]
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with within(self._deadline_s):
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
                 for _ in facts:
                     await self._answer(connection)

@@ -13,7 +13,9 @@ from trading_system.cli.said import print_run, refuse, say
 def backtest(
     candles: Annotated[
         list[Path] | None,
-        typer.Option("--candles", metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable"),
+        typer.Option(
+            "--candles", readable=False, metavar="FILE", help="CSV, CSV.gz, zip, Parquet or Feather; repeatable"
+        ),
     ] = None,
     symbol: Symbols = [],  # noqa: B006
     signal_interval: SignalInterval = None,
@@ -25,7 +27,8 @@ def backtest(
     to: To = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="one HTML page about it")] = None,
     funding: Annotated[
-        list[Path] | None, typer.Option("--funding", metavar="FILE", help="funding rates of each file; repeatable")
+        list[Path] | None,
+        typer.Option("--funding", readable=False, metavar="FILE", help="funding rates of each file; repeatable"),
     ] = None,
     store: Annotated[
         Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")
@@ -34,6 +37,7 @@ def backtest(
 ) -> None:
     """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
     from trading_system.research.funding import read_funding
+    from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import run_backtest, write
 
     settings = settings_of(set_, signal_interval, lang)
@@ -41,8 +45,7 @@ def backtest(
     folder = out or new_folder(settings, "backtest", *symbol)
     if (store is None) == (not candles):
         refuse("expected either --candles FILE with --symbol, or --store FOLDER")
-    if (folder / "store.db").exists():
-        refuse(f"{folder}: expected a new folder or one of a backtest, was the folder of a line; give another --out")
+    earlier = earlier_run(folder, backtest=True)
     late: frozenset[str] = frozenset()
     if store is not None:
         import asyncio
@@ -60,6 +63,8 @@ def backtest(
     rates = {name: read_funding(path) for name, path in zip(symbol, funding or [], strict=False)}
     done = run_backtest(inputs, settings, rates, late=late)
     write(folder, done)
+    if earlier is not None and {**earlier, "seconds": 0} != {**done.summary, "seconds": 0}:
+        say(speech.say("note.replaced", folder=folder))
     print_run(done.summary, folder, settings, json)
     if report is not None:
         from trading_system.console import print_statistics_of

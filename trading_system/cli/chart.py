@@ -12,7 +12,9 @@ from trading_system.cli.said import refuse, say
 
 def chart(
     symbol: OneSymbol,
-    candles: Annotated[Path | None, typer.Option("--candles", metavar="FILE", help="a candle file")] = None,
+    candles: Annotated[
+        Path | None, typer.Option("--candles", readable=False, metavar="FILE", help="a candle file")
+    ] = None,
     store: Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run")] = None,
     interval: Annotated[str | None, typer.Option(help="candles to draw; default: the source's own")] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="the moment to show, UTC; default: the end")] = None,

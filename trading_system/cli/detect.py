@@ -12,7 +12,9 @@ from trading_system.cli.said import refuse
 
 
 def detect(
-    candles: Annotated[Path, typer.Option("--candles", metavar="FILE", help="candle file of any interval")],
+    candles: Annotated[
+        Path, typer.Option("--candles", readable=False, metavar="FILE", help="candle file of any interval")
+    ],
     interval: Annotated[str | None, typer.Option(help="interval to detect on; default: the file's own")] = None,
     symbol: SymbolOfFile = None,
     from_: From = None,

@@ -12,15 +12,19 @@ from trading_system.cli.options import AsJson
 def doctor(
     json: AsJson = False,
     offline: Annotated[bool, typer.Option("--offline", help="ask nothing of the network")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="first mend what is safe to mend: .env's mode, folders")] = False,
 ) -> None:
     """Look at the machine and the set-up: ok, warn or fail, with the command that mends it; exit 1 on a fail."""
     from trading_system.console import print_json
-    from trading_system.doctor import examine, failed
+    from trading_system.doctor import examine, failed, mend
 
+    mended = mend(config_file.get()) if fix else []
     rows = examine(config_file.get(), offline=offline)
     if json:
-        print_json({"ok": not failed(rows), "rows": [row._asdict() for row in rows]})
+        print_json({"ok": not failed(rows), "rows": [row._asdict() for row in rows], "mended": mended})
     else:
+        for command in mended:
+            typer.echo(f"mended: {command}")
         _print_findings(rows)
     if failed(rows):
         raise typer.Exit(FAILED)

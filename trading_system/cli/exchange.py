@@ -12,7 +12,12 @@ from trading_system.cli.options import Faults, From, InstrumentFile, Sets, Signa
 def exchange(
     replay: Annotated[
         list[Path],
-        typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
+        typer.Option(
+            "--replay",
+            readable=False,
+            metavar="FILE",
+            help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable",
+        ),
     ],
     symbol: Symbols = [],  # noqa: B006
     port: Annotated[int, typer.Option(help="port on 127.0.0.1; 0 takes a free one", min=0, max=65_535)] = 0,

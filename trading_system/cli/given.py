@@ -16,11 +16,12 @@ Bounds = tuple[int | None, int | None]
 
 def settings_of(overrides: list[str] | None, signal_interval: str | None = None, lang: str | None = None) -> "Settings":
     """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
-    from trading_system.redaction import PROCESS
+    from trading_system.redaction import PROCESS, passwords_in
     from trading_system.settings import secret_keys, settings_with
 
     settings = settings_with(overrides or [], config_file.get(), signal_interval=signal_interval, language=lang)
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
+    PROCESS.hide(passwords_in(settings.bus_url, settings.database_url or ""))
     return settings
 
 

@@ -68,7 +68,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def begin(config: Annotated[Path | None, typer.Option("--config", metavar="FILE")] = None) -> None:
+def begin(config: Annotated[Path | None, typer.Option("--config", readable=False, metavar="FILE")] = None) -> None:
     """Make ready for a command: its settings file, and a log that shows no secret."""
     from trading_system.redaction import PROCESS, RedactingFormatter
 

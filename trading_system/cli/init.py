@@ -30,10 +30,14 @@ def init(
 
 def _write_new(path: Path, text: str, mode: int) -> bool:
     """Write a file that is not there yet, readable as ``mode`` says from its first byte on; tell whether it was new."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.link(part, path)  # there whole or not at all, and never over another
     except FileExistsError:
         return False
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+    finally:
+        part.unlink(missing_ok=True)
     return True

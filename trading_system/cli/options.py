@@ -33,13 +33,16 @@ SymbolOfFile = Annotated[
     str | None, typer.Option("--symbol", callback=_symbol, help="symbol of the file; default: from its name")
 ]
 InstrumentFile = Annotated[
-    Path | None, typer.Option("--instrument", metavar="FILE", help="JSON with tick, step, fees, min_notional")
+    Path | None,
+    typer.Option("--instrument", readable=False, metavar="FILE", help="JSON with tick, step, fees, min_notional"),
 ]
 From = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="first candle, UTC: 2025-01-31 or 2025-01-31T12:30Z")
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="candles closed by then; a day is its beginning")]
-Faults = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to cause")]
+Faults = Annotated[
+    Path | None, typer.Option("--faults", readable=False, metavar="FILE", help="JSON list of faults to cause")
+]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", metavar="FOLDER", help="the folder of a run; default: the newest one")
 ]

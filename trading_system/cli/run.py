@@ -32,7 +32,12 @@ def run(
     ] = None,
     replay: Annotated[
         list[Path] | None,
-        typer.Option("--replay", metavar="FILE", help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable"),
+        typer.Option(
+            "--replay",
+            readable=False,
+            metavar="FILE",
+            help="1m candles (CSV, CSV.gz, zip, Parquet, Feather); repeatable",
+        ),
     ] = None,
     simulator: Annotated[
         str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")
@@ -67,6 +72,7 @@ def run(
     if simulator is None and not replay and symbol:
         _paper(symbol, settings_of(set_, signal_interval, lang), out, until, alerts=alerts, json=json)
         return
+    from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
     from trading_system.simulated_run import run_replay, run_simulator
 
@@ -79,6 +85,7 @@ def run(
         )
     settings = settings_of(set_, signal_interval, lang)
     folder = out or new_folder(settings, "run", *symbol)
+    earlier_run(folder, backtest=False)
     mode: Any = "PAPER" if alerts else None
     _refuse_kills_unless(simulator is not None)
     if simulator is not None:
@@ -144,9 +151,11 @@ def _paper(
     from trading_system.console import progress, say
     from trading_system.paper_run import paper_line, trade_paper
     from trading_system.research.history_bounds import bound_ms
+    from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
 
     folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
+    earlier_run(folder, backtest=False)
     speech = speech_of(settings)
     end = None if until is None else bound_ms(until, "--until")
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from trading_system.research.candle_columns import CandleColumns, Integers
 from trading_system.research.candle_names import COLUMNS, PRICES
 from trading_system.research.history_error import HistoryError
 from trading_system.rules.grid import text_of
 from trading_system.rules.intervals import INTERVALS, interval_name
+
+Flags = npt.NDArray[np.bool_]
 
 DAY = 86_400_000
 MAX_GAP = 400 * DAY
@@ -91,21 +94,41 @@ def check_rows(columns: CandleColumns, base: int) -> None:
     start = int(columns.open_time[0])
     # Without a gap the first row's time decides for all; dividing every time costs as much as all other checks.
     even = start >= 0 and (start - origin) % base == 0 and bool((columns.steps == base).all())
+    wide: list[int] = []
+    before = float(columns.values["open"][0])
     for begin in range(0, len(columns.open_time), _BLOCK):
         part = slice(begin, begin + _BLOCK)
         times, volume = columns.open_time[part], columns.values["volume"][part]
         opens, high, low, close = (columns.values[name][part] for name in PRICES)
-        # What is no number fails every comparison, what is infinite one of these.
-        sound = (low > 0) & (volume >= 0) & (high < np.inf) & (volume < np.inf)
-        sound &= (low <= opens) & (low <= close) & (opens <= high) & (close <= high)
-        if not even:
-            sound &= (times >= 0) & ((times - origin) % base == 0)
-        if not sound.all():
-            row = begin + int(np.argmin(sound))
-            candle = {name: columns.values[name][row].item() for name in COLUMNS[1:]}
-            expected, was = _fault(int(columns.open_time[row]), candle, base, origin)
-            raise columns.fault(row, expected, was, "mend or drop the row")
-    _check_scale(columns)
+        # A cell that is no number makes the least and the greatest no number too, and fails every comparison.
+        least, greatest = float(low.min()), float(high.max())
+        sound = least > 0 and greatest < np.inf and volume.min() >= 0 and volume.max() < np.inf
+        sound = sound and (low <= np.minimum(opens, close)).all() and (np.maximum(opens, close) <= high).all()
+        if not sound or not (even or _on_grid(times, base, origin).all()):
+            raise _first_unsound(columns, begin, base, origin)
+        if max(greatest, before) > MAX_JUMP * min(least, before):
+            wide.append(begin)  # only where the range of a block is that wide, a leap can be in it
+        before = float(close[-1])
+    for begin in wide:
+        _check_scale(columns, begin)
+
+
+def _on_grid(times: Integers, base: int, origin: int) -> Flags:
+    on_grid: Flags = (times >= 0) & ((times - origin) % base == 0)
+    return on_grid
+
+
+def _first_unsound(columns: CandleColumns, begin: int, base: int, origin: int) -> HistoryError:
+    """Return the error of the first unsound row of a block that has one."""
+    part = slice(begin, begin + _BLOCK)
+    opens, high, low, close, volume = (columns.values[name][part] for name in COLUMNS[1:])
+    sound = (low > 0) & (volume >= 0) & (high < np.inf) & (volume < np.inf)
+    sound &= (low <= opens) & (low <= close) & (opens <= high) & (close <= high)
+    sound &= _on_grid(columns.open_time[part], base, origin)
+    row = begin + int(np.argmin(sound))
+    candle = {name: columns.values[name][row].item() for name in COLUMNS[1:]}
+    expected, was = _fault(int(columns.open_time[row]), candle, base, origin)
+    return columns.fault(row, expected, was, "mend or drop the row")
 
 
 def _fault(time: int, candle: dict[str, Any], base: int, origin: int) -> tuple[str, str]:
@@ -125,19 +148,18 @@ def _fault(time: int, candle: dict[str, Any], base: int, origin: int) -> tuple[s
     return f"{article} {name} within {bounds}", text_of(candle[name])
 
 
-def _check_scale(columns: CandleColumns) -> None:
-    """Raise for a page of another market or unit: prices that leap by more than the factor ``MAX_JUMP``."""
-    closes, opens = columns.values["close"], columns.values["open"]
-    for begin in range(1, len(opens), _BLOCK):
-        before, after = closes[begin - 1 : begin - 1 + _BLOCK], opens[begin : begin + _BLOCK]
-        before = before[: len(after)]
-        leaps = (after > before * MAX_JUMP) | (before > after * MAX_JUMP)
-        if not leaps.any():
-            continue
-        row = begin + int(np.argmax(leaps))
-        expected = f"an open within {MAX_JUMP:.0f} times of the close before it, {text_of(float(closes[row - 1]))}"
-        remedy = "the rows are of another market or unit: split the file there, or mend the page"
-        raise columns.fault(row, expected, text_of(float(opens[row])), remedy)
+def _check_scale(columns: CandleColumns, begin: int) -> None:
+    """Raise for a page of another market or unit: prices of a block that leap by more than the factor ``MAX_JUMP``."""
+    first = max(begin, 1)
+    opens = columns.values["open"][first : begin + _BLOCK]
+    before = columns.values["close"][first - 1 : begin + _BLOCK - 1][: len(opens)]
+    leaps = (opens > before * MAX_JUMP) | (before > opens * MAX_JUMP)
+    if not leaps.any():
+        return
+    row = int(np.argmax(leaps))
+    expected = f"an open within {MAX_JUMP:.0f} times of the close before it, {text_of(float(before[row]))}"
+    remedy = "the rows are of another market or unit: split the file there, or mend the page"
+    raise columns.fault(first + row, expected, text_of(float(opens[row])), remedy)
 
 
 def gaps_of(columns: CandleColumns, base: int) -> tuple[Gap, ...]:

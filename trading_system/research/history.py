@@ -7,6 +7,7 @@ is decided by `rules/intervals.py`.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from trading_system.rules.records import CANDLE
 
 __all__ = ["COLUMNS", "PRICES", "Gap", "History", "HistoryError", "decimals_used", "load_candles"]
 
-_BLOCK = 4096  # records that stay in the processor's nearest memory while their fields are filled one by one
+_BLOCK = 8192  # records that stay near the processor while their fields are filled one by one
 MAX_VOLUME_DECIMALS = 8  # no venue has a finer lot; digits beyond come from adding floats and mean nothing
 
 
@@ -74,15 +75,18 @@ def load_candles(
     check_order(columns)
     base = interval_of(columns, base_interval, claim.interval)
     check_rows(columns, base)
-    gaps_of(columns, base)  # refuses a mistyped year, wherever the bounds lie
-    volume_decimals = decimals_used(columns.values["volume"])
-    prices = [decimals_used(columns.values[name]) for name in PRICES]
+    gaps = gaps_of(columns, base)  # refuses a mistyped year, wherever the bounds lie
     kept = _between(columns, base, first, last)
-    gaps = gaps_of(kept, base)
+    gaps = gaps if kept is columns else gaps_of(kept, base)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # NumPy lets go of the interpreter, so a second core helps
+        decimals = {name: beside.submit(decimals_used, column) for name, column in columns.values.items()}
+        candles = _records(kept, base, gaps)
+        prices = [decimals[name].result() for name in PRICES]
+        volume_decimals = decimals["volume"].result()
     return History(
         path=path,
         symbol=symbol if symbol is not None else claim.symbol,
-        candles=_records(kept, base, gaps),
+        candles=candles,
         base_interval=base,
         price_decimals=None if None in prices else max(one for one in prices if one is not None),
         volume_decimals=min(MAX_DECIMALS if volume_decimals is None else volume_decimals, MAX_VOLUME_DECIMALS),
@@ -112,19 +116,28 @@ def _written(instant: int | None) -> str:
 def _records(columns: CandleColumns, base: int, gaps: tuple[Gap, ...]) -> npt.NDArray[np.void]:
     times = columns.open_time
     total = len(times) + sum(gap.missing for gap in gaps)
+    if not gaps:
+        return _packed(columns)
     candles = np.zeros(total, CANDLE)
-    if gaps:
-        candles["open_time"] = times[0] + base * np.arange(total, dtype=np.int64)
-        candles["gap"] = 1
-        places = (times - times[0]) // base
-        candles["gap"][places] = 0
-        for name, column in columns.values.items():
-            candles[name][places] = column
-        return candles
-    for begin in range(0, total, _BLOCK):
+    candles["open_time"] = times[0] + base * np.arange(total, dtype=np.int64)
+    candles["gap"] = 1
+    places = (times - times[0]) // base
+    candles["gap"][places] = 0
+    for name, column in columns.values.items():
+        candles[name][places] = column
+    return candles
+
+
+def _packed(columns: CandleColumns) -> npt.NDArray[np.void]:
+    """Return the rows as records: each block is put together near the processor and then written out as a whole."""
+    candles = np.empty(len(columns.open_time), CANDLE)
+    flat = candles.view(np.float64).reshape(len(candles), -1)
+    block = np.zeros(min(_BLOCK, len(candles)), CANDLE)  # no row is a gap
+    for begin in range(0, len(candles), _BLOCK):
         part = slice(begin, begin + _BLOCK)
-        block = candles[part]
-        block["open_time"] = times[part]
+        rows = block[: len(candles[part])]
+        rows["open_time"] = columns.open_time[part]
         for name, column in columns.values.items():
-            block[name] = column[part]
+            rows[name] = column[part]
+        flat[part] = rows.view(np.float64).reshape(len(rows), -1)  # as numbers: records are copied field by field
     return candles

@@ -39,7 +39,7 @@ _SHOWN_GROUPS = ("setup", "side", "symbol", "exit")
 _FOLDED_GROUPS = ("score", "hour")
 _FULL_TINT_PCT = 6.0
 _MOST_BARS = 36
-_PRIVATE = ("bus_url", "database_url", "data_folder", "language")
+_PRIVATE = ("bus_url", "database_url", "data_folder", "language", "symbols")
 """Settings that name machines and may carry passwords: never on a page that people pass on."""
 
 

@@ -27,6 +27,13 @@ from trading_system.rules.matching import MINUTE_MS
 CANDLES, EVENTS, ORDERS, FILLS, EQUITY = "candles.csv", "events.jsonl", "orders.csv", "fills.csv", "equity.csv"
 COMPARED = (CANDLES, EVENTS, ORDERS, FILLS, EQUITY)
 TRADES, REFUSED, SUMMARY = "trades.jsonl", "refused.jsonl", "summary.json"
+UNFINISHED = SUMMARY + ".part"
+STORE = "store.db"  # a line's own folder
+BACKTEST = "backtest"
+
+
+class FolderError(ValueError):
+    """A folder whose files are not this run's to replace."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +68,7 @@ def fingerprint(lines: Iterable[str]) -> str:
 def write_run(folder: Path, record: RunRecord, summary: Mapping[str, Any]) -> None:
     """Write the files of one run into ``folder``, which is created; the summary last, so that it marks a whole run."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()  # marks the files as a run's until its summary does
     (folder / SUMMARY).unlink(missing_ok=True)  # an older run's summary must not vouch for half of this one
     place = {symbol: n for n, symbol in enumerate(record.symbols)}
     _write_candles(folder / CANDLES, record)
@@ -71,9 +79,40 @@ def write_run(folder: Path, record: RunRecord, summary: Mapping[str, Any]) -> No
     _write_lines(folder / EQUITY, (f"{point.time // MINUTE_MS}|{point.equity!r}" for point in record.equity))
     _write_lines(folder / TRADES, (json.dumps(trade_row(closed)) for closed in record.trades))
     _write_lines(folder / REFUSED, (json.dumps(row) for row in record.refused))
-    whole = folder / (SUMMARY + ".part")
+    whole = folder / UNFINISHED
     whole.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     whole.replace(folder / SUMMARY)
+
+
+def earlier_run(folder: Path, *, backtest: bool) -> dict[str, Any] | None:
+    """Return the summary of the run that ended in ``folder`` and that a new one may replace, None where none has ended.
+
+    backtest: whether the new one is a backtest; otherwise it is a line, which goes on in its own folder.
+    Raises: FolderError when the folder is of the other kind, or holds files of those names that no run has written.
+    """
+    what = "a backtest" if backtest else "a line"
+    if (folder / STORE).exists():
+        if backtest:
+            raise FolderError(
+                f"{folder}: expected a new folder or one of {what}, was the folder of a line; give another --out"
+            )
+        return None
+    names = [name for name in (*COMPARED, TRADES, REFUSED, SUMMARY) if (folder / name).exists()]
+    if not names or (folder / UNFINISHED).exists():
+        return None
+    try:
+        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        kind = summary["kind"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        raise FolderError(
+            f"{folder}: expected a new folder or one of {what}, was one with {names[0]} that no run has written and "
+            "that would be lost; give another --out"
+        ) from None
+    if (kind == BACKTEST) != backtest:
+        raise FolderError(
+            f"{folder}: expected a new folder or one of {what}, was the folder of a {kind}; give another --out"
+        )
+    return summary
 
 
 def step_of_fill(fill: Fill) -> int:
@@ -148,7 +187,8 @@ def _write_candles(path: Path, record: RunRecord) -> None:
     for name in ("open", "high", "low", "close", "volume", "gap"):
         columns[name] = np.concatenate([candles[name] for candles in record.candles])[order]
     options = pa_csv.WriteOptions(include_header=False, delimiter="|", quoting_style="none")
-    pa_csv.write_csv(pa.table(columns), path, options)
+    with path.open("wb") as file:
+        pa_csv.write_csv(pa.table(columns), file, options)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

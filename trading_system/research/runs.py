@@ -14,7 +14,7 @@ import numpy as np
 from trading_system.contracts import RejectionDTO
 from trading_system.research.backtest import Series, backtest
 from trading_system.research.candle_inputs import CandleInputs, InputError
-from trading_system.research.run_folder import RunRecord, fill_line, fingerprint, write_run
+from trading_system.research.run_folder import BACKTEST, RunRecord, fill_line, fingerprint, write_run
 from trading_system.rules.events import Event
 from trading_system.rules.facts import Closed, Declined, EquityPoint, Fact, Fill, Halted, Placed, Withdrawn
 from trading_system.rules.grid import Instrument, text_of
@@ -68,9 +68,7 @@ def run_backtest(
     record = record_of(inputs.instruments, [one.candles for one in series], events, result.facts, refused)
     summary = summary_of(record, result.facts, result.signals, inputs.instruments)
     extra = {"equity_final": result.account.equity, "seconds": round(seconds, 3)}
-    return Run(
-        record, {"kind": "backtest", **summary, **extra, "fingerprint": fingerprint(map(fill_line, record.fills))}
-    )
+    return Run(record, {"kind": BACKTEST, **summary, **extra, "fingerprint": fingerprint(map(fill_line, record.fills))})
 
 
 def summary_of(

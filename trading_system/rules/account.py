@@ -222,12 +222,14 @@ def stop_passed(account: Account, place: int) -> Account:
     return _with_slot(account, place, slot._replace(trade=leaving(slot.trade, "stop_passed")))
 
 
-def drop_entry(account: Account, place: int, rule: str, facts: list[Fact]) -> Account:
-    """Free the slot of a waiting trade whose entry the venue refused, or which is proven not to have arrived."""
+def drop_entry(
+    account: Account, place: int, rule: str, facts: list[Fact], values: Mapping[str, float] | None = None
+) -> Account:
+    """Free the slot of a waiting trade whose entry the venue refused, or which never went out."""
     slot = account.slots[place]
     if slot.trade is None or not slot.trade.waiting:
         return account
-    facts.append(Rejection(slot.trade.plan, rule, {}))
+    facts.append(Rejection(slot.trade.plan, rule, values or {}))
     return _with_slot(account, place, slot._replace(trade=None, orders=()))
 
 

@@ -19,6 +19,8 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Store, Stream
 
 log = logging.getLogger(__name__)
@@ -67,10 +69,13 @@ class Letterbox(NamedTuple):
         after: int | None,
         bells: Sequence[tuple[str, bytes]],
     ) -> None:
-        """Append a step and ring its bells; when the bus leaves the process the step is committed in between."""
-        await self.store.append(stream, step, payloads, after=after)
+        """Append a step and ring its bells; when the bus leaves the process the step is committed in between.
+
+        While the store is away this waits for it: no bell rings of what is not stored.
+        """
+        await patiently(lambda: self.store.append(stream, step, payloads, after=after))
         if self.bus.leaves_process:
-            await self.store.commit()
+            await patiently(self.store.commit)
         for channel, payload in bells:
             await self.bus.publish(channel, payload)
 
@@ -224,6 +229,8 @@ class Room(ABC):
             raise RoomFailedError(type(self).__name__) from self.failure
         try:
             await self.handle(symbol, said)
+        except StoreAwayError:  # a read before anything changed: the step is handled when it is asked for again
+            raise
         except Exception as error:
             self.failure = error
             raise

@@ -160,6 +160,7 @@ class Exchange:
         self.orders: dict[int, VenueOrder] = {}
         self._funding = funding or {}
         self._trades: list[Trade] = []
+        self._forgotten = 0  # trades before the first of those
         self._by_client: dict[tuple[bool, str], int] = {}
         self._number = 0
         self._turn = 0
@@ -180,7 +181,7 @@ class Exchange:
 
     def standing(self) -> Advanced:
         """Return where the market stands, without moving it."""
-        return Advanced(self.step, len(self._trades), self.step >= self.last_step)
+        return Advanced(self.step, self._forgotten + len(self._trades), self.step >= self.last_step)
 
     def _play(self, book: Book) -> bool:
         """Follow one symbol's minute to its next fill; False when the minute is over."""
@@ -248,7 +249,14 @@ class Exchange:
         order.status, order.filled, order.average, order.updated = "FILLED", met.quantity, match.price, match.time
         book.open.pop(order.number, None)
         book.resting = None
-        identity = (len(self._trades) + 1, order.number, order.client_id, order.symbol, met.side, met.role)
+        identity = (
+            self._forgotten + len(self._trades) + 1,
+            order.number,
+            order.client_id,
+            order.symbol,
+            met.side,
+            met.role,
+        )
         trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time)
         self._trades.append(trade)
         self.listener.account_changed(order.symbol, "ORDER", self.now)
@@ -333,8 +341,23 @@ class Exchange:
             yield from [order for order in book.open.values() if order.algo == algo]
 
     def trades(self) -> list[Trade]:
-        """Return every trade of the account so far, oldest first."""
+        """Return every trade of the account so far, or those that are not forgotten, oldest first."""
         return list(self._trades)
+
+    def forget(self, kept: int) -> None:
+        """Let go of all trades but the newest ``kept``, and of the ended orders behind them.
+
+        What is open, what the kept trades came from and the newest orders stay: nobody can still ask for others.
+        """
+        newest = self._trades[-kept:]
+        ended = [self._entry_before(trade.symbol, trade.id) for trade in newest if trade.role == Role.LIQUIDATION]
+        held = [self._entry_before(symbol) for symbol, book in self.books.items() if book.position.side]
+        first = min(trade.id for trade in (*newest, *ended, *held) if trade is not None)
+        self._trades, self._forgotten = self._trades[first - 1 - self._forgotten :], first - 1
+        needed = {trade.order for trade in self._trades} | set(list(self.orders)[-2 * kept :])
+        needed |= {self.orders[number].parent for number in needed} | {self.orders[number].child for number in needed}
+        self.orders = {number: order for number, order in self.orders.items() if order.open or number in needed}
+        self._by_client = {key: number for key, number in self._by_client.items() if number in self.orders}
 
     def available(self) -> float:
         """Return the part of the wallet that no position or waiting entry holds, in quote currency."""
@@ -347,13 +370,15 @@ class Exchange:
     def owner(self, trade: Trade) -> str:
         """Return the client id that a trade belongs to; a liquidation belongs to the entry it ends."""
         if trade.role == Role.LIQUIDATION:
-            return self._opener(trade)
+            entry = self._entry_before(trade.symbol, trade.id)
+            return "" if entry is None else self.owner(entry)
         parent = self.orders[trade.order].parent
         return self.orders[parent].client_id if parent else trade.client_id
 
-    def _opener(self, liquidation: Trade) -> str:
-        earlier = [each for each in self._trades[: liquidation.id - 1] if each.symbol == liquidation.symbol]
-        return next((self.owner(each) for each in reversed(earlier) if each.role == Role.ENTRY), "")
+    def _entry_before(self, symbol: str, before: int | None = None) -> Trade | None:
+        """Return the newest trade that opened a position in ``symbol``, of those with an id below ``before``."""
+        entries = (each for each in reversed(self._trades) if each.symbol == symbol and each.role == Role.ENTRY)
+        return next((each for each in entries if before is None or each.id < before), None)
 
     def _end(self, order: VenueOrder, status: str) -> None:
         book = self.books[order.symbol]

@@ -32,7 +32,7 @@ class BookState(NamedTuple):
 
 
 class ExchangeState(NamedTuple):
-    """The account, every order and every trade so far, and how far the market has come."""
+    """The account, its orders and trades so far, those forgotten counted only, and how far the market has come."""
 
     step: int
     now: int
@@ -42,6 +42,7 @@ class ExchangeState(NamedTuple):
     orders: list[VenueOrder]
     trades: list[Trade]
     books: list[BookState]
+    forgotten: int = 0
 
 
 class StateError(ValueError):
@@ -66,7 +67,8 @@ def pack_exchange(exchange: Exchange) -> bytes:
         for symbol, book in exchange.books.items()
     ]
     progress = (exchange.step, exchange.now, exchange._turn, exchange._number, exchange.wallet)
-    return msgspec.json.encode(ExchangeState(*progress, list(exchange.orders.values()), exchange.trades(), books))
+    memory = (list(exchange.orders.values()), exchange.trades(), books, exchange._forgotten)
+    return msgspec.json.encode(ExchangeState(*progress, *memory))
 
 
 def restore_exchange(exchange: Exchange, payload: bytes) -> None:
@@ -84,7 +86,7 @@ def restore_exchange(exchange: Exchange, payload: bytes) -> None:
         raise StateError(f"expected a paper account of {' '.join(exchange.books)}, was one of other symbols")
     exchange.step, exchange.now, exchange.wallet = state.step, state.now, state.wallet
     exchange._turn, exchange._number = state.turn, state.number
-    exchange._trades = list(state.trades)
+    exchange._trades, exchange._forgotten = list(state.trades), state.forgotten
     exchange.orders = {order.number: order for order in state.orders}
     # in the order of their numbers, so that the newest order of an id is the one that is found by it
     exchange._by_client = {(order.algo, order.client_id): order.number for order in state.orders}

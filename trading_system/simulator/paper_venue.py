@@ -33,6 +33,8 @@ from trading_system.simulator.orders import VenueOrder as BookedOrder
 from trading_system.simulator.refusals import RefusedError
 from trading_system.simulator.tape import LiveTape
 
+TRADES_KEPT = 250
+"""The newest trades that an account remembers at least; whoever trades on it books each before the next minute."""
 _STATUSES = {
     "NEW": OrderStatus.NEW,
     "FILLED": OrderStatus.FILLED,
@@ -119,8 +121,13 @@ class PaperVenue(Deaf):
             self._heard.append(OrderChanged(*changed))
 
     def fingerprint_lines(self) -> list[str]:
-        """Return one canonical line a trade, oldest first."""
+        """Return one canonical line for each of the newest trades, oldest first; older ones are forgotten."""
         return self._exchange.fingerprint_lines()
+
+    @property
+    def trades(self) -> int:
+        """How many trades the account has made so far."""
+        return self._exchange.standing().trade
 
     # --- the port
 
@@ -214,7 +221,9 @@ class PaperVenue(Deaf):
         return VenueFill(trade.id, name, trade.symbol, *numbers)
 
     def _keep(self) -> None:
-        """Write the account to the disk, whole or not at all."""
+        """Write the account to the disk, whole or not at all; what it remembers has bounds, for it does so often."""
+        if len(self._exchange.trades()) > 2 * TRADES_KEPT:
+            self._exchange.forget(TRADES_KEPT)
         part = self._path.with_name(self._path.name + ".part")
         with part.open("wb") as file:
             file.write(pack_exchange(self._exchange))

@@ -20,7 +20,7 @@ from pymongo.errors import DuplicateKeyError
 
 from .errors import HeadMovedError, StoreWriteError
 from .mongo_server import MongoServer
-from .mongo_words import BATCHES, DOCUMENTS, HEADS, Words, collection_of, head_of, name_of, step_words, text_of
+from .mongo_words import BATCHES, DOCUMENTS, HEADS, Words, collection_of, head_of, id_of, name_of, step_words, text_of
 from .pending import Batch, Put, Written
 from .port import Row, Stream
 
@@ -128,7 +128,7 @@ class Committer:
         was = head_of(words)
         if was != written.after:
             raise HeadMovedError(stream, written.after, was)
-        left = {"_id": {"$gt": -1 if was is None else was}, "epoch": {"$lt": words["epoch"]}}
+        left = {"_id": {"$gt": "" if was is None else id_of(was)}, "epoch": {"$lt": words["epoch"]}}
         await self._server.call(self._server.collection(collection_of(stream)).delete_many(left))
         self._epochs[stream] = words["epoch"]
 

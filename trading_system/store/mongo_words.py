@@ -50,17 +50,22 @@ def check_payloads(stream: Stream, payloads: Sequence[bytes]) -> None:
         raise StoreDataError(f"a row of {name_of(stream)}: {error}") from error
 
 
+def id_of(step: int) -> str:
+    """Return the ``_id`` of a step: a text that sorts like the number, as FerretDB finds only texts without a scan."""
+    return f"{step:019d}"
+
+
 def step_words(step: int, rows: Iterable[Row], epoch: int) -> Words:
-    """Return the document of one step; ``_id`` is the step."""
-    return {"_id": step, "epoch": epoch, "payloads": [text_of(row.payload) for row in rows]}
+    """Return the document of one step."""
+    return {"_id": id_of(step), "step": step, "epoch": epoch, "payloads": [text_of(row.payload) for row in rows]}
 
 
 def rows_of(stream: Stream, words: Mapping[str, Any]) -> list[Row]:
     """Return the rows of one step. Raises: StoreDataError."""
-    step, texts = words.get("_id"), words.get("payloads")
-    if not isinstance(step, int) or not isinstance(texts, list):
-        raise _foreign(collection_of(stream), step, "a step with its payloads")
-    payloads = [payload_of(collection_of(stream), step, text) for text in texts]
+    id_, step, texts = words.get("_id"), words.get("step"), words.get("payloads")
+    if not isinstance(step, int) or id_ != id_of(step) or not isinstance(texts, list):
+        raise _foreign(collection_of(stream), id_, "a step with its payloads")
+    payloads = [payload_of(collection_of(stream), id_, text) for text in texts]
     check_payloads(stream, payloads)
     return [Row(int(step), n, payload) for n, payload in enumerate(payloads)]
 

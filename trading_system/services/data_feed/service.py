@@ -28,6 +28,7 @@ from trading_system.rules.sequencer import Sequence as Minutes
 from trading_system.rules.words import candle_dto, candle_record, gap_record
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.room import CANDLES, Letterbox
+from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -200,6 +201,8 @@ class DataFeed:
                 for symbol in sorted(self._wanted):
                     await self._repair_all(symbol)
                 self._wanted.clear()
+        except StoreError as error:
+            self.failure = error  # its sentence is the line's; a traceback adds nothing
         except Exception as error:
             log.exception("the data feed stopped")
             self.failure = error

@@ -59,7 +59,8 @@ from trading_system.services.room import (
     Room,
     StepInput,
 )
-from trading_system.store.errors import StoreError
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,8 @@ class ExecutionEngine(Room):
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._storeless = False  # the store takes no more: exits only, from memory
+        self._storeless: StoreError | None = None  # why the store takes no more: exits only, from memory
+        self._return: asyncio.Task[None] | None = None  # waits for a store that is away; meanwhile as without one
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -192,9 +194,10 @@ class ExecutionEngine(Room):
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
-        for task in self._tasks:
+        tasks = [*self._tasks, self._return] if self._return is not None else self._tasks
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _recall_prices(self) -> None:
         """Give every slot its last price as of the snapshot's step; the snapshot itself need not be that new."""
@@ -218,6 +221,11 @@ class ExecutionEngine(Room):
     def answers_lost(self) -> Sequence[str]:
         """Return the client ids of orders whose answer was lost in this life, all of them resolved by proof since."""
         return self._reconciler.answers_lost
+
+    @property
+    def store_lost(self) -> StoreError | None:
+        """Return why the store takes no more, None while it does; from then on fills are answered and nothing else."""
+        return self._storeless
 
     @property
     def idle(self) -> bool:
@@ -263,6 +271,8 @@ class ExecutionEngine(Room):
                         if not self._rejoined:
                             await self._rejoin()
                 await self._commit()
+                if self.store_lost is not None:
+                    await self._wind_down()
                 await self._keep_account()
                 self.moved.set()
         except Exception as error:
@@ -289,7 +299,7 @@ class ExecutionEngine(Room):
             return True
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
-            if self._storeless:
+            if self._without_store:
                 return False
         step = self._step + 1
         pending = self._pending[step]
@@ -387,7 +397,7 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._storeless and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        return not self._without_store and len(self._pending.get(self._step + 1, ())) == len(self._place)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -395,8 +405,9 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         while self._held and self._held[0].time < time:
             self._book(self._held.pop(0))
-        symbols = self._dated(self._pending.pop(step), time)
-        before = self.account
+        said = self._pending.pop(step)
+        symbols = self._dated(said, time)
+        before, earlier = self.account, list(self._facts)
         self.account = roll_day(self.account, time - MINUTE_MS)
         instant = Instant(time, time % self._signal_ms == 0, symbols)
         self.account = close_step(self.account, instant, self._terms, self._facts)
@@ -408,8 +419,15 @@ class ExecutionEngine(Room):
             ]
             if changed:
                 await self._commit()  # what is acted on is stored
-                if self._storeless:
-                    changed = [place for place in changed if not _is_entering(self.account.slots[place].orders)]
+                if self._without_store:
+                    entering = [place for place in changed if _is_entering(self.account.slots[place].orders)]
+                    if entering == changed and not self._storeless:  # the step waits for the store, and its entries too
+                        self.account, self._facts, self._pending[step] = before, earlier, said
+                        return
+                    changed = [place for place in changed if place not in entering]
+                    for place in entering:
+                        if not self._storeless:
+                            self._give_up_entry(place, time)
                 self._journal.act_at(step)
             if any(_is_entering(self.account.slots[place].orders) for place in changed):
                 self._reached(Point.AFTER_SLOT)
@@ -420,11 +438,12 @@ class ExecutionEngine(Room):
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
         self._unrung.extend(bells_of(facts, self._exchange, self._known_orders(facts)))
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
-        await self._letterbox.store.append(self.output(""), step, [pack_fact(fact) for fact in facts], after=after)
+        payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
+        await patiently(lambda: store.append(self.output(""), step, payloads, after=after))
         self._step = step
         if self._stored is None or not same_but_prices(self.account, self._stored):
             if facts:
@@ -433,11 +452,71 @@ class ExecutionEngine(Room):
             await self._letterbox.store.put_document(BOOKED, self._exchange, step, str(self._booked).encode())
             self._stored = self.account
 
-    def _lose_store(self, error: StoreError) -> None:
-        """Close no step any more and enter nothing; fills are still answered, from memory and the journal."""
-        if not self._storeless:
+    def lose_store(self, error: StoreError) -> None:
+        """Close no step any more and enter nothing; fills are still answered, from memory and the journal.
+
+        ``failure`` follows as soon as there is no position left to protect.
+        """
+        if self._storeless is None:
             log.critical("entries are off, stops and exits are still sent: %s", error)
-            self._storeless, self.failure = True, error
+            self._storeless = error
+            self._wake.set()
+
+    async def _wind_down(self) -> None:
+        """Without a store no entry may wait, and the failure is said once there is no position to protect either.
+
+        A venue that is told its minutes gets none any more: nothing can happen there, and its next start goes on.
+        """
+        if self._market is not None:
+            self.failure = self._storeless
+            return
+        settled = not self._inbox
+        for place, slot in enumerate(self.account.slots):
+            if slot.trade is None:
+                continue
+            if not slot.trade.waiting:
+                settled = False
+                continue
+            try:
+                outcome = await self._reconciler.reconcile(self._terms.instruments[place].symbol, ())
+            except VenueError as error:
+                log.warning("the venue cannot be read now (%s); asking again", error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+                return
+            settled &= not outcome.awaited  # it filled first: the fill is on its way and gets its stop
+            if outcome.unsettled:
+                settled = False
+                asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
+        if settled and not self._inbox:
+            self.failure = self._storeless
+
+    @property
+    def _without_store(self) -> bool:
+        return self._storeless is not None or self._return is not None
+
+    def _miss_store(self, error: StoreError) -> None:
+        """Enter nothing and close no step until the store is back; fills are still answered."""
+        log.warning("entries are off while the store is away, stops and exits are still sent: %s", error)
+        self._return = asyncio.create_task(self._await_store(), name="execution:store")
+
+    async def _await_store(self) -> None:
+        try:
+            await patiently(self._letterbox.store.commit)
+            log.warning("the store is back: entries are on")
+        except StoreError as error:
+            self.lose_store(error)
+        self._return = None
+        self._wake.set()
+
+    def _give_up_entry(self, place: int, time: int) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        order = self.account.slots[place].orders[0]
+        if self._journal.newest(order.id) is not None:
+            self._disagreeing.add(place)
+            return
+        self._forget_placed(place)
+        age = 0.0 if self._venue_ms is None else (self._venue_ms() - time) / 1000
+        self.account = drop_entry(self.account, place, "signal_stale", self._facts, {"age_s": age})
 
     def _dated(self, symbols: Mapping[int, SymbolStep], time: int) -> Mapping[int, SymbolStep]:
         """Mark the signals of T = ``time`` that are too old to be acted on; one whose entry went out is acted on."""
@@ -457,12 +536,15 @@ class ExecutionEngine(Room):
 
         Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
         """
-        if self._storeless:
+        if self._without_store:
             return
         try:
             await self._letterbox.store.commit()
+        except StoreAwayError as error:
+            self._miss_store(error)
+            return
         except StoreError as error:
-            self._lose_store(error)
+            self.lose_store(error)
             return
         unrung, self._unrung = self._unrung, []
         for channel, payload in unrung:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from trading_system.store.patience import patiently
 from trading_system.store.port import Row, Store, Stream
 
 BOOKMARK = "bookmark"
@@ -79,5 +80,6 @@ class Bookmark:
         return here > done or (here == done and self.place.part > 0)
 
     async def _keep(self) -> None:
-        await self._store.put_document(BOOKMARK, self._key, max(self.place.step, 0), msgspec.json.encode(self.place))
-        await self._store.commit()
+        payload = msgspec.json.encode(self.place)
+        await patiently(lambda: self._store.put_document(BOOKMARK, self._key, max(self.place.step, 0), payload))
+        await patiently(self._store.commit)

@@ -29,6 +29,8 @@ from trading_system.services.telegram_engine.outbox import Outbox
 from trading_system.services.telegram_engine.pairing import knock
 from trading_system.services.telegram_engine.pictures import NothingToShowError, Pictures
 from trading_system.services.telegram_engine.telling import SKIP, TAKE, Voice
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import patiently
 from trading_system.store.port import Store
 
 log = logging.getLogger(__name__)
@@ -115,10 +117,12 @@ class Desk:
                 self.ignored += 1
                 continue
             self.offset = update.id + 1
-            await self._store.put_document(UPDATES, self._exchange, self.offset, b"")
-            await self._store.commit()
+            await self._keep(UPDATES, self.offset, b"")
             try:
                 await self._handle(update)
+            except StoreAwayError as error:
+                log.warning("update %d could not be answered now: %s", update.id, error)
+                await self._say_away(update)
             except Exception:
                 log.exception("update %d could not be answered; the next one is", update.id)
 
@@ -313,8 +317,16 @@ class Desk:
 
     async def _keep_asked(self, asked: list[Asked]) -> None:
         self._asked = asked
-        await self._store.put_document(ASKED, self._exchange, 0, msgspec.json.encode(asked))
-        await self._store.commit()
+        await self._keep(ASKED, 0, msgspec.json.encode(asked))
+
+    async def _keep(self, kind: str, step: int, payload: bytes) -> None:
+        await patiently(lambda: self._store.put_document(kind, self._exchange, step, payload))
+        await patiently(self._store.commit)
+
+    async def _say_away(self, update: Update) -> None:
+        chat = self._chats.of(update.chat) if update.alone else None
+        if chat is not None:
+            await self._say(chat, self._voice_of(chat.language).chat.say("answer.store_away"))
 
     async def _say(self, chat: Chat, text: str) -> None:
         await self._outbox.reply(chat, Letter(text))

@@ -45,6 +45,8 @@ from trading_system.services.telegram_engine.news import (
 )
 
 NAMED = slice(2, 18)  # where an order's name holds the id of its plan
+STALE = "signal_stale"
+"""The refusal of a signal that was found long after its candle: of a history, or of an outage. It is no news."""
 KEPT_MS = 86_400_000
 """How long after its end a signal is remembered of which the account never said a word."""
 
@@ -163,6 +165,8 @@ class NewsFold:
         if case is None:
             return []
         self._day.refused(fact.rule)
+        if fact.rule == STALE:
+            return []
         refused = rejection_dto(fact)
         if case.told:
             return [EntryRefused(time, case.signal, refused)]

@@ -15,6 +15,7 @@ from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT
 from trading_system.services.telegram_engine.news import News, pack_news
 from trading_system.services.telegram_engine.news_fold import NewsFold
+from trading_system.store.patience import patiently
 from trading_system.store.port import Store, Stream
 
 NEWS = "news"
@@ -68,7 +69,9 @@ class NewsRoom:
 
     async def _append(self, step: int, news: Sequence[News]) -> None:
         after = self.checkpoint if self._begun else None
-        await self._store.append(self._news, step, [pack_news(one) for one in news], after=after)
+        rows = [pack_news(one) for one in news]
+        # The fold is past this step already, so what it said must be written before anything else is read.
+        await patiently(lambda: self._store.append(self._news, step, rows, after=after))
         self._begun, self.checkpoint = True, step
 
     async def _folded(self, after: int, upto: int) -> list[tuple[int, list[News]]]:

@@ -35,6 +35,7 @@ from trading_system.services.telegram_engine.messenger import (
     UnreachableError,
 )
 from trading_system.services.telegram_engine.rates import Rates
+from trading_system.store.patience import patiently
 from trading_system.store.port import Row, Store, Stream
 
 log = logging.getLogger(__name__)
@@ -244,7 +245,8 @@ class Outbox:
                 box.threads[due.letter.thread] = message
                 for old in list(box.threads)[:-THREADS_KEPT]:
                     del box.threads[old]
-                await self._store.put_document(THREADS, str(chat.id), 0, msgspec.json.encode(box.threads))
+                threads = msgspec.json.encode(box.threads)
+                await patiently(lambda: self._store.put_document(THREADS, str(chat.id), 0, threads))
         if due.bookmark is None:
             box.replies.popleft()
             box.repeats = False

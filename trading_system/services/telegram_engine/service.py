@@ -46,6 +46,8 @@ from trading_system.services.telegram_engine.outbox import Outbox
 from trading_system.services.telegram_engine.pairing import LIFE_MS, is_open, open_door
 from trading_system.services.telegram_engine.pictures import Pictures
 from trading_system.services.telegram_engine.telling import Terms, Voice, health_text, letters_of
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Row, Stream
 
 log = logging.getLogger(__name__)
@@ -210,7 +212,7 @@ class TelegramEngine:
             before = self._news.checkpoint
             await self._news.catch_up()
             if self._news.checkpoint != before:
-                await self._letterbox.store.commit()
+                await patiently(self._letterbox.store.commit)
             if self._folder is not None:
                 await self._folder.deliver()
             if self._messenger is None:
@@ -288,8 +290,15 @@ class TelegramEngine:
 
     async def _tell(self) -> None:
         try:
+            pauses = Pauses()
             while True:
-                wait_ms = await self.poll()
+                try:
+                    wait_ms = await self.poll()
+                except StoreAwayError as error:
+                    log.warning("nothing can be told now: %s", error)
+                    await asyncio.sleep(pauses.take())
+                    continue
+                pauses = Pauses()
                 wait_s = LOOK_S if wait_ms is None else min(max(wait_ms, 10) / 1000, LOOK_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait_s)

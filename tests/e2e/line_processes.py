@@ -1,24 +1,18 @@
-"""The line as processes: six services, the simulated exchange and its conductor, over a real Redis and a real store.
-
-Run as a program it plays two days undisturbed, then with every disturbance, and prints what came of it.
-"""
+"""The line as processes: its services, the simulated exchange and its conductor, over a real Redis and a real store."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from program import COMMAND, ROOT, environment, sets
+from program import COMMAND, environment, sets
 
 from trading_system.app import JOURNAL_FILE, SERVICES, STORE_FILE
 from trading_system.database import open_store
@@ -30,10 +24,9 @@ from trading_system.services.execution_engine.journal import Journal
 from trading_system.simulated_run import SIMULATED_KEY, SIMULATED_SECRET, closed_run
 from trading_system.stored_run import run_in
 
-PATIENCE_S = 600.0
+PATIENCE_S = 120.0  # for one wait: a start, or the next disturbance
 LOOK_S = 0.02
 STOP_S = 60.0
-Say = Callable[[str], None]
 
 
 class Play(NamedTuple):
@@ -99,7 +92,7 @@ class Process:
 class Stage:
     """The eight processes over one bus and one store."""
 
-    def __init__(self, play: Play, folder: Path, bus_url: str, database_url: str, *, command: Sequence[str]) -> None:
+    def __init__(self, play: Play, folder: Path, bus_url: str, database_url: str) -> None:
         self.play = play
         self.folder = folder
         self.database_url = database_url
@@ -114,7 +107,6 @@ class Stage:
             "TRADING_API_KEY": SIMULATED_KEY,
             "TRADING_API_SECRET": SIMULATED_SECRET,
         }
-        self._command = command
         self.url = ""
         self.services: dict[str, Process] = {}
 
@@ -124,9 +116,7 @@ class Stage:
         self.url = _first_line(self.exchange)
         extra = {**self._shared, "TRADING_MARKET__CONDUCTOR": self.url}
         for name in order:
-            self.services[name] = Process(
-                name, ("run", name, "--no-alerts", *self._words), self.folder, extra, self._command
-            )
+            self.services[name] = Process(name, ("run", name, "--no-alerts", *self._words), self.folder, extra)
             self.services[name].start()
         self.conductor = Process("conductor", ("conduct", self.url), self.folder, {})
         self.conductor.start()
@@ -144,11 +134,13 @@ class Stage:
             return json.load(answer)
 
     def wait_for(self, step: int) -> None:
-        """Watch until the market stands at ``step`` or beyond, or is over."""
-        ends_at = time.monotonic() + PATIENCE_S
-        while self.conductor.ended() is None and self.state()["step"] < step:
+        """Watch until the market stands at ``step`` or beyond, or is over; standing still for long is a failure."""
+        stood, ends_at = -1, 0.0
+        while self.conductor.ended() is None and (now := self.state()["step"]) < step:
+            if now > stood:
+                stood, ends_at = now, time.monotonic() + PATIENCE_S
             self.require_alive()
-            assert time.monotonic() < ends_at, f"the market stands still:\n{self.tails()}"
+            assert time.monotonic() < ends_at, f"the market stands still at step {now}:\n{self.tails()}"
             time.sleep(LOOK_S)
 
     def require_alive(self) -> None:
@@ -160,7 +152,7 @@ class Stage:
 
 
 class Disturbance(NamedTuple):
-    """Something that happens once, when ``share`` of the market is over."""
+    """Something that is done once, when ``share`` of the market is over."""
 
     share: float
     name: str
@@ -195,12 +187,10 @@ def played(
     bus_url: str,
     database_url: str,
     disturbances: Sequence[Disturbance] = (),
-    *,
-    command: Sequence[str] = COMMAND,
 ) -> Played:
     """Play to the end of the market with every disturbance on the way, and read the run back from store and journal."""
     folder.mkdir(parents=True)
-    stage = Stage(play, folder, bus_url, database_url, command=command)
+    stage = Stage(play, folder, bus_url, database_url)
     try:
         stage.open()
         began = time.monotonic()
@@ -237,8 +227,8 @@ async def _run_in(folder: Path, database_url: str) -> Run:
         await store.close()
 
 
-def assert_equal(one: Played, folder: Path, other: Path) -> None:
-    """Hold a play in ``folder`` against a run folder, step by step."""
+def assert_equal(folder: Path, other: Path) -> None:
+    """Hold what was played in ``folder`` against a run folder, step by step."""
     difference = compare(folder / "run", other).difference
     assert difference is None, difference.sentence()
 

@@ -59,7 +59,7 @@ ENGLISH: Mapping[str, str] = {
     "answer.done": "✅ {what}: {why}",
     "answer.refused": "⚠️ {what}: {why}",
     "answer.not_yet": "{what}: asked, not answered yet. The answer follows as soon as the account runs.",
-    "answer.store_away": "The store cannot be reached now, so it is not certain that this was taken. See /status later.",
+    "answer.store_away": "The store cannot be reached now; it is not certain that this was taken. See /status.",
     "answer.confirm_close": "Close {symbol} at market, or take its entry back? This question ends in {seconds} s.",
     "answer.confirm_panic": "Switch entries off, cancel every waiting entry and close every position at market? "
     "This question ends in {seconds} s.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 def rows_of(text: str) -> list[str]:
     """Return the rows of every table of a page, without heads."""
     lines = text.splitlines()
-    within = [line for before, line in zip(lines, lines[1:], strict=False) if line[:1] == before[:1] == "|"]
+    within = [line for before, line in pairwise(lines) if line[:1] == before[:1] == "|"]
     return [line for line in within if not line.startswith("| ---")]
 
 

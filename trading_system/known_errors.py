@@ -42,6 +42,7 @@ _KNOWN = (
     ("trading_system.services.execution_engine.venues.errors", "VenueError"),
     ("trading_system.services.data_feed.backfill", "HistoryUnavailableError"),
     ("trading_system.app", "HedgeModeError"),
+    ("trading_system.asking", "AskingError"),
     ("trading_system.line_terms", "OtherLineError"),
     ("trading_system.replay", "LineFailedError"),
     ("trading_system.replay", "StalledError"),

@@ -155,6 +155,9 @@ class Settings(BaseModel):
     symbols: tuple[str, ...] = Field(default=(), description="what `run` trades when no --symbol is given")
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
+    entries: Literal["auto", "advisor"] = Field(
+        default="auto", description="who enters: auto = the account itself, advisor = a person takes each signal"
+    )
     language: Literal["en", "ar"] = Field(default="en", description="what alerts, pictures, reports and notes are in")
     data_folder: Path = Field(default=Path("data"), description="where runs and stores lie")
     bus_url: str = Field(default="memory://", validation_alias="BUS_URL", description="the doorbell")

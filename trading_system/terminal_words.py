@@ -51,6 +51,8 @@ ENGLISH: Mapping[str, str] = {
     "note.gaps.missing.other": "{count} candles are missing",
     "note.gaps.places.one": "{count} gap",
     "note.gaps.places.other": "{count} gaps",
+    # asking
+    "ask.panic": "Close every position at market, take back every entry and switch entries off?",
     # comparing
     "compare.equal": "equal: {counts}",
     "compare.different": "different at {difference}",

@@ -26,7 +26,7 @@ def terms_of(settings: Settings, instruments: Sequence[Instrument]) -> Terms:
         drawdown_pct=account.drawdown_pct,
     )
     fills = FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk)
-    return Terms(tuple(instruments), risk, fills)
+    return Terms(tuple(instruments), risk, fills, advised=settings.entries == "advisor")
 
 
 def signal_rules_of(settings: Settings, origin: int) -> SignalRules:

@@ -128,7 +128,7 @@ def test_a_position_is_shown_with_its_stop_its_targets_and_its_r(view: LineView)
     waiting = waiting._replace(plan=plan._replace(targets=plan.targets[:1]))
     account = view.account
     assert account is not None
-    held = entered(waiting, plan.entry, closed.trade.opened_at, 1.0)
+    held = entered(waiting, plan.entry, waiting.quantity, closed.trade.opened_at, 1.0, view.instruments[0])
     for trade, state in ((waiting, "waiting"), (held, "open")):
         slot = account.slots[0]._replace(trade=trade)
         (row,) = positions_of(changed(view, account=account._replace(slots=(slot,))))

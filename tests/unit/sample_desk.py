@@ -31,9 +31,11 @@ from trading_system.services.execution_engine.venues.port import (
     StreamCut,
     StreamUp,
     UserEvent,
+    Venue,
     VenueFill,
 )
 from trading_system.services.room import CANDLES, EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox
+from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
 
@@ -60,7 +62,19 @@ class HeardVenue(FakeVenue):
 class Desk:
     """One life after another of an execution engine on one symbol."""
 
-    def __init__(self, folder: Path, *, leaves_process: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        leaves_process: bool = False,
+        advised: bool = False,
+        live: bool = False,
+        paper: bool = False,
+    ) -> None:
+        """``advised``: plans are offered to a person. ``live``: ages are taken by the venue's time, the clock's.
+
+        ``paper``: the venue is a paper account that is told its minutes, and ``venue`` stays unused.
+        """
         self.folder = folder
         self.clock = VirtualClock()
         self.venue = HeardVenue(self.clock)
@@ -68,20 +82,27 @@ class Desk:
         self.bus = ListeningBus(leaves_process=leaves_process)
         self.instrument: Instrument = instrument_of()
         self.step = ORIGIN
+        self.advised = advised
+        self.is_paper = paper
+        self.venue_ms = self.clock.wall_ms if live else None
 
     async def live(self) -> None:
         """Begin a life from what store, journal and venue hold."""
         self.journal = Journal(self.folder / "journal.db")
-        terms = Terms((self.instrument,), RiskRules(), FillRules())
+        terms = Terms((self.instrument,), RiskRules(), FillRules(), self.advised)
+        paper = self._paper() if self.is_paper else None
+        venue: Venue = paper or self.venue
         self.execution = ExecutionEngine(
             Letterbox(self.store, self.bus),
             terms,
             {self.instrument.symbol: ORIGIN},
-            self.venue,
+            venue,
             self.journal,
-            Reconciler(self.journal, self.venue, LOCAL_EXCHANGE, self.clock),
+            Reconciler(self.journal, venue, LOCAL_EXCHANGE, self.clock),
+            market=paper,
             equity=10_000.0,
             signal_interval="15m",
+            venue_ms=self.venue_ms,
         )
         await self.execution.start()
         await self.quiet()
@@ -99,8 +120,9 @@ class Desk:
             return self.execution.failure is not None or (
                 self.execution.progress.step == self.step
                 and self.venue.heard.empty()
-                and not self.execution._inbox
+                and not self.execution._events
                 and not self.execution._wake.is_set()
+                and self.execution._commands.next is None
                 and not self.execution._held
             )
 
@@ -214,6 +236,10 @@ class Desk:
     def states(self) -> dict[str, State]:
         """Return how each order of the journal stands, by role letter and generation."""
         return {order.client_id[-3:]: order.state for order in self.journal.orders_since(0)}
+
+    def _paper(self) -> PaperVenue:
+        path = self.folder / "paper.json"
+        return PaperVenue(path, (self.instrument,), ORIGIN, FillRules(), leverage=5, equity=10_000.0)
 
     async def _append(self, kind: str, step: int, payloads: list[bytes]) -> None:
         stream = Stream(kind, EXCHANGE, self.instrument.symbol)

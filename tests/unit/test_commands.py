@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from typing import Any
 
@@ -358,6 +359,6 @@ def test_a_paused_account_with_an_offer_comes_back_equal() -> None:
 
 def test_an_account_of_an_earlier_version_is_neither_paused_nor_has_offers() -> None:
     account = waiting().account
-    earlier = pack_account(account).removesuffix(b",false,[]]") + b"]"
-    assert len(earlier) < len(pack_account(account))
-    assert unpack_account(earlier) == account
+    words = json.loads(pack_account(account))
+    earlier = [*words[:9], [slot[:4] for slot in words[9]]]
+    assert unpack_account(json.dumps(earlier).encode()) == account

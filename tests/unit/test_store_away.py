@@ -99,12 +99,12 @@ async def test_an_entry_waits_for_the_store_and_is_then_sent_once(desk: Desk) ->
 
 async def test_a_signal_that_grew_old_while_the_store_was_away_is_refused(desk: Desk) -> None:
     outage = unreliable(desk)
-    desk.execution._max_age_ms = 60_000
-    desk.execution._venue_ms = lambda: (ORIGIN + 1) * MINUTE + 10_000
+    desk.execution._ages.max_age_ms = 60_000
+    desk.execution._ages.venue_ms = lambda: (ORIGIN + 1) * MINUTE + 10_000
     outage.refuses = {"commit"}
     await said(desk, 101.0, plans=[PLAN])
     await until(lambda: outage.refused > 1)
-    desk.execution._venue_ms = lambda: (ORIGIN + 1) * MINUTE + 90_000
+    desk.execution._ages.venue_ms = lambda: (ORIGIN + 1) * MINUTE + 90_000
     outage.refuses = set()
     await desk.quiet()
     assert desk.venue.requests("place") == []
@@ -124,7 +124,7 @@ async def test_stops_and_exits_are_sent_while_the_store_is_away_and_stored_when_
     await desk.fill("1", 104.0)
     assert desk.prices() == {"s": (100.0, 25.0), "2": (108.0, 25.0)}
     outage.refuses = set()
-    await until(lambda: not desk.execution._without_store)
+    await until(lambda: not desk.execution._watch.is_missing)
     await desk.minute(104.0)
     names = [fact.order.id[-1] for fact in await desk.facts() if isinstance(fact, Placed)]
     assert names[0] == "e"
@@ -214,7 +214,7 @@ async def test_an_expiry_in_the_step_of_an_outage_is_acted_on_and_an_entry_of_th
     assert desk.live_names() == []
     assert len(desk.venue.requests("place")) == 1
     outage.refuses = set()
-    await until(lambda: not desk.execution._without_store)
+    await until(lambda: not desk.execution._watch.is_missing)
     await step([], [])
     await desk.quiet()
     assert [fact.rule for fact in await desk.facts() if isinstance(fact, Rejection)] == ["signal_stale"]

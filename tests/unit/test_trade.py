@@ -32,7 +32,8 @@ def trade_of(quantity: float = 1.0, side: int = 1, **changed: object) -> Trade:
 
 
 def opened(side: int = 1, price: float = 100.0, **changed: object) -> Trade:
-    return entered(trade_of(side=side, **changed), price, START + MINUTE + 15_000, 0.05)
+    trade = trade_of(side=side, **changed)
+    return entered(trade, price, trade.quantity, START + MINUTE + 15_000, 0.05, INSTRUMENT)
 
 
 weights = st.lists(st.integers(1, 100), min_size=1, max_size=9)
@@ -124,7 +125,7 @@ def test_profit_is_counted_on_the_side_of_the_trade_and_fees_are_taken_off(side:
 
 
 def test_taking_off_slices_of_decimals_leaves_exactly_nothing() -> None:
-    trade = entered(trade_of(0.3), 100.0, START, 0.0)._replace(slices=(0.1, 0.2))
+    trade = entered(trade_of(0.3), 100.0, 0.3, START, 0.0, INSTRUMENT)._replace(slices=(0.1, 0.2))
     trade = reduced(trade, "1", 104.0, 0.1, 0.0, STEP)
     assert trade.held == 0.2
     assert reduced(trade, "2", 108.0, 0.2, 0.0, STEP).held == 0.0
@@ -149,3 +150,30 @@ def test_open_risk_counts_fees_and_is_never_negative() -> None:
     assert open_risk(opened(), INSTRUMENT) == pytest.approx(2.0 + 0.0005 * 198.0)
     at_profit = opened()._replace(stop=103.0)
     assert open_risk(at_profit, INSTRUMENT) == 0.0
+
+
+def test_an_entry_that_fills_in_part_is_a_trade_of_that_size() -> None:
+    part = entered(trade_of(1.0), 100.0, 0.4, START, 0.02, INSTRUMENT)
+    assert (part.quantity, part.held, part.slices, part.risk) == (0.4, 0.4, (0.2, 0.2), 0.8)
+    assert [(want.name, want.quantity) for want in wanted_orders(part)] == [("s", 0.4), ("1", 0.2), ("2", 0.2)]
+
+
+def test_a_part_that_fills_later_is_added_at_its_price() -> None:
+    whole = trade_of(1.0)
+    for price, quantity in ((100.0, 0.4), (99.0, 0.6)):
+        whole = entered(whole, price, quantity, START + round(quantity * 100), 0.02, INSTRUMENT)
+    assert (whole.quantity, whole.held, whole.slices, whole.risk) == (1.0, 1.0, (0.5, 0.5), 2.0)
+    assert (whole.entry_price, whole.opened_at) == (pytest.approx(99.4), START + 40)
+    assert whole.earned == -0.04
+
+
+def test_what_fills_after_the_first_target_goes_to_the_last() -> None:
+    part = reduced(entered(trade_of(1.0), 100.0, 0.4, START, 0.0, INSTRUMENT), "1", 104.0, 0.2, 0.0, STEP)
+    more = entered(part, 100.0, 0.6, START, 0.0, INSTRUMENT)
+    assert (more.held, more.slices, more.quantity) == (0.8, (0.0, 0.8), 1.0)
+
+
+def test_a_target_that_fills_in_part_keeps_its_rest() -> None:
+    trade = reduced(opened(), "1", 104.0, 0.2, 0.0, STEP)
+    assert (trade.held, trade.slices) == (0.8, (0.3, 0.5))
+    assert reduced(trade, "1", 104.0, 0.3, 0.0, STEP).slices == (0.0, 0.5)

@@ -206,6 +206,7 @@ class AccountDTO(TypedDict):
     day_result: float
     day_locked: bool
     drawdown_locked: bool
+    paused: NotRequired[bool]
     open_risk: float
     positions: list[Name]
     waiting: list[Name]

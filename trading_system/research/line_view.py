@@ -133,7 +133,7 @@ async def read_line(folder: Path) -> LineView:
             kept,
             [unpack_fact(row.payload) for row in rows],
             [await _symbol(store, exchange, one.symbol) for one in instruments],
-            _process(folder / JOURNAL_FILE),
+            trader_of(folder / JOURNAL_FILE),
             (folder / PAPER_FILE).exists(),
             max(time.time() - _written(path), 0.0),
         )
@@ -172,7 +172,7 @@ def _written(path: Path) -> float:
     return max(file.stat().st_mtime for file in files if file.exists())
 
 
-def _process(journal: Path) -> int | None:
+def trader_of(journal: Path) -> int | None:
     """Return the process that trades with ``journal`` now, None when nobody holds its lock.
 
     The lock is tried for a moment, shared, because the number in the file outlives its process.

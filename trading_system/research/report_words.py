@@ -130,6 +130,7 @@ ENGLISH: Words = {
     "exit.time_stop": "time stop",
     "exit.stop_passed": "stop passed, left at market",
     "exit.by_hand": "left at market by hand",
+    "exit.late_fill": "filled while it was taken back, left at market",
     "exit.break_even": "stop after a target",
     # figures: name, definition
     "net_profit": "Net profit",

@@ -42,8 +42,13 @@ def run_backtest(
 ) -> Run:
     """Trade ``inputs`` in a backtest; ``late`` are the ids of signals that a line had to refuse as too old.
 
-    Raises: InputError when the intervals do not fit.
+    Raises: InputError when the intervals do not fit, or when a person would have to take each signal.
     """
+    if settings.entries == "advisor":
+        raise InputError(
+            "expected entries=auto for a backtest, was advisor: each signal waits for a person's word, and a backtest "
+            "has nobody to ask; give --set entries=auto to see what taking all of them would have brought"
+        )
     if interval_ms(settings.signal_interval) % inputs.base:
         raise InputError(
             f"expected a signal interval that the file's candles make up, was {settings.signal_interval}; "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.client_ids import PREFIX, canonical_id
 from trading_system.rules.facts import (
     Closed,
     Declined,
@@ -65,12 +65,16 @@ class Terms(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """One symbol's place in the account: its trade, the orders that rest for it, and its last price."""
+    """One symbol's place in the account: its trade, the orders that rest for it, and its last price.
+
+    ``gone``: the trade whose entry was taken back last; it may have filled before the venue heard of that.
+    """
 
     trade: Trade | None = None
     orders: tuple[Order, ...] = ()
     seen: int = 0  # the youngest order that the path has looked at
     close: float = 0.0  # 0.0 until the first priced minute
+    gone: Trade | None = None
 
 
 class Account(NamedTuple):
@@ -167,13 +171,14 @@ def book_fill(account: Account, place: int, fill: Fill, terms: Terms, facts: lis
     """Book one fill: ledger, position, the trade's own reaction. The orders that follow are ``settle``'s."""
     slot = account.slots[place]
     trade = slot.trade
-    if trade is None:
-        raise UnexpectedFillError(fill, "no trade holds the symbol's slot")
+    if trade is None or not fill.id.startswith(trade.plan.id, len(PREFIX)):
+        trade = _filled_late(slot, fill)
+        slot = slot._replace(gone=None, orders=())
     facts.append(fill)
     orders = tuple(order for order in slot.orders if order.id != fill.id)
     wallet = account.wallet
     if fill.role == Role.ENTRY:
-        trade = entered(trade, fill.price, fill.time, fill.fee)
+        trade = entered(trade, fill.price, fill.quantity, fill.time, fill.fee, terms.instruments[place])
     else:
         wallet += realised(trade, fill.price, fill.quantity)
         trade = reduced(trade, fill.name, fill.price, fill.quantity, fill.fee, terms.instruments[place].step)
@@ -219,7 +224,7 @@ def stop_passed(account: Account, place: int) -> Account:
     slot = account.slots[place]
     if slot.trade is None:
         return account
-    return _with_slot(account, place, slot._replace(trade=leaving(slot.trade, "stop_passed")))
+    return _with_slot(account, place, slot._replace(trade=slot.trade._replace(exit="stop_passed")))
 
 
 def drop_entry(
@@ -302,7 +307,7 @@ def withdraw(account: Account, place: int, rule: str, time: int, terms: Terms, f
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Withdrawn(time, terms.instruments[place].symbol, slot.trade.plan.id, rule))
-    return _with_slot(account, place, slot._replace(trade=None, orders=()))
+    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.trade))
 
 
 def leave(account: Account, place: int, reason: str, time: int, terms: Terms, facts: list[Fact]) -> Account:
@@ -334,6 +339,19 @@ class UnexpectedFillError(RuntimeError):
             f"fill {fill.id} of {fill.quantity} {fill.symbol} at {fill.price} cannot be booked: {why}; "
             "entries on this symbol must stay off until the position at the venue is explained"
         )
+
+
+def _filled_late(slot: Slot, fill: Fill) -> Trade:
+    """Return the trade whose entry filled while it was taken back: it leaves at market, under its stop.
+
+    Raises: UnexpectedFillError for any other fill that the slot's trade does not explain.
+    """
+    if slot.trade is not None:
+        raise UnexpectedFillError(fill, "another trade holds the symbol's slot")
+    gone = slot.gone
+    if fill.role != Role.ENTRY or gone is None or not fill.id.startswith(gone.plan.id, len(PREFIX)):
+        raise UnexpectedFillError(fill, "no trade holds the symbol's slot")
+    return leaving(gone, "late_fill")
 
 
 def _with_slot(account: Account, place: int, slot: Slot) -> Account:

@@ -50,6 +50,7 @@ def account_dto(account: Account, terms: Terms, held: Sequence[Holding], step: i
         "day_result": equity - account.day_equity,
         "day_locked": account.day_locked,
         "drawdown_locked": account.drawdown_locked,
+        "paused": account.paused,
         "open_risk": standing_of(account, 0, terms).open_risk,
         "positions": [one.symbol for one in held if not one.waiting],
         "waiting": [one.symbol for one in held if one.waiting],

@@ -30,8 +30,9 @@ class Want(NamedTuple):
 class Trade(NamedTuple):
     """One plan that took its symbol's slot.
 
-    ``slices`` is the quantity each target sells (0.0 once filled, or joined to its neighbour); ``held`` is the
-    position's size, 0.0 while the entry waits. ``exit`` says why a market exit is wanted, "" if it is not.
+    ``quantity`` is what the entry asks for, or what it brought; ``slices`` what each target sells of it (0.0 once
+    filled, or joined to its neighbour); ``held`` is the position's size, 0.0 while the entry waits. ``exit`` says why a
+    market exit is wanted, "" if it is not.
     ``risk`` is the money that a stop-out costs as planned, fees included; ``earned`` is realised profit less fees.
     """
 
@@ -103,9 +104,30 @@ def wanted_orders(trade: Trade) -> tuple[Want, ...]:
     return (stop, *targets)
 
 
-def entered(trade: Trade, price: float, time: int, fee: float) -> Trade:
-    """Return the trade after its entry filled at ``price``."""
-    return trade._replace(held=trade.quantity, entry_price=price, opened_at=time, earned=-fee)
+def entered(trade: Trade, price: float, quantity: float, time: int, fee: float, instrument: Instrument) -> Trade:
+    """Return the trade after ``quantity`` of its entry filled at ``price``.
+
+    A part is a trade of that size: its stop must cover it at once, what is missing of the entry is taken back, and a
+    part that fills all the same is added.
+    """
+    if trade.waiting and quantity == trade.quantity:
+        return trade._replace(held=quantity, entry_price=price, opened_at=time, earned=-fee)
+    step, targets = instrument.step, trade.plan.targets
+    held = step.price(step.units(trade.held) + step.units(quantity))
+    whole = quantity if trade.waiting else step.price(step.units(trade.quantity) + step.units(quantity))
+    if trade.waiting or trade.held == trade.quantity:
+        slices = slices_of(whole, targets, step, instrument.min_notional)
+    else:  # a target has filled already: the last one takes what is added
+        slices = (*trade.slices[:-1], step.price(step.units(trade.slices[-1]) + step.units(quantity)))
+    return trade._replace(
+        quantity=whole,
+        slices=slices,
+        risk=trade.risk / trade.quantity * whole,
+        held=held,
+        entry_price=(trade.entry_price * trade.held + price * quantity) / (trade.held + quantity),
+        opened_at=time if trade.waiting else trade.opened_at,
+        earned=trade.earned - fee,
+    )
 
 
 def reduced(trade: Trade, name: str, price: float, quantity: float, fee: float, step: Grid) -> Trade:
@@ -118,7 +140,8 @@ def reduced(trade: Trade, name: str, price: float, quantity: float, fee: float, 
     trade = trade._replace(held=held, earned=trade.earned + gain - fee)
     if not name.isdigit():
         return trade
-    slices = tuple(0.0 if str(i + 1) == name else left for i, left in enumerate(trade.slices))
+    rest = max(step.units(trade.slices[int(name) - 1]) - step.units(quantity), 0)
+    slices = tuple(step.price(rest) if str(i + 1) == name else left for i, left in enumerate(trade.slices))
     side = trade.plan.side
     break_even = max(trade.stop, trade.entry_price) if side > 0 else min(trade.stop, trade.entry_price)
     return trade._replace(slices=slices, stop=break_even)

@@ -88,9 +88,9 @@ class Inbox:
             payload = serialize(to_command(word))
             try:
                 await store.append(self._requests, number, [payload], after=head)
+                await store.commit()  # where it is found out, in some stores, that another process was faster
             except HeadMovedError:
                 continue
-            await store.commit()
             await self._letterbox.bus.publish(SYSTEM_COMMAND, payload)
             return number
         raise InboxError(

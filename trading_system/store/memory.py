@@ -85,7 +85,7 @@ class MemoryStore:
         self._require_open()
         return sorted(self._documents.get(kind, {}).values())
 
-    async def commit(self) -> None:
+    async def commit(self, *, forced: bool = False) -> None:  # noqa: ARG002 - nothing outlives the process
         """Forget how to undo what was done so far."""
         self._require_open()
         self._undo.clear()

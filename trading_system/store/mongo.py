@@ -66,9 +66,10 @@ class MongoStore:
         was = self._pending.head(stream)
         if was is None:
             was = self._committer.head(stream)
-        if was is None:
-            # Where it was read to be, it is taken to be still: the commit finds out.
-            was = after if self._seen.get(stream) == (-1 if after is None else after) else await self.head(stream)
+            # Where it was read to be, it is taken to be still, and another process may have moved it since this store
+            # did: the commit finds out.
+            if was is None or was != after:
+                was = after if self._seen.get(stream) == (-1 if after is None else after) else await self.head(stream)
         if was != after:
             raise HeadMovedError(stream, after, was)
         self._pending.append(stream, step, payloads, after)
@@ -131,7 +132,7 @@ class MongoStore:
         merged = {document.key: document for document in (*map(document_of, committed), *own)}
         return sorted(merged.values())
 
-    async def commit(self) -> None:
+    async def commit(self, *, forced: bool = False) -> None:  # noqa: ARG002 - each one is in the server's journal
         """Carry out what is pending; nothing happens if nothing is.
 
         Raises: StoreAwayError, with all kept for another attempt; any other StoreError, with all undone.

@@ -63,8 +63,11 @@ class Store(Protocol):
     async def documents(self, kind: str) -> list[Document]:
         """Return every document of ``kind`` in the order of their keys."""
 
-    async def commit(self) -> None:
-        """Make everything so far durable, as far as this kind of store can, and visible to others."""
+    async def commit(self, *, forced: bool = False) -> None:
+        """Make everything so far durable, as far as this kind of store can, and visible to others.
+
+        forced: also over a power cut, where a commit otherwise is not; slower, for what nobody could say again.
+        """
 
     async def rollback(self) -> None:
         """Undo everything since the last commit."""

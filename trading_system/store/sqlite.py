@@ -10,6 +10,7 @@ newest commits but never half of one. FULL forces every commit to the disk, for 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -133,8 +134,8 @@ class SqliteStore:
         was = self._pending.head(stream)
         if was is None:
             was = self._heads.get(stream)
-        if was is None:
-            was = await self.head(stream)
+            if was is None or was != after:  # another process may have moved it since
+                was = self._committed_head(stream)
         if was != after:
             raise HeadMovedError(stream, after, was)
         self._pending.append(stream, step, payloads, after)
@@ -187,25 +188,17 @@ class SqliteStore:
         """Return every document of ``kind`` in the order of their keys."""
         return self._pending.over(kind, [Document._make(row) for row in self._query(_DOCUMENTS, (kind,))])
 
-    async def commit(self) -> None:
+    async def commit(self, *, forced: bool = False) -> None:
         """Write what is pending in one transaction; nothing happens if nothing is.
 
+        forced: the write-ahead log, with all commits in it, is on the disk when this returns.
         Raises: StoreBusyError, with all kept for another attempt; HeadMovedError, StoreWriteError, with all undone.
         """
         self._require_open()
-        if not self._pending or not await self._begin():
-            return
-        batch = self._pending.batch()  # from here on nothing else runs in this process
-        try:
-            shut_out = self._write(batch)
-            self._connection.execute("ROLLBACK" if shut_out else "COMMIT")
-        except sqlite3.Error as error:
-            raise self._undone(error) from error
-        if shut_out is not None:
-            self._forget()
-            raise shut_out
-        self._heads.update({written.stream: written.step for written in batch.streams})
-        self._pending.settle(batch)
+        if self._pending and await self._begin():
+            self._carry_out()
+        if forced:
+            self._force_log()
 
     async def rollback(self) -> None:
         """Forget what is pending."""
@@ -218,6 +211,19 @@ class SqliteStore:
             await self.rollback()
             self._closed = True
             self._connection.close()
+
+    def _carry_out(self) -> None:
+        batch = self._pending.batch()  # from here on nothing else runs in this process
+        try:
+            shut_out = self._write(batch)
+            self._connection.execute("ROLLBACK" if shut_out else "COMMIT")
+        except sqlite3.Error as error:
+            raise self._undone(error) from error
+        if shut_out is not None:
+            self._forget()
+            raise shut_out
+        self._heads.update({written.stream: written.step for written in batch.streams})
+        self._pending.settle(batch)
 
     def _prepare(self, synchronous: str) -> None:
         execute = self._connection.execute
@@ -317,6 +323,20 @@ class SqliteStore:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise self._busy_or(self._unusable(error), error) from error
+
+    def _force_log(self) -> None:
+        log = self.path.with_name(self.path.name + "-wal")
+        try:
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreWriteError(
+                f"{log}: expected the disk to keep what is committed, was: {error}; it may be lost in a power cut: "
+                "look at the disk"
+            ) from error
 
     def _forget(self) -> None:
         self._pending.clear()

@@ -42,6 +42,8 @@ class Outcome:
     """The venue refused every form of the stop: the trade must leave at market."""
     entry_refused: tuple[int, str] | None = None
     """The venue's code and words; the entry is never sent again, and this is said again when it is still desired."""
+    entry_filled_late: bool = False
+    """An entry that nobody wants any more has filled: no other one is sent before its fill is booked."""
     entry_not_placed: bool = False
     """The entry is proven not to have arrived; if it is still desired next time, it is sent anew."""
     flat: bool = False
@@ -124,12 +126,14 @@ class Reconciler:
     async def _agree(self, symbol: str, desired: Sequence[Order], outcome: Outcome) -> None:
         is_flat = not desired or desired[0].role == Role.ENTRY
         for stale in self._surplus(symbol, desired):
-            # An entry must not fill once nobody wants it, and nothing of an old trade may meet a new position.
-            if is_flat or stale.role == Role.ENTRY:
+            # An entry must not fill once nobody wants it, and nothing of an old trade may meet a new position. What
+            # is left of an entry that filled in part waits until that part has its stop.
+            if is_flat:
                 await self._remove(stale, outcome, limit_ms=None)
+                outcome.entry_filled_late |= stale.role == Role.ENTRY and stale.client_id in outcome.awaited
         protected = False
         for order in desired:
-            if order.role == Role.ENTRY and outcome.unsettled:
+            if order.role == Role.ENTRY and (outcome.unsettled or outcome.entry_filled_late):
                 return
             if order.role == Role.TARGET and not protected:
                 continue
@@ -169,6 +173,8 @@ class Reconciler:
             # Another size of the same order goes first, so that both never rest together; a stop is replaced instead.
             if have.canonical == order.id and order.role != Role.STOP:
                 await self._remove(have, outcome, limit_ms=None)
+                if have.client_id in outcome.awaited:  # it filled whole meanwhile
+                    return _Standing.FILLED
         return await self._place(symbol, order, outcome)
 
     async def _place(self, symbol: str, order: Order, outcome: Outcome) -> _Standing:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from trading_system.contracts import StepDTO, to_ms
-from trading_system.rules.account import Account, SymbolStep
+from collections.abc import Sequence
+
+from trading_system.contracts import StepDTO, to_candle, to_ms, to_step
+from trading_system.rules.account import Account, Slot, SymbolStep
+from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Minute
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import plan_of_signal
-from trading_system.services.room import StepInput
+from trading_system.services.room import CANDLES, StepInput
+from trading_system.store.port import Store, Stream
+
+PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the snapshot's
 
 
 def same_but_prices(one: Account, other: Account) -> bool:
     """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
-    if one[:-1] != other[:-1]:
+    if one._replace(slots=()) != other._replace(slots=()):
         return False
-    return all(a[:-1] == b[:-1] for a, b in zip(one.slots, other.slots, strict=True))
+    return all(a._replace(close=b.close) == b for a, b in zip(one.slots, other.slots, strict=True))
 
 
 def step_close(time: int) -> int:
@@ -40,3 +46,22 @@ def symbol_step(said: StepInput, word: StepDTO | None, interval: str) -> SymbolS
     ended = frozenset(event["ref"] for event in events if event["kind"] in ZONE_ENDS and "ref" in event)
     turns = [event["direction"] for event in events if event["kind"] == "choch"]
     return SymbolStep(minute, plans, ended, turns[-1] if turns else 0)
+
+
+async def stored_word(store: Store, stream: Stream, step: int) -> StepDTO | None:
+    """Return the strategy's row of a step: a signal counts as far as it is stored, whatever a bell claims."""
+    rows = await store.read(stream, step - 1, step)
+    return to_step(rows[0].payload) if rows else None
+
+
+async def with_last_prices(
+    store: Store, instruments: Sequence[Instrument], slots: Sequence[Slot], step: int
+) -> tuple[Slot, ...]:
+    """Return the slots with their last price as of ``step``; the snapshot itself need not be that new."""
+    priced = list(slots)
+    for place, one in enumerate(instruments):
+        for row in await store.read(Stream(CANDLES, one.exchange, one.symbol), step - PRICE_LOOKBACK, step):
+            candle = to_candle(row.payload)
+            if candle.get("interval") == "1m":
+                priced[place] = priced[place]._replace(close=candle["close"])
+    return tuple(priced)

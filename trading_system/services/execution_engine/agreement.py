@@ -1,0 +1,92 @@
+"""Lets the venue hold what the books want, and the books answer to what the venue refuses, until both agree."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum, auto
+
+from trading_system.services.execution_engine.books import Books
+from trading_system.services.execution_engine.journal import Journal
+from trading_system.services.execution_engine.reconcile import Reconciler
+
+log = logging.getLogger(__name__)
+
+OUTCOMES_A_STEP = 20
+
+
+class Left(Enum):
+    """What is left at the venue when no entry may wait."""
+
+    NOTHING = auto()
+    POSITIONS = auto()
+    UNSETTLED = auto()
+
+
+class Agreement:
+    """Between the books of one account and its venue. ``open`` are the places at which they do not agree yet."""
+
+    def __init__(self, books: Books, journal: Journal, reconciler: Reconciler) -> None:
+        """Keep both sides."""
+        self._books = books
+        self._journal = journal
+        self._reconciler = reconciler
+        self.open: set[int] = set()
+
+    async def reach(self, place: int, time: int) -> None:
+        """Make the venue agree with what should rest for a symbol; ``time`` closes the running step.
+
+        Raises: NoAgreementError; VenueError when the venue cannot be read.
+        """
+        books = self._books
+        symbol = books.terms.instruments[place].symbol
+        for _ in range(OUTCOMES_A_STEP):
+            outcome = await self._reconciler.reconcile(symbol, books.orders_of(place))
+            if outcome.stop_passed or outcome.unprotectable:
+                books.unplace(place, self._journal.live(symbol))
+                books.leave(place, time)
+            elif outcome.entry_refused is not None:
+                log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
+                books.unplace(place, self._journal.live(symbol))
+                books.drop_entry(place, "venue_refused")
+            elif outcome.entry_filled_late and books.is_entering(place):  # the slot is its trade's, not the new one's
+                books.unplace(place, self._journal.live(symbol))
+                books.drop_entry(place, "slot_taken")
+            elif not outcome.entry_not_placed:
+                if outcome.refused or outcome.unsettled:  # not as wanted yet: the next step asks again
+                    self.open.add(place)
+                else:
+                    self.open.discard(place)
+                return
+        raise NoAgreementError(symbol, OUTCOMES_A_STEP)
+
+    async def without_entries(self) -> Left:
+        """Take back every entry that waits at the venue, whatever the books want. Raises: VenueError."""
+        left = Left.NOTHING
+        for slot, instrument in zip(self._books.account.slots, self._books.terms.instruments, strict=True):
+            if slot.trade is None:
+                continue
+            outcome = await self._reconciler.reconcile(instrument.symbol, ()) if slot.trade.waiting else None
+            if outcome is not None and outcome.unsettled:
+                left = Left.UNSETTLED
+            elif (outcome is None or outcome.awaited) and left == Left.NOTHING:
+                left = Left.POSITIONS  # one that filled first: the fill is on its way and gets its stop
+        return left
+
+    def give_up_entry(self, place: int, age_s: float) -> None:
+        """Refuse an entry that could not go out in its step because the store was away; one that did go out stays."""
+        books = self._books
+        if self._journal.newest(books.orders_of(place)[0].id) is not None:
+            self.open.add(place)
+            return
+        books.unplace(place, self._journal.live(books.terms.instruments[place].symbol))
+        books.drop_entry(place, "signal_stale", {"age_s": age_s})
+
+
+class NoAgreementError(RuntimeError):
+    """The venue and the account do not come to agree."""
+
+    def __init__(self, symbol: str, attempts: int) -> None:
+        super().__init__(
+            f"{symbol}: expected the venue to hold the wanted orders, was still different after {attempts} attempts; "
+            "the line stops, orders and stops at the venue stay; look at the venue's own order list"
+        )

@@ -1,0 +1,153 @@
+"""The account that execution trades, with what has happened in the running step: the rules' frozen values in one place.
+
+Nothing here waits for anything: the venue is ``reconcile.py``'s, the store ``snapshot.py``'s, the order of things
+``service.py``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from trading_system.rules.account import (
+    Account,
+    Instant,
+    SymbolStep,
+    Terms,
+    book_fill,
+    close_step,
+    drop_entry,
+    liquidation_order,
+    roll_day,
+    settle,
+    stop_passed,
+)
+from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id, is_ours
+from trading_system.rules.commands import Reply, obey
+from trading_system.rules.facts import Fact, Fill, Placed
+from trading_system.rules.matching import MINUTE_MS, Order, Role
+from trading_system.rules.trade import Trade, Want, wanted_orders
+from trading_system.services.execution_engine.journal_records import JournalFill, JournalOrder, State
+from trading_system.services.execution_engine.snapshot import Kept
+from trading_system.services.execution_engine.steps import step_close
+
+log = logging.getLogger(__name__)
+
+ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
+LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a position
+
+
+class Books:
+    """``account`` as it stands, ``facts`` of the running step, ``booked``: the last trade's id by symbol."""
+
+    def __init__(self, account: Account, terms: Terms) -> None:
+        """Open the books on ``account``."""
+        self.account = account
+        self.terms = terms
+        self.facts: list[Fact] = []
+        self.booked: dict[str, int] = {}
+        self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
+        self._orders: dict[str, Order] = {}
+
+    def take_up(self, kept: Kept) -> None:
+        """Go on where an earlier life has stopped; which trades that life has booked is for the caller to say."""
+        self.account, _, self.facts, orders = kept
+        self._orders.update({order.id: order for order in orders})
+        for slot in self.account.slots:
+            self._orders.update({order.id: order for order in slot.orders})
+
+    def orders_of(self, place: int) -> Sequence[Order]:
+        """Return what should rest for a symbol now."""
+        return self.account.slots[place].orders
+
+    def is_entering(self, place: int) -> bool:
+        """Tell whether a symbol waits for its entry."""
+        orders = self.account.slots[place].orders
+        return bool(orders) and orders[0].role == Role.ENTRY
+
+    def book(self, fill: JournalFill) -> Role | None:
+        """Book a journaled fill and let the trade say what should rest now; None for a trade that is not ours.
+
+        Raises: UnexpectedFillError.
+        """
+        self.booked[fill.symbol] = max(self.booked.get(fill.symbol, 0), fill.trade_id)
+        place = self._place[fill.symbol]
+        slot = self.account.slots[place]
+        trade, gone = slot.trade, slot.gone
+        if is_ours(fill.client_id):
+            id_ = canonical(fill.client_id)
+        elif fill.client_id.startswith(LIQUIDATED) and trade is not None:
+            id_ = canonical_id(trade.plan.id, LIQUIDATION)
+            order = liquidation_order(trade, self.terms.instruments[place], self.terms.risk.leverage)
+            self._orders[id_] = order  # the venue's own: it was never placed by us
+        else:
+            log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
+            return None
+        if gone is not None and id_ not in self._orders:  # of a step that is over, and whose orders are forgotten
+            self._orders |= {canonical_id(gone.plan.id, want.name): _order(gone, want) for want in wanted_orders(gone)}
+        role = ROLES.get(id_[-1], Role.TARGET)
+        booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
+        account = book_fill(roll_day(self.account, fill.time), place, booked, self.terms, self.facts)
+        self.account = settle(account, place, step_close(fill.time), self.terms, self.facts)
+        return role
+
+    def close(self, time: int, symbols: Mapping[int, SymbolStep], *, signal_close: bool) -> list[int]:
+        """Close the step that ends at ``time``; return the places at which other orders should rest now."""
+        before = self.account
+        account = roll_day(before, time - MINUTE_MS)
+        self.account = close_step(account, Instant(time, signal_close, symbols), self.terms, self.facts)
+        return self.changed_since(before)
+
+    def obey(self, command: str, arguments: Mapping[str, object], time: int) -> Reply:
+        """Do what a person asks, in the step that ends at ``time``."""
+        self.account, reply = obey(self.account, command, arguments, time, self.terms, self.facts)
+        return reply
+
+    def leave(self, place: int, time: int) -> None:
+        """Let a trade leave whose stop cannot rest."""
+        account = stop_passed(self.account, place)
+        self.account = settle(account, place, time, self.terms, self.facts)
+
+    def drop_entry(self, place: int, rule: str, numbers: Mapping[str, float] | None = None) -> None:
+        """Free the slot of a waiting trade whose entry is not to be had."""
+        self.account = drop_entry(self.account, place, rule, self.facts, numbers)
+
+    def unplace(self, place: int, live: Sequence[JournalOrder]) -> None:
+        """Take back the facts of orders that the venue did not take: what never rested was never placed."""
+        resting = {order.born for order in self.account.slots[place].orders}
+        taken = [have for have in live if have.state == State.ACKED]
+        self.facts = [
+            fact
+            for fact in self.facts
+            if not (
+                isinstance(fact, Placed)
+                and fact.order.born in resting
+                and not any(have.is_for(fact.order) for have in taken)
+            )
+        ]
+
+    def changed_since(self, before: Account) -> list[int]:
+        """Return the places at which other orders should rest than ``before``."""
+        pairs = enumerate(zip(before.slots, self.account.slots, strict=True))
+        return [place for place, (old, new) in pairs if old.orders != new.orders]
+
+    def known_orders(self) -> Mapping[str, Order]:
+        """Return the orders that the running step's facts may speak of, by name."""
+        self._orders.update({fact.order.id: fact.order for fact in self.facts if isinstance(fact, Placed)})
+        return self._orders
+
+    def kept(self) -> Kept:
+        """Return all that another life needs to go on in the middle of this step."""
+        return Kept(self.account, dict(self.booked), self.facts, list(self.known_orders().values()))
+
+    def end_step(self) -> tuple[list[Fact], Mapping[str, Order]]:
+        """Return the facts of a step that is over, and the orders that they speak of; those of ended trades go."""
+        facts, known = self.facts, dict(self.known_orders())
+        self.facts = []
+        if all(slot.trade is None for slot in self.account.slots):
+            self._orders.clear()
+        return facts, known
+
+
+def _order(trade: Trade, want: Want) -> Order:
+    return Order(canonical_id(trade.plan.id, want.name), want.role, want.type, want.side, want.price, want.quantity, 0)

@@ -1,0 +1,84 @@
+"""Trades that the journal has and the books have not: heard while the past was done again, or missed by the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.venues.port import Venue, VenueFill
+
+
+class HeldFills:
+    """In the order in which they happened. ``newest``: the id of the last trade answered to, 0 before the first."""
+
+    def __init__(self, venue: Venue, journal: Journal, symbols: Sequence[str]) -> None:
+        """Keep where trades come from."""
+        self._venue = venue
+        self._journal = journal
+        self._symbols = symbols
+        self._held: list[JournalFill] = []
+        self._booked: dict[str, int] = {}
+        self.newest = 0
+
+    def __len__(self) -> int:
+        """Return how many wait for the books."""
+        return len(self._held)
+
+    @property
+    def last_time(self) -> int:
+        """When the last of them happened (ms UTC), -1 without any."""
+        return self._held[-1].time if self._held else -1
+
+    async def begin(self) -> None:
+        """Know that what the account traded before is none of ours. Raises: VenueError."""
+        for symbol in self._symbols:
+            self._journal.begin_trades_at(symbol, await self._venue.newest_trade_id(symbol))
+
+    def recall(self, booked: dict[str, int] | int) -> dict[str, int]:
+        """Hold what is not booked yet, and return the id of the last booked trade by symbol.
+
+        booked: that, or the journal's number of the last booked fill. A journal that lost what it was told last hears
+        it again from the venue, under other numbers: it is by its id that a trade is known.
+        """
+        fills = self._journal.fills_since(0)
+        if isinstance(booked, int):
+            booked = {fill.symbol: fill.trade_id for fill in fills if fill.seq <= booked}
+        self._booked = booked
+        self._held = [fill for fill in fills if not self._is_booked(fill)]
+        self.newest = max((fill.trade_id for fill in fills), default=0)
+        return dict(booked)
+
+    async def read(self) -> None:
+        """Ask the venue for trades that the user stream may have missed, and hold them. Raises: VenueError."""
+        for symbol in self._symbols:
+            for fill in await self._venue.fills(symbol, after_id=self._journal.last_trade(symbol)):
+                new = self.hear(fill)
+                if new is not None and not self._is_booked(new):
+                    self.hold(new)
+                self.answered(fill)
+        self._held.sort(key=lambda fill: fill.trade_id)
+
+    def hear(self, fill: VenueFill) -> JournalFill | None:
+        """Write a trade into the journal; None when it was there already."""
+        return self._journal.as_fill(fill) if self._journal.fill(fill) else None
+
+    def answered(self, fill: VenueFill) -> None:
+        """Know that all that follows from a trade is done: who waits for ``newest`` may go on."""
+        self.newest = max(self.newest, fill.trade_id)
+
+    def hold(self, fill: JournalFill) -> None:
+        """Let a trade wait."""
+        self._held.append(fill)
+
+    def take_before(self, time: int) -> Iterator[JournalFill]:
+        """Hand out those that happened before ``time`` (ms UTC)."""
+        while self._held and self._held[0].time < time:
+            yield self._held.pop(0)
+
+    def take(self) -> list[JournalFill]:
+        """Hand out all of them."""
+        held, self._held = self._held, []
+        return held
+
+    def _is_booked(self, fill: JournalFill) -> bool:
+        return fill.trade_id <= self._booked.get(fill.symbol, -1)

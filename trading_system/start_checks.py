@@ -90,7 +90,14 @@ def weakness_of(password: str) -> str:
 
 def open_bot(settings: Settings) -> list[StartRefusedError]:
     """Refuse a bot that nobody may command and nobody can be paired with."""
-    return []
+    if not settings.telegram_token or settings.telegram.chats or settings.telegram.pairing:
+        return []
+    return [
+        StartRefusedError(
+            "TELEGRAM_TOKEN: expected an allowed chat or pairing beside it, was neither; write "
+            "TRADING_TELEGRAM__CHATS=NUMBER:owner into .env, or leave TRADING_TELEGRAM__PAIRING at true"
+        )
+    ]
 
 
 def _password_and_hosts(rest: str) -> tuple[str | None, list[str]]:

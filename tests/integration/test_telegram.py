@@ -14,7 +14,6 @@ from bot_api import BotApi
 from sample_chats import GROUP, OWNER, STRANGER, TRADER, VIEWER, StoredLine, owner
 from sample_trades import DAY, EXCHANGE, MINUTE, START
 
-from trading_system.contracts import from_ms, serialize
 from trading_system.languages.isolates import ISOLATE
 from trading_system.secret import Secret
 from trading_system.services.inbox import requests_of
@@ -29,7 +28,7 @@ from trading_system.services.telegram_engine.chats import Chat, ChatListError, l
 from trading_system.services.telegram_engine.messenger import UnreachableError
 from trading_system.services.telegram_engine.news_room import news_of
 from trading_system.services.telegram_engine.pairing import LIFE_MS, MOST_TRIES, open_door
-from trading_system.services.telegram_engine.service import NobodyAllowedError
+from trading_system.services.telegram_engine.service import AlertSource, NobodyAllowedError
 from trading_system.store.port import Stream
 
 HOUR_MS = 3_600_000
@@ -280,7 +279,7 @@ async def test_strangers_groups_and_forwarded_texts_have_no_effect_and_no_answer
         await line.settle()
         assert line.api.texts(STRANGER) == line.api.texts(GROUP) == line.api.texts(OWNER) == []
         assert await asked(line) == []
-        assert (await line.engine.health())[1]["ignored"] == 8
+        assert line.engine.health()[1]["ignored"] == 8
 
 
 async def test_old_and_repeated_updates_have_no_effect() -> None:
@@ -639,14 +638,22 @@ async def test_halts_refusals_and_withdrawals_are_told() -> None:
         assert "Not taken: loss limit of the day reached" in told
 
 
-async def test_the_health_of_services_reaches_the_chats() -> None:
-    stream = Stream("health", EXCHANGE, "*")
-    async with lined(owner(), health=stream) as line:
-        word = {"service": "data_feed", "status": "failed", "time": from_ms(START), "detail": "no candle for 90 s"}
-        await line.store.append(stream, 1, [serialize(word)], after=None)
-        await line.store.append(stream, 2, [serialize({**word, "status": "ok", "detail": ""})], after=1)
+async def test_alerts_of_the_lines_health_reach_each_chat_in_its_language() -> None:
+    def say(payload: bytes, language: str) -> str:
+        return "" if payload == b"told already" else f"🩺 {language}: {payload.decode()}"
+
+    stream = Stream("alerts", EXCHANGE, "*")
+    async with lined(owner(), Chat(TRADER, "trader", "ar"), alerts=AlertSource(stream, say)) as line:
+        await line.store.append(stream, 1, [b"no candle for 90 s"], after=None)
+        await line.store.append(stream, 2, [b"told already", b"candles come again"], after=1)
         await line.settle()
-        assert line.api.texts(OWNER) == ["⚠️ data_feed: failed\nno candle for 90 s", "🩺 data_feed: in order again"]
+        assert line.api.texts(OWNER) == ["🩺 en: no candle for 90 s", "🩺 en: candles come again"]
+        assert line.api.texts(TRADER) == ["🩺 ar: no candle for 90 s", "🩺 ar: candles come again"]
+        await line.api.stop()
+        await line.signal()
+        await line.engine.poll()
+        assert line.engine.health()[1]["waiting"] == 4
+        assert line.engine.health()[2] == "4 messages wait for Telegram"
 
 
 async def test_news_that_nobody_can_read_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -110,7 +110,7 @@ class StoredLine:
         bot = None if folder is not None else TelegramBot(Secret(TOKEN), self.api.url)
         pairing = changed.pop("pairing", True)
         show_code = changed.pop("show_code", None)
-        health = changed.pop("health", None)
+        alerts = changed.pop("alerts", None)
         self.engine = TelegramEngine(
             Letterbox(self.store, self.bus),
             {SYMBOL: self.book.instruments[0]},
@@ -120,7 +120,7 @@ class StoredLine:
             messenger=bot,
             chats=chats,
             pairing=pairing,
-            health=health,
+            alerts=alerts,
             show_code=show_code,
             wall_ms=self.clock,
             now_ms=self.clock,

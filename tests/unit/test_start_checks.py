@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from trading_system.secret import Secret
 from trading_system.setting_sources import dotenv_values
-from trading_system.settings import Settings
+from trading_system.settings import Settings, TelegramSettings
 from trading_system.start_checks import (
     StartRefusedError,
+    open_bot,
     open_files,
     require_safe_start,
     weak_passwords,
@@ -175,3 +177,13 @@ def test_what_is_filled_in_stays_and_a_line_that_is_missing_is_added(tmp_path: P
     made = {one.name: one.value for one in dotenv_values(path)}
     assert (made["TELEGRAM_TOKEN"], made["MONGO_PASSWORD"]) == ("1:abc", GOOD)
     assert weakness_of(made["REDIS_PASSWORD"]) == ""
+
+
+def test_a_bot_that_nobody_may_command_and_nobody_can_pair_with_is_refused() -> None:
+    token = Secret("1:two")
+    shut = TelegramSettings(pairing=False)
+    (refused,) = open_bot(Settings(telegram_token=token, telegram=shut))
+    assert str(refused).startswith("TELEGRAM_TOKEN: expected an allowed chat or pairing beside it, was neither;")
+    assert open_bot(Settings(telegram_token=token)) == []
+    assert open_bot(Settings(telegram_token=token, telegram=TelegramSettings(chats=("1:owner",), pairing=False))) == []
+    assert open_bot(Settings(telegram=shut)) == []

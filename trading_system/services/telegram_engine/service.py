@@ -21,7 +21,6 @@ from trading_system.contracts import (
     order_updated_channel,
     position_updated_channel,
     signal_rejected_channel,
-    to_health,
     trade_signal_channel,
 )
 from trading_system.languages.catalogue import LANGUAGES
@@ -45,7 +44,7 @@ from trading_system.services.telegram_engine.news_room import NewsRoom, news_of
 from trading_system.services.telegram_engine.outbox import Outbox
 from trading_system.services.telegram_engine.pairing import LIFE_MS, is_open, open_door
 from trading_system.services.telegram_engine.pictures import Pictures
-from trading_system.services.telegram_engine.telling import Terms, Voice, health_text, letters_of
+from trading_system.services.telegram_engine.telling import Terms, Voice, letters_of
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Row, Stream
@@ -75,6 +74,13 @@ class Telling(NamedTuple):
     language: str = "en"
 
 
+class AlertSource(NamedTuple):
+    """Alerts of the line's health: a stream of rows, and what one says in a language ("" for one not to be told)."""
+
+    stream: Stream
+    say: Callable[[bytes, str], str]
+
+
 class NobodyAllowedError(ValueError):
     """There is a token, but nobody who may be told anything."""
 
@@ -88,6 +94,8 @@ class NobodyAllowedError(ValueError):
 class TelegramEngine:
     """Tells of one line. ``failure``: what ended its work, if something did; ``poll`` does at once what is due."""
 
+    name = "telegram_engine"
+
     def __init__(
         self,
         letterbox: Letterbox,
@@ -99,7 +107,7 @@ class TelegramEngine:
         messenger: Messenger | None = None,
         chats: Sequence[Chat] = (),
         pairing: bool = True,
-        health: Stream | None = None,
+        alerts: AlertSource | None = None,
         show_code: Callable[[str], None] | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
@@ -109,7 +117,7 @@ class TelegramEngine:
         instruments: by symbol, in the order of the account's slots. look: how pictures look in a language.
         folder: where alerts go; messenger: where they go instead when it is given, to ``chats`` and to whom is paired.
         pairing: while no chat is allowed, a code is made and handed to ``show_code`` (default: the log).
-        health: a stream of HealthDTO rows that chats hear too. wall_ms: time in UTC; now_ms: time that never goes back.
+        alerts: what chats hear of the line's health. wall_ms: time in UTC; now_ms: time that never goes back.
         """
         exchange = next(iter(instruments.values())).exchange
         store = letterbox.store
@@ -123,7 +131,8 @@ class TelegramEngine:
         self._voices: dict[str, Voice] = {}
         self._wall = wall_ms
         self._pairing = pairing
-        self._health = health
+        self._alerts = alerts
+        self._waiting = 0
         self._show_code = show_code
         quote = quote_of(symbols[0])
         day = DayBook(telling.equity, telling.origin, telling.zone, mode=telling.mode, quote=quote)
@@ -137,7 +146,7 @@ class TelegramEngine:
             self._folder = FolderTeller(folder, mark, self._pictures, self._terms, self.voice(telling.language))
         if messenger is not None:
             self._chats = Chats(store, chats)
-            streams = [news_of(exchange), *([health] if health is not None else [])]
+            streams = [news_of(exchange), *([alerts.stream] if alerts is not None else [])]
             self._outbox = Outbox(store, streams, self._chats, messenger, self._letters, self._again, now_ms)
             answers = Answers(store, exchange, symbols, telling.signal_interval, telling.mode)
             inbox = Inbox(letterbox, exchange, "telegram", wall_ms=wall_ms)
@@ -218,7 +227,9 @@ class TelegramEngine:
             if self._messenger is None:
                 return None
             await self._desk.look_for_answers()
-            return await self._outbox.deliver()
+            wait_ms = await self._outbox.deliver()
+            self._waiting = 0 if wait_ms is None else await self._outbox.waiting()
+            return wait_ms
 
     async def listen(self, wait_s: int = 0) -> None:
         """Hear what people did, waiting up to ``wait_s`` for it, and act on it. Raises: MessengerError; StoreError."""
@@ -242,18 +253,17 @@ class TelegramEngine:
             0 if self._messenger is None else self._outbox.failures
         )
 
-    async def health(self) -> tuple[int, dict[str, float | int | str], str]:
-        """Return the last step whose news are stored, counters by name, and a detail for people."""
+    def health(self) -> tuple[int, dict[str, float | int | str], str]:
+        """Return the last step whose news are stored, counters by name, and what is waited for, as of the last poll."""
         if self._messenger is None:
             return self._news.checkpoint, {"alerts": self.alerts, "failures": self.failures}, ""
-        waiting = await self._outbox.waiting()
         numbers: dict[str, float | int | str] = {
             "sent": self._outbox.sent,
-            "waiting": waiting,
+            "waiting": self._waiting,
             "failures": self.failures,
             "ignored": self._desk.ignored,
         }
-        return self._news.checkpoint, numbers, f"{waiting} messages wait for Telegram" if waiting else ""
+        return self._news.checkpoint, numbers, f"{self._waiting} messages wait for Telegram" if self._waiting else ""
 
     def voice(self, language: str) -> Voice:
         """Return how ``language`` is spoken. Raises: CatalogueError."""
@@ -338,8 +348,9 @@ class TelegramEngine:
 
     def _letters(self, stream: Stream, row: Row, chat: Chat) -> list[Letter]:
         voice = self.voice(chat.language)
-        if stream == self._health:
-            return [Letter(health_text(to_health(row.payload), voice))]
+        if self._alerts is not None and stream == self._alerts.stream:
+            said = self._alerts.say(row.payload, chat.language)
+            return [Letter(said)] if said else []
         news = unpack_news(row.payload)
         return letters_of(news, self._terms, voice, self._painting(news, voice))
 

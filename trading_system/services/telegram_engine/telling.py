@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trading_system.charts.look import Look
-from trading_system.contracts import HealthDTO, TradeSignalDTO
+from trading_system.contracts import TradeSignalDTO
 from trading_system.languages.speech import Speech
 from trading_system.services.replies import replies_in
 from trading_system.services.telegram_engine.chat_wording import chat_in
@@ -105,14 +105,6 @@ def letters_of(news: News, terms: Terms, voice: Voice, picture: Painting | None)
         )
         return [Letter(caption, picture, thread=thread)]
     return [Letter(_life_text(news, voice), thread=thread, settles=isinstance(news, OfferEnded))]
-
-
-def health_text(word: HealthDTO, voice: Voice) -> str:
-    """Return what a service's state is; its own detail stays English, as in the logs."""
-    key = f"health.{word['status']}"
-    known = key if key in voice.chat.words else "health.other"
-    head = voice.chat.say(known, service=word["service"], **({"status": word["status"]} if known != key else {}))
-    return f"{head}\n{word['detail']}" if word.get("detail") else head
 
 
 def _signalled(news: Signalled, terms: Terms, voice: Voice, picture: Painting | None) -> list[Letter]:

@@ -271,7 +271,7 @@ class Line:
         from trading_system.spoken import look_in
 
         settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
-        token = settings.telegram_token
+        token = settings.telegram_token if self._alerts != "DEMO" else Secret("")  # a demo stays on this machine
         warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
         telling = Telling(
             settings.signal_interval,

@@ -6,6 +6,7 @@ Long polling in the line's own event loop; how fast, how often and in which orde
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Awaitable, Sequence
 from datetime import UTC
@@ -32,6 +33,7 @@ from trading_system.services.telegram_engine.messenger import (
 HEARD = ("message", "callback_query")
 READ_S = 10.0
 PICTURE_S = 60.0
+_TALKATIVE = ("telegram", "httpx", "httpcore")
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library warns wherever a pause is not asked for as a time span
@@ -44,6 +46,8 @@ class TelegramBot:
 
     def __init__(self, token: Secret, base_url: str) -> None:
         """Prepare; nothing is connected before ``open``. base_url: see ``address``."""
+        for name in _TALKATIVE:  # below a warning they write addresses down, of which the token is a part
+            logging.getLogger(name).setLevel(logging.WARNING)
         asking = HTTPXRequest(connection_pool_size=8, read_timeout=READ_S, media_write_timeout=PICTURE_S)
         hearing = HTTPXRequest(connection_pool_size=2, read_timeout=READ_S)
         self._bot = telegram.Bot(token.reveal(), f"{base_url}/bot", request=asking, get_updates_request=hearing)

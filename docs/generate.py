@@ -31,7 +31,15 @@ from trading_system.rules.risk import REJECTIONS
 from trading_system.rules.signals import SIGNAL_REFUSALS
 from trading_system.services.health_words import ALERTS
 from trading_system.services.monitoring_engine.metrics import METERS
+from trading_system.services.telegram_engine.chat_wording import chat_in
+from trading_system.services.telegram_engine.chats import NEEDED
+from trading_system.services.telegram_engine.telling import Terms as TelegramTerms
+from trading_system.services.telegram_engine.telling import Voice, letters_of
 from trading_system.settings import DETECTION_GROUPS, secret_keys, setting_keys, variable_of
+from trading_system.spoken import look_in
+
+sys.path.insert(0, str(Path(__file__).parent))
+from sample_news import sample_news
 
 ROOT = Path(__file__).parents[1]
 PAGES = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
@@ -151,6 +159,25 @@ def alerts_table() -> str:
     return table(("kind", "meaning"), [(f"`{kind}`", meaning) for kind, meaning in ALERTS.items()])
 
 
+def chat_commands_table(language: str) -> str:
+    """Every command of a chat, who may give it, and what it does."""
+    say = chat_in(language).say
+    head = {"en": ("command", "from", "what it does"), "ar": ("الأمر", "لمن", "ما يفعل")}[language]
+    rows = [(f"`/{name}`", say(f"role.{role}"), say(f"menu.{name}")) for name, role in NEEDED.items()]
+    return table(head, rows)
+
+
+def transcript(language: str) -> str:
+    """One message of every kind, as a chat reads it; [brackets] are buttons."""
+    voice = Voice.of(language, look_in)
+    blocks = []
+    for news in sample_news():
+        for letter in letters_of(news, TelegramTerms("PAPER", 1.0, 3.0), voice, None):
+            buttons = " ".join(f"[{button.label}]" for button in letter.buttons)
+            blocks.append("\n".join(part for part in (letter.text, buttons) if part))
+    return "\n\n".join(f"```text\n{block}\n```" for block in blocks)
+
+
 TABLES = {
     "metrics": metrics_table,
     "alerts": alerts_table,
@@ -168,6 +195,10 @@ TABLES = {
     "exit_codes": exit_codes_table,
     "channels": channels_table,
     "messages": messages_table,
+    "chat_commands": lambda: chat_commands_table("en"),
+    "chat_commands_ar": lambda: chat_commands_table("ar"),
+    "transcript_en": lambda: transcript("en"),
+    "transcript_ar": lambda: transcript("ar"),
 }
 
 

@@ -10,13 +10,15 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from trading_system._feed import Feed
-from trading_system.contracts import SERVICES, to_candle, to_step
+from trading_system.contracts import SERVICES, to_alert
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
 from trading_system.rules.grid import Instrument
@@ -32,10 +34,12 @@ from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import VenueRecord
+from trading_system.services.health_words import alert_sentence, health_in
 from trading_system.services.heartbeat import Beating, Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
-from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room
+from trading_system.services.room import ALERTS as ALERTED
+from trading_system.services.room import WHOLE_ACCOUNT, Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
@@ -184,21 +188,14 @@ class Line:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
 
     async def _open_monitoring(self) -> None:
-        """Watch the line, with a store of its own: its commits must not commit half a step of a room."""
         settings, opened, clock = self.settings, self._opened, SystemClock()
-        store = self.letterbox.store
-        if not settings.database_url.startswith("memory:"):
-            store = self._open_store()
-            opened.push_async_callback(store.close)
         others = SERVICES if self.letterbox.bus.leaves_process else self._services
         self.monitoring = MonitoringEngine(
-            Letterbox(store, self.letterbox.bus),
+            self._letterbox_of_its_own(),
             self.instruments[0].exchange,
             self._origins,
             clock.wall_ms,
-            expected=[  # the Telegram engine gives no signs yet
-                one for one in others if one not in {MonitoringEngine.name, "telegram_engine"}
-            ],
+            expected=[one for one in others if one != MonitoringEngine.name],
             limits=limits_of(settings),
             venue_ms=self._venue_ms,
             free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,
@@ -215,6 +212,14 @@ class Line:
             endpoint = MetricsEndpoint(self.monitoring, settings.monitoring.host, settings.monitoring.port)
             opened.push_async_callback(endpoint.stop)
             await endpoint.start()
+
+    def _letterbox_of_its_own(self) -> Letterbox:
+        """Return one whose commits cannot commit half a step of a room, for who goes at a pace of its own."""
+        store = self.letterbox.store
+        if not self.settings.database_url.startswith("memory:"):
+            store = self._open_store()
+            self._opened.push_async_callback(store.close)
+        return Letterbox(store, self.letterbox.bus)
 
     def _open_store(self) -> Store:
         return open_store(self.settings.database_url or f"sqlite:///{(self.folder / STORE_FILE).resolve()}")
@@ -271,9 +276,9 @@ class Line:
     async def _open_telegram(self) -> None:
         telegram = self._telegram_engine()
         if telegram is not None:
-            await self._remind(telegram)
             self._opened.push_async_callback(telegram.stop)
             self._opened.push_async_callback(telegram.drain)
+            self._beating.append(telegram)
             await telegram.start()
 
     def _signed_venue(self, clock: SystemClock) -> BinanceUsdm:
@@ -310,37 +315,45 @@ class Line:
     def _telegram_engine(self) -> TelegramEngine | None:
         if self._alerts is None:
             return None
+        from trading_system.services.telegram_engine.address import bot_of
+        from trading_system.services.telegram_engine.chats import listed_chats
         from trading_system.services.telegram_engine.folder import AlertFolder
-        from trading_system.services.telegram_engine.service import TelegramEngine  # pictures load Pillow
-        from trading_system.services.telegram_engine.wording import alerts_in
+        from trading_system.services.telegram_engine.service import (  # pictures load Pillow
+            AlertSource,
+            TelegramEngine,
+            Telling,
+        )
         from trading_system.spoken import look_in
 
-        return TelegramEngine(
-            self.letterbox.bus,
-            {one.symbol: one for one in self.instruments},
-            self.settings.signal_interval,
-            AlertFolder(self.folder / ALERTS),
+        settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
+        token = settings.telegram_token if self._alerts != "DEMO" else Secret("")  # a demo stays on this machine
+        warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
+        telling = Telling(
+            settings.signal_interval,
             self._alerts,
-            self.settings.account.risk_pct,
-            self.settings.account.leverage,
-            look=look_in(self.settings.language),
-            speech=alerts_in(self.settings.language),
+            account.risk_pct,
+            account.leverage,
+            account.equity,
+            self.origin,
+            self.origin + warm_up,
+            UTC if telegram.zone == "UTC" else ZoneInfo(telegram.zone),
+            settings.language,
         )
-
-    async def _remind(self, telegram: TelegramEngine) -> None:
-        """Give the pictures of a restarted line their past: the newest signal candles and swings in the store."""
-        signal = self.settings.signal_interval
-        for one in self.instruments:
-            stream = Stream(CANDLES, one.exchange, one.symbol)
-            head = await self.letterbox.store.head(stream)
-            if head is None:
-                continue
-            first = head - PICTURED * interval_ms(signal) // MINUTE_MS
-            rows = await self.letterbox.store.read(stream, first, head)
-            candles = [candle for row in rows if (candle := to_candle(row.payload)).get("interval") == signal]
-            steps = await self.letterbox.store.read(Stream(HIGHS_LOWS, one.exchange, one.symbol), first, head)
-            swings = [swing for row in steps for swing in to_step(row.payload).get("swings", ())]
-            telegram.remember(one.symbol, candles, [swing for swing in swings if swing["interval"] == signal])
+        exchange = self.instruments[0].exchange
+        return TelegramEngine(
+            self._letterbox_of_its_own(),
+            {one.symbol: one for one in self.instruments},
+            telling,
+            look_in,
+            folder=None if token else AlertFolder(self.folder / ALERTS),
+            messenger=bot_of(token, telegram.base_url, own_server=telegram.own_server) if token else None,
+            chats=listed_chats(telegram.chats, settings.language),
+            pairing=telegram.pairing,
+            alerts=AlertSource(
+                Stream(ALERTED, exchange, WHOLE_ACCOUNT),
+                lambda row, language: alert_sentence(to_alert(row), health_in(language)),
+            ),
+        )
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought, until it takes no more."""

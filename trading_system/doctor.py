@@ -25,7 +25,7 @@ from urllib.request import urlopen
 
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
-from trading_system.start_checks import StartRefusedError, weak_passwords
+from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
@@ -61,6 +61,7 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("disk space", lambda: _disk(settings.data_folder)),
         ("store", lambda: _store(settings)),
         ("passwords", lambda: _refused("passwords", weak_passwords(settings))),
+        ("telegram", lambda: _refused("telegram", open_bot(settings))),
         ("pictures", _pictures),
         ("clock", _clock),
         ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange()),

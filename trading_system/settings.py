@@ -12,8 +12,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
 
 from trading_system.rules.interval_table import INTERVALS
 from trading_system.rules.parameters import ParameterError, checked_value
@@ -137,6 +147,27 @@ class PlanSettings(BaseModel):
     flag_time_stop: int = Field(default=4, ge=0, description="time stop of a flag in widths; 0 = none")
 
 
+class TelegramSettings(BaseModel):
+    """Who is told on Telegram, once there is a token, and where its server is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    chats: tuple[str, ...] = Field(
+        default=(), description="allowed chats, each NUMBER, NUMBER:ROLE or NUMBER:ROLE:LANGUAGE; owner, trader, viewer"
+    )
+    pairing: bool = Field(default=True, description="show a code that pairs a chat while none is allowed")
+    zone: str = Field(default="UTC", description="time zone whose midnights end the day of a summary, as Asia/Riyadh")
+    base_url: str = Field(default="https://api.telegram.org", description="the server of the Bot API, without a path")
+    own_server: bool = Field(default=False, description="the base_url is a server of your own; the token goes there")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone != "UTC" and zone not in available_timezones():
+            raise ValueError("expected a time zone such as Asia/Riyadh or UTC")
+        return zone
+
+
 class Settings(BaseModel):
     """All settings of one run, frozen."""
 
@@ -162,6 +193,7 @@ class Settings(BaseModel):
     plans: PlanSettings = PlanSettings()
     market: MarketSettings = MarketSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    telegram: TelegramSettings = TelegramSettings()
     detection: dict[str, float | int | str] = Field(default_factory=dict, description="swings.*, blocks.*, flags.*")
     api_key: SecretText = Field(
         default=Secret(""), description="key of the exchange account; never allowed to withdraw"

@@ -1,4 +1,4 @@
-"""What a service refuses to start with: passwords that protect nothing, a .env that others can read.
+"""What a service refuses to start with: passwords that protect nothing, an open .env, a bot for nobody.
 
 Each refusal is one sentence; ``doctor`` shows the same ones before anything is started. What else a setting may be is
 for ``settings`` to say.
@@ -31,7 +31,7 @@ class StartRefusedError(ValueError):
 
 def require_safe_start(settings: Settings, dotenv: Sequence[Path] = (Path(DOTENV_FILE), HOST_DOTENV)) -> None:
     """Refuse to start a service with ``settings`` that protect nothing. Raises: StartRefusedError, the first reason."""
-    reasons = [*open_files(dotenv), *weak_passwords(settings)]
+    reasons = [*open_files(dotenv), *weak_passwords(settings), *open_bot(settings)]
     if not reasons:
         return
     first, others = reasons[0], len(reasons) - 1
@@ -86,6 +86,18 @@ def weakness_of(password: str) -> str:
     if any(word in bare for word in WELL_KNOWN) or len(set(password)) < LEAST_DIFFERENT:
         return "one that is easily guessed"
     return ""
+
+
+def open_bot(settings: Settings) -> list[StartRefusedError]:
+    """Refuse a bot that nobody may command and nobody can be paired with."""
+    if not settings.telegram_token or settings.telegram.chats or settings.telegram.pairing:
+        return []
+    return [
+        StartRefusedError(
+            "TELEGRAM_TOKEN: expected an allowed chat or pairing beside it, was neither; write "
+            "TRADING_TELEGRAM__CHATS=NUMBER:owner into .env, or leave TRADING_TELEGRAM__PAIRING at true"
+        )
+    ]
 
 
 def _password_and_hosts(rest: str) -> tuple[str | None, list[str]]:

@@ -25,6 +25,7 @@ CANARIES = {
     "TRADING_API_SECRET": "canaryLiveSecret+2",
     "TELEGRAM_TOKEN": "123456789:canaryToken-_8",
 }
+NO_TELEGRAM = "http://127.0.0.1:9"  # the discard port, where nobody answers
 FORMS = {form for text in CANARIES.values() for form in forms_of(Secret(text))}
 SET = [word for one in (*QUICK, *SMALL) for word in ("--set", one)]
 
@@ -49,6 +50,7 @@ def market(monkeypatch: pytest.MonkeyPatch) -> str:
     for name in ("SIMULATED_KEY", "SIMULATED_SECRET"):
         monkeypatch.setattr(simulated_run, name, CANARIES[name])
     lines = [f"{name}='{text}'" for name, text in CANARIES.items() if not name.startswith("SIMULATED")]
+    lines.append(f"TRADING_TELEGRAM__BASE_URL={NO_TELEGRAM}")
     Path(".env").write_text("\n".join(lines) + "\n")
     Path(".env").chmod(0o600)
     Path("candles.csv").write_text("\n".join(candle_rows(small_market(small_settings()).candles["BTCUSDT"])) + "\n")
@@ -77,6 +79,7 @@ def test_no_secret_leaves_a_run_in_any_form(
     words = ("--symbol", "BTCUSDT", *SET)
     assert ended(monkeypatch, "run", "--replay", market, "--out", "out", *words) == 0
     assert ended(monkeypatch, "backtest", "--candles", market, "--out", "tested", "--report", "r.html", *words) == 0
+    assert ended(monkeypatch, "chart", "BTCUSDT", "--store", "out", "--out", "chart.png") == 0
     for verb in (("config", "show", "--origin"), ("config", "schema"), ("doctor", "--offline")):
         ended(monkeypatch, *verb)
 

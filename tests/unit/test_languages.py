@@ -30,12 +30,13 @@ from trading_system.languages.isolates import ISOLATE, POP, filled, isolated, wi
 from trading_system.languages.speech import Speech
 from trading_system.research import report_words
 from trading_system.services import health_words, replies
-from trading_system.services.telegram_engine import messages, wording
+from trading_system.services.telegram_engine import chat_wording, messages, wording
 from trading_system.spoken import look_in, report_in
 
 NO_BREAK_SPACE = "\u00a0"
 TABLES: Mapping[str, Mapping[str, str]] = {
     wording.DOMAIN: wording.ENGLISH,
+    chat_wording.DOMAIN: chat_wording.ENGLISH,
     "pictures": pictures.ENGLISH,
     "report": report_words.ENGLISH,
     terminal_words.DOMAIN: terminal_words.ENGLISH,

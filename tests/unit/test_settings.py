@@ -113,7 +113,7 @@ def test_every_key_can_be_set_to_its_own_default() -> None:
         text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
         assert settings_with([f"{key}={text}"]) == settings_with(), key
     groups = {key.partition(".")[0] for key in setting_keys() if "." in key}
-    assert groups == {"account", "venue", "plans", "market", "monitoring"}
+    assert groups == {"account", "venue", "plans", "market", "monitoring", "telegram"}
 
 
 def test_a_list_is_given_with_commas() -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from trading_system.secret import Secret
 from trading_system.setting_sources import dotenv_values
-from trading_system.settings import Settings
+from trading_system.settings import Settings, TelegramSettings
 from trading_system.start_checks import (
     StartRefusedError,
+    open_bot,
     open_files,
     require_safe_start,
     weak_passwords,
@@ -188,3 +190,13 @@ def test_a_service_says_why_it_does_not_start_in_one_sentence(tmp_path: Path) ->
     assert len(result.stderr.splitlines()) == 1
     assert "BUS_URL: expected a password of your own" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bot_that_nobody_may_command_and_nobody_can_pair_with_is_refused() -> None:
+    token = Secret("1:two")
+    shut = TelegramSettings(pairing=False)
+    (refused,) = open_bot(Settings(telegram_token=token, telegram=shut))
+    assert str(refused).startswith("TELEGRAM_TOKEN: expected an allowed chat or pairing beside it, was neither;")
+    assert open_bot(Settings(telegram_token=token)) == []
+    assert open_bot(Settings(telegram_token=token, telegram=TelegramSettings(chats=("1:owner",), pairing=False))) == []
+    assert open_bot(Settings(telegram=shut)) == []

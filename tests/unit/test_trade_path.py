@@ -46,12 +46,3 @@ def test_where_signals_are_on_minutes_every_candle_is_closed() -> None:
     path = TradePath("1m", 60_000)
     path.keep([candle(0, "1m")])
     assert path.since([]) == [candle(0, "1m")]
-
-
-def test_a_role_fills_once_and_says_what_it_is() -> None:
-    path = TradePath("15m", QUARTER_MS)
-    for role, price in (("e", 100.0), ("1", 101.0), ("e", 99.0), ("x", 102.0)):
-        path.fill(role, 60_000, price)
-    path.fill("s", 120_000, 98.0)
-    said = [(fill.kind, fill.price, fill.number) for fill in path.fills]
-    assert said == [("entry", 100.0, 0), ("target", 101.0, 1), ("exit", 102.0, 0), ("stop", 98.0, 0)]

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Row] = {
     "trades": Row("reading", "ended trades, with result and R"),
     "why": Row("reading", "what became of a symbol's candles: why it did not trade"),
     "health": Row("health", "whether a service makes progress; for health checks"),
+    "telegram": Row("telegram", "pair a Telegram chat with a line"),
     "pause": Row("order_commands", "switch entries off; stops and targets stay"),
     "resume": Row("order_commands", "switch entries on again"),
     "close": Row("order_commands", "take back a symbol's entry, or leave its position"),

@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 
 from trading_system.charts.chart_scene import MOST_CANDLES, chart_scene
 from trading_system.charts.look import Look
-from trading_system.charts.picture import ChartPicture, PictureCandle, PictureFlag, PictureSwing, PictureZone
+from trading_system.charts.picture import ChartPicture, PictureCandle
 from trading_system.charts.png import png
 from trading_system.charts.svg import svg
 from trading_system.charts.words import ENGLISH
@@ -26,23 +26,20 @@ from trading_system.research.candle_decimals import decimals_used
 from trading_system.research.detect import detect
 from trading_system.research.history import load_candles
 from trading_system.research.run_folder import CANDLES as CANDLES_FILE
-from trading_system.rules.events import Event
 from trading_system.rules.grid import Grid, Instrument, grid_of_decimals
 from trading_system.rules.interval_table import interval_ms, interval_name
 from trading_system.rules.intervals import longer_candles
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import CANDLE, Records
-from trading_system.rules.signals import ZONE_ENDS
-from trading_system.rules.words import candle_record, event_dto
+from trading_system.rules.words import candle_record
 from trading_system.services.room import CANDLES
-from trading_system.services.telegram_engine.alert import flag_of_breakout
+from trading_system.services.telegram_engine.chart_patterns import live_zones, newest_flags, swings_since
 from trading_system.services.telegram_engine.wording import alerts_in
 from trading_system.settings import Settings
 from trading_system.store.port import Stream
 from trading_system.store.sqlite import SqliteStore
 
 STORE_FILE = "store.db"
-MOST_FLAGS = 2
 _NO_TICK = Grid(1, 10**8)  # detection compares prices as they are
 _MOST_DECIMALS = 8
 _FORMATS = (".png", ".svg")
@@ -158,51 +155,13 @@ def chart_picture(
         interval=name,
         interval_ms=length,
         candles=tuple(PictureCandle(*row[:6]) for row in shown.tolist()),
-        swings=_swings(events, first),
-        zones=_live_zones(events, words),
-        flags=_flags(events, first, length),
+        swings=swings_since(events, first),
+        zones=live_zones(events, words),
+        flags=newest_flags(events, first, length),
         venue=source.venue,
         at=int(shown["open_time"][-1]) + length,
         tick_decimals=_MOST_DECIMALS if digits is None else min(digits, _MOST_DECIMALS),
     )
-
-
-def _swings(events: list[Event], first: int) -> tuple[PictureSwing, ...]:
-    """Return the swings since ``first`` that no later one replaced."""
-    found = [event for event in events if event.kind in ("swing_high", "swing_low")]
-    replaced = {event.replaces for event in found}
-    return tuple(
-        PictureSwing(
-            event.time,
-            float(event.values["price"]),
-            "high" if event.direction > 0 else "low",
-            str(event.values["label"]),
-        )
-        for event in found
-        if event.time >= first and event.id not in replaced
-    )
-
-
-def _live_zones(events: list[Event], words: Mapping[str, str]) -> tuple[PictureZone, ...]:
-    """Return the order blocks that nothing has ended."""
-    ended = {event.ref for event in events if event.kind in ZONE_ENDS}
-    return tuple(
-        PictureZone(
-            event.time,
-            float(event.values["top"]),
-            float(event.values["bottom"]),
-            event.direction,
-            words["zone.long" if event.direction > 0 else "zone.short"],
-        )
-        for event in events
-        if event.kind == "ob_formed" and event.id not in ended
-    )
-
-
-def _flags(events: list[Event], first: int, length: int) -> tuple[PictureFlag, ...]:
-    """Return the newest flags that broke out in sight, oldest first."""
-    found = [event for event in events if event.kind == "flag_breakout" and event.confirmed_at > first]
-    return tuple(flag_of_breakout(event_dto(event), length) for event in found[-MOST_FLAGS:])
 
 
 async def _stored_minutes(path: Path, stream: Stream) -> Records:

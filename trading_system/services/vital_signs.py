@@ -28,6 +28,7 @@ WAITS: Final[Mapping[str, str]] = {
     "store": "the store",
     "line": "the data feed to begin the line",
     "services": "the services' next signs",
+    "telegram": "Telegram to take the messages",
 }
 """What a service can wait for, by the code that its heartbeat carries."""
 

@@ -125,7 +125,7 @@ def refusal_text(refused: RejectionDTO, speech: Speech = IN_ENGLISH) -> str:
 
 def quantity_text(symbol: str, quantity: float) -> str:
     """Return ``0.083 BTC``; the bare number when the symbol's name does not say what its quote currency is."""
-    quote = _quote(symbol)
+    quote = quote_of(symbol)
     return f"{text_of(quantity)} {symbol.removesuffix(quote)}" if quote else text_of(quantity)
 
 
@@ -252,10 +252,11 @@ def _with_profit(speech: Speech, line: str, signal: TradeSignalDTO, fill: FillDT
 
 def money_text(amount: str, symbol: str) -> str:
     """Return ``amount`` with the quote currency where the symbol's name says it."""
-    return f"{amount} {_quote(symbol)}".rstrip()
+    return f"{amount} {quote_of(symbol)}".rstrip()
 
 
-def _quote(symbol: str) -> str:
+def quote_of(symbol: str) -> str:
+    """Return the quote currency that a symbol's name ends in, "" when it is none of those known."""
     return next((quote for quote in _QUOTES if symbol.endswith(quote) and symbol != quote), "")
 
 

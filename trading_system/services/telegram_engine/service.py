@@ -1,345 +1,374 @@
-"""Facts in, alerts out: a picture and a text for each signal, made when it is known what became of the signal.
+"""Tells people what the line does: on Telegram where there is a token, in a folder where there is none.
 
-When the trade of a signal ends, a second picture shows the way from the entry to the exit.
-
-What an alert says and shows is decided in ``messages`` and ``alert``; here is only the listening. The line never waits
-for a picture: one thread draws them in order, and what fails there is logged and counted.
+What is told is read from the store (``news_room``), so neither a lost bell nor a restart loses or repeats a message;
+the bus only wakes. The line never waits for a message or a picture.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import NamedTuple
 
-from trading_system.bus.port import Bus, Subscription
-from trading_system.charts.closed_scene import closed_scene
+from trading_system.bus.port import Subscription
 from trading_system.charts.look import Look
-from trading_system.charts.picture import AlertPicture
-from trading_system.charts.png import png
-from trading_system.charts.scene import scene
+from trading_system.charts.picture import Mode
 from trading_system.contracts import (
-    CandleDTO,
-    EventDTO,
-    HighLowDTO,
-    OrderDTO,
-    PositionDTO,
-    RejectionDTO,
-    TradeSignalDTO,
     order_updated_channel,
     position_updated_channel,
     signal_rejected_channel,
-    strategy_step_channel,
-    to_order,
-    to_position,
-    to_rejection,
-    to_step,
+    trade_signal_channel,
 )
-from trading_system.languages.speech import Speech
-from trading_system.rules.grid import Grid, Instrument, text_of
-from trading_system.rules.interval_table import interval_ms
+from trading_system.languages.catalogue import LANGUAGES
+from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.services.telegram_engine.alert import alert_picture, closed_picture, flag_of_breakout
+from trading_system.services.inbox import Inbox
+from trading_system.services.room import Letterbox
+from trading_system.services.telegram_engine.answers import Answers
+from trading_system.services.telegram_engine.bookmark import Bookmark
+from trading_system.services.telegram_engine.chats import NEEDED, Chat, Chats
+from trading_system.services.telegram_engine.day_book import DayBook
+from trading_system.services.telegram_engine.desk import Desk
 from trading_system.services.telegram_engine.folder import AlertFolder
-from trading_system.services.telegram_engine.messages import alert_text, quantity_text
-from trading_system.services.telegram_engine.trade_path import TradePath
-from trading_system.services.telegram_engine.wording import IN_ENGLISH
+from trading_system.services.telegram_engine.folder_teller import FolderTeller
+from trading_system.services.telegram_engine.letter import Letter, Painting
+from trading_system.services.telegram_engine.messages import quote_of
+from trading_system.services.telegram_engine.messenger import Messenger, MessengerError, TooFastError
+from trading_system.services.telegram_engine.news import News, Signalled, TradeEnded, unpack_news
+from trading_system.services.telegram_engine.news_fold import NewsFold
+from trading_system.services.telegram_engine.news_room import NewsRoom, news_of
+from trading_system.services.telegram_engine.outbox import Outbox
+from trading_system.services.telegram_engine.pairing import LIFE_MS, is_open, open_door
+from trading_system.services.telegram_engine.pictures import Pictures
+from trading_system.services.telegram_engine.telling import Terms, Voice, letters_of
+from trading_system.services.vital_signs import Vitals
+from trading_system.store.errors import StoreAwayError
+from trading_system.store.patience import Pauses, patiently
+from trading_system.store.port import Row, Stream
 
 log = logging.getLogger(__name__)
 
-CANDLES_KEPT = 70
-STALE = "signal_stale"
-"""The refusal of a signal that was found long after its candle: of a history, or of an outage. It is no news."""
-SIGNALS_KEPT = 256
-"""Signals whose fate may still come, and fates that came before their signal; the oldest is let go."""
+LOOK_S = 1.0  # how long a lost bell can delay a message
+LISTEN_S = 25
+MOST_PAUSE_S = 60.0
 
 
-class Sighting(NamedTuple):
-    """A signal and what was known when it was given: candles and swings of its interval, its block or its flag."""
+class Telling(NamedTuple):
+    """What the engine knows of the line. ``risk_percent``: of equity, that one trade risks.
 
-    signal: TradeSignalDTO
-    candles: tuple[CandleDTO, ...]
-    swings: tuple[HighLowDTO, ...]
-    zone: EventDTO | None
-    breakout: EventDTO | None
+    ``origin``: the instant (ms UTC) at which the line's history begins; ``told_from``: the end of its warm-up, before
+    which no day is summed up. ``zone``: whose midnights end a day. ``language``: of the folder and of new chats.
+    """
 
-
-class RecentPast:
-    """The newest candles of one symbol's signal interval, and the swings among them."""
-
-    def __init__(self, interval: str) -> None:
-        self._interval = interval
-        self._candles: deque[CandleDTO] = deque(maxlen=CANDLES_KEPT)
-        self._swings: dict[str, HighLowDTO] = {}
-
-    def keep(self, candles: Iterable[CandleDTO], swings: Iterable[HighLowDTO]) -> None:
-        """Take in what is new: a step heard again changes nothing, other intervals and too old swings are left out."""
-        for candle in candles:
-            newer = not self._candles or candle["open_time"] > self._candles[-1]["open_time"]
-            if newer and candle.get("interval") == self._interval:
-                self._candles.append(candle)
-        self._swings.update((swing["id"], swing) for swing in swings if swing["interval"] == self._interval)
-        if self._candles and self._swings:
-            begin = self._candles[0]["open_time"]
-            for old in [swing["id"] for swing in self._swings.values() if swing["time"] < begin]:
-                del self._swings[old]
-
-    def sighting(self, signal: TradeSignalDTO, events: Iterable[EventDTO]) -> Sighting:
-        """Return ``signal`` with what is known now; ``events`` are those of its own step."""
-        zone = breakout = None
-        for event in events:
-            if event["kind"] == "ob_formed" and event["id"] == signal.get("zone"):
-                zone = event
-            elif event["kind"] == "flag_breakout" and signal["pattern"] == "flag" and _broke_out(event, signal):
-                breakout = event
-        return Sighting(signal, tuple(self._candles), tuple(self._swings.values()), zone, breakout)
+    signal_interval: str
+    mode: Mode
+    risk_percent: float
+    leverage: float
+    equity: float
+    origin: int
+    told_from: int
+    zone: tzinfo = UTC
+    language: str = "en"
 
 
-class Fate(NamedTuple):
-    """What became of a signal: the size of its entry order, or why it was not taken."""
+class AlertSource(NamedTuple):
+    """Alerts of the line's health: a stream of rows, and what one says in a language ("" for one not to be told)."""
 
-    quantity: float | None = None
-    refused: RejectionDTO | None = None
+    stream: Stream
+    say: Callable[[bytes, str], str]
 
 
-@dataclass(slots=True)
-class _Case:
-    """A signal and its fate, whichever of them came first."""
+class NobodyAllowedError(ValueError):
+    """There is a token, but nobody who may be told anything."""
 
-    sighting: Sighting | None = None
-    fate: Fate | None = None
-    alerted: bool = False
-    path: TradePath | None = None  # while the entry waits or the trade lives
+    def __init__(self) -> None:
+        super().__init__(
+            "expected at least one chat that is allowed, was none; name it in telegram.chats, such as 123456:owner, or "
+            "set telegram.pairing = true and send the code that is shown to your bot"
+        )
 
 
 class TelegramEngine:
-    """Makes the alerts of one line. Without a token they go to a folder.
+    """Tells of one line. ``failure``: what ended its work, if something did; ``poll`` does at once what is due."""
 
-    ``alerts`` counts the signals whose files are written, ``closings`` the pictures of ended trades, ``failures`` what
-    could not be made.
-    """
+    name = "telegram_engine"
 
     def __init__(
         self,
-        bus: Bus,
+        letterbox: Letterbox,
         instruments: Mapping[str, Instrument],
-        signal_interval: str,
-        folder: AlertFolder,
-        mode: Literal["DEMO", "PAPER"],
-        risk_pct: float,
-        leverage: float,
-        look: Look | None = None,
-        speech: Speech = IN_ENGLISH,
+        telling: Telling,
+        look: Callable[[str], Look],
+        *,
+        folder: AlertFolder | None = None,
+        messenger: Messenger | None = None,
+        chats: Sequence[Chat] = (),
+        pairing: bool = True,
+        alerts: AlertSource | None = None,
+        show_code: Callable[[str], None] | None = None,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
-        """Prepare; nothing is heard before ``start``.
+        """Prepare; nothing is read or connected before ``start``.
 
-        risk_pct: per cent of equity that one trade risks. look: colours and words of the pictures. speech: words of the
-        texts.
+        instruments: by symbol, in the order of the account's slots. look: how pictures look in a language.
+        folder: where alerts go; messenger: where they go instead when it is given, to ``chats`` and to whom is paired.
+        pairing: while no chat is allowed, a code is made and handed to ``show_code`` (default: the log).
+        alerts: what chats hear of the line's health. wall_ms: time in UTC; now_ms: time that never goes back.
         """
-        self._bus = bus
-        self._recent = {symbol: RecentPast(signal_interval) for symbol in instruments}
-        self._decimals = {symbol: tick_decimals(one.tick) for symbol, one in instruments.items()}
-        self._interval = signal_interval
-        self._interval_ms = interval_ms(signal_interval)
-        self._folder = folder
-        self._mode = mode
-        self._risk_pct = risk_pct
-        self._leverage = leverage
-        self._look = look or Look()
-        self._speech = speech
-        self._cases: dict[str, _Case] = {}
-        self._followed: dict[str, _Case] = {}  # the newest taken signal of each symbol
-        self._minutes: dict[str, int] = {}  # open time of the newest minute heard, by symbol
+        exchange = next(iter(instruments.values())).exchange
+        store = letterbox.store
+        symbols = list(instruments)
+        self._letterbox = letterbox
+        self._symbols = symbols
+        self._exchange = exchange
+        self._telling = telling
+        self._terms = Terms(telling.mode, telling.risk_percent, telling.leverage)
+        self._look = look
+        self._voices: dict[str, Voice] = {}
+        self._wall = wall_ms
+        self._pairing = pairing
+        self._alerts = alerts
+        self._waiting = 0
+        self._show_code = show_code
+        quote = quote_of(symbols[0])
+        day = DayBook(telling.equity, telling.origin, telling.zone, mode=telling.mode, quote=quote)
+        fold = NewsFold(day, telling.told_from)
+        self._news = NewsRoom(store, exchange, symbols, telling.origin // MINUTE_MS, fold)
+        self._pictures = Pictures(store, instruments, telling.signal_interval, telling.mode, telling.risk_percent)
+        self._folder: FolderTeller | None = None
+        self._messenger = messenger
+        if messenger is None and folder is not None:
+            mark = Bookmark(store, news_of(exchange), "folder")
+            self._folder = FolderTeller(folder, mark, self._pictures, self._terms, self.voice(telling.language))
+        if messenger is not None:
+            self._chats = Chats(store, chats)
+            streams = [news_of(exchange), *([alerts.stream] if alerts is not None else [])]
+            self._outbox = Outbox(store, streams, self._chats, messenger, self._letters, self._again, now_ms)
+            answers = Answers(store, exchange, symbols, telling.signal_interval, telling.mode)
+            inbox = Inbox(letterbox, exchange, "telegram", wall_ms=wall_ms)
+            self._desk = Desk(
+                store,
+                exchange,
+                symbols,
+                self._chats,
+                self._outbox,
+                inbox,
+                messenger,
+                answers,
+                self._pictures,
+                self.voice,
+                telling.language,
+                wall_ms,
+            )
         self._subscriptions: list[Subscription] = []
-        self._painter = ThreadPoolExecutor(1, thread_name_prefix="alerts")
-        self._painting: set[asyncio.Future[None]] = set()
-        self.alerts = 0  # all three are moved by the painter's thread alone
-        self.closings = 0
-        self.failures = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._wake = asyncio.Event()
+        self._busy = asyncio.Lock()
+        self.failure: Exception | None = None
+
+    async def open(self) -> None:
+        """Take up an earlier life's place; from here on ``poll`` and ``listen`` can do the work.
+
+        Raises: NobodyAllowedError; StoreError.
+        """
+        await self._news.start()
+        if self._folder is not None:
+            await self._folder.open()
+        if self._messenger is not None:
+            await self._open_chats(self._messenger)
 
     async def start(self) -> None:
-        """Listen to every symbol's steps, orders, rejections and positions."""
-        for symbol in self._recent:
-            for channel, listener in (
-                (strategy_step_channel(symbol), self._hear_step),
-                (order_updated_channel(symbol), self._hear_order),
-                (signal_rejected_channel(symbol), self._hear_rejection),
-                (position_updated_channel(symbol), self._hear_position),
+        """Open, and keep telling and listening until ``stop``. Raises: as ``open``."""
+        await self.open()
+        for symbol in self._symbols:
+            for channel in (
+                trade_signal_channel(symbol),
+                order_updated_channel(symbol),
+                signal_rejected_channel(symbol),
+                position_updated_channel(symbol),
             ):
-                self._subscriptions.append(await self._bus.subscribe(channel, listener))
-
-    async def drain(self) -> None:
-        """Wait until the files of every alert that is due are written."""
-        while self._painting:
-            await asyncio.wait(self._painting)
+                self._subscriptions.append(await self._letterbox.bus.subscribe(channel, self._ring))
+        self._tasks.append(asyncio.create_task(self._tell(), name="telegram"))
+        if self._messenger is not None:
+            self._tasks.append(asyncio.create_task(self._hear(self._messenger), name="telegram:updates"))
 
     async def stop(self) -> None:
-        """Stop listening and finish the alerts that are due; a second call changes nothing."""
+        """Stop listening and finish what is due in the folder; what waits for Telegram stays in the store."""
         for subscription in self._subscriptions:
             await subscription.cancel()
         self._subscriptions.clear()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.drain()
-        self._painter.shutdown(wait=False)
-        waiting = sum(1 for case in self._cases.values() if case.sighting is not None and case.fate is None)
-        if waiting:
-            log.warning("stopped before it was known what became of %d signals; they have no alert", waiting)
-        self._cases.clear()
+        if self._messenger is not None:
+            await self._messenger.close()
+        self._pictures.close()
 
-    def remember(self, symbol: str, candles: Iterable[CandleDTO], swings: Iterable[HighLowDTO]) -> None:
-        """Take in what was said before ``start``, oldest first, so that the first pictures have a past."""
-        self._recent[symbol].keep(candles, swings)
+    async def drain(self) -> None:
+        """Wait until the files of every alert that is due are written; Telegram is not waited for."""
+        if self._folder is not None and self.failure is None:
+            await self.poll()
 
-    async def _hear_step(self, payload: bytes) -> None:
-        step = to_step(payload)
-        symbol = step["symbol"]
-        recent = self._recent[symbol]
-        recent.keep(step["candles"], step.get("swings", ()))
-        self._minutes[symbol] = (step["step"] - 1) * MINUTE_MS
-        if symbol in self._followed and (path := self._followed[symbol].path) is not None:
-            path.keep(step["candles"])
-        for signal in step.get("signals", ()):
-            case = self._case(signal["id"])
-            if case.sighting is None:
-                case.sighting = recent.sighting(signal, step.get("events", ()))
-                self._settle(case)
+    async def poll(self) -> int | None:
+        """Do at once what is due: store the news, tell them, answer; return the ms until more can be sent, or None."""
+        async with self._busy:
+            before = self._news.checkpoint
+            await self._news.catch_up()
+            if self._news.checkpoint != before:
+                await patiently(self._letterbox.store.commit)
+            if self._folder is not None:
+                await self._folder.deliver()
+            if self._messenger is None:
+                return None
+            await self._desk.look_for_answers()
+            wait_ms = await self._outbox.deliver()
+            self._waiting = 0 if wait_ms is None else await self._outbox.waiting()
+            return wait_ms
 
-    async def _hear_order(self, payload: bytes) -> None:
-        order = to_order(payload)
-        if order["status"] == "filled":
-            self._follow(order)
-        if order["role"] != "e" or order["status"] != "new":
-            return
-        case = self._case(order["signal_id"])
-        if case.fate is None:
-            case.fate = Fate(quantity=order["quantity"])
-            self._settle(case)
+    async def listen(self, wait_s: int = 0) -> None:
+        """Hear what people did, waiting up to ``wait_s`` for it, and act on it. Raises: MessengerError; StoreError."""
+        if self._messenger is not None:
+            await self._desk.hear(await self._messenger.updates(self._desk.offset, wait_s))
 
-    def _follow(self, order: OrderDTO) -> None:
-        """Note a fill of a trade whose entry was heard of, at the newest minute: the fill's own time is not said."""
-        case, minute = self._cases.get(order["signal_id"]), self._minutes.get(order["symbol"])
-        if case is not None and case.path is not None and minute is not None and "average_price" in order:
-            case.path.fill(order["role"], minute, order["average_price"])
+    @property
+    def alerts(self) -> int:
+        """How many signals have their files."""
+        return 0 if self._folder is None else self._folder.alerts
 
-    async def _hear_position(self, payload: bytes) -> None:
-        position = to_position(payload)
-        if position["quantity"] > 0 or "signal_id" not in position:
-            return
-        case = self._cases.get(position["signal_id"])
-        if case is None or case.path is None or case.sighting is None or case.fate is None:
-            log.info("the trade of signal %s began before this start; it has no closing picture", position["signal_id"])
-            return
-        path, case.path = case.path, None
-        self._hand_over(self._paint_closed, case.sighting, case.fate, path, position)
+    @property
+    def closings(self) -> int:
+        """How many ended trades have their picture."""
+        return 0 if self._folder is None else self._folder.closings
 
-    async def _hear_rejection(self, payload: bytes) -> None:
-        rejection = to_rejection(payload)
-        if "signal_id" not in rejection:
-            return
-        if rejection["rule"] == STALE:
-            self._cases.pop(rejection["signal_id"], None)
-            return
-        case = self._case(rejection["signal_id"])
-        case.path = None
-        case.fate = Fate(refused=rejection)  # also after an order: the exchange may refuse what was placed
-        self._settle(case)
-
-    def _case(self, signal_id: str) -> _Case:
-        case = self._cases.get(signal_id)
-        if case is None:
-            case = self._cases[signal_id] = _Case()
-            if len(self._cases) > SIGNALS_KEPT:
-                oldest = next((id_ for id_, one in self._cases.items() if one.path is None), next(iter(self._cases)))
-                if self._cases.pop(oldest).fate is None:
-                    log.warning("it was never said what became of signal %s; it has no alert", oldest)
-        return case
-
-    def _settle(self, case: _Case) -> None:
-        """Hand a signal whose fate is known to the painter; a later fate replaces the files of the earlier one."""
-        if case.sighting is None or case.fate is None:
-            return
-        if case.fate.refused is None and not case.alerted:
-            self._begin_path(case, case.sighting.signal["symbol"])
-        self._hand_over(self._paint, case.sighting, case.fate, not case.alerted)
-        case.alerted = True
-
-    def _begin_path(self, case: _Case, symbol: str) -> None:
-        """Follow a taken signal; an earlier one of its symbol never filled, for a symbol has one slot."""
-        if symbol in self._followed:
-            self._followed[symbol].path = None
-        self._followed[symbol] = case
-        case.path = TradePath(self._interval, self._interval_ms)
-
-    def _hand_over(self, paint: Callable[..., None], *facts: object) -> None:
-        """Let the painter's thread do ``paint`` after what it has to do already."""
-        painting = asyncio.get_running_loop().run_in_executor(self._painter, paint, *facts)
-        self._painting.add(painting)
-        painting.add_done_callback(self._painting.discard)
-
-    def _paint(self, sighting: Sighting, fate: Fate, first: bool) -> None:
-        """Write one alert's files, in the painter's thread."""
-        try:
-            self._write(sighting, fate)
-        except Exception:
-            self.failures += 1
-            log.exception("the alert of signal %s could not be made; trading goes on", sighting.signal["id"])
-        else:
-            self.alerts += first
-
-    def _paint_closed(self, sighting: Sighting, fate: Fate, path: TradePath, position: PositionDTO) -> None:
-        """Write the picture of an ended trade, in the painter's thread."""
-        signal = sighting.signal
-        try:
-            alert = self._picture(sighting, fate)
-            picture = closed_picture(alert, path.since(sighting.candles), path.fills, position)
-            content = png(closed_scene(picture, self._look))
-            self._folder.write_closed(alert.confirmed_at, alert.symbol, alert.side, alert.signal_id, content)
-        except Exception:
-            self.failures += 1
-            log.exception("the closing picture of signal %s could not be made; trading goes on", signal["id"])
-        else:
-            self.closings += 1
-
-    def _write(self, sighting: Sighting, fate: Fate) -> None:
-        signal, taken = sighting.signal, fate.refused is None
-        picture = self._picture(sighting, fate)
-        text = alert_text(
-            signal,
-            mode=self._mode,
-            risk_percent=picture.risk_percent,
-            quantity=picture.quantity,
-            leverage=self._leverage if taken else None,
-            refused=fate.refused,
-            speech=self._speech,
-        )
-        content = png(scene(picture, self._look))
-        self._folder.write(picture.confirmed_at, signal["symbol"], signal["side"], picture.signal_id, content, text)
-
-    def _picture(self, sighting: Sighting, fate: Fate) -> AlertPicture:
-        signal, breakout = sighting.signal, sighting.breakout
-        return alert_picture(
-            signal,
-            sighting.candles,
-            sighting.swings,
-            interval_ms=self._interval_ms,
-            tick_decimals=self._decimals[signal["symbol"]],
-            mode=self._mode,
-            zone=sighting.zone,
-            flag=None if breakout is None else flag_of_breakout(breakout, self._interval_ms),
-            risk_percent=self._risk_pct if fate.refused is None else None,
-            quantity=None if fate.quantity is None else quantity_text(signal["symbol"], fate.quantity),
-            speech=self._speech,
+    @property
+    def failures(self) -> int:
+        """How many alerts or messages could not be made, or were not taken."""
+        return (0 if self._folder is None else self._folder.failures) + (
+            0 if self._messenger is None else self._outbox.failures
         )
 
+    def health(self) -> Vitals:
+        """Return the last step whose news are stored, counters, and whether messages wait for Telegram."""
+        numbers: dict[str, float | int | str] = {"failures": self.failures}
+        if self._messenger is None:
+            return Vitals(self._news.checkpoint, {**numbers, "alerts": self.alerts}, "next_step")
+        numbers |= {"sent": self._outbox.sent, "waiting": self._waiting, "ignored": self._desk.ignored}
+        if self._waiting:
+            return Vitals(self._news.checkpoint, numbers, "telegram", "waiting")
+        return Vitals(self._news.checkpoint, numbers, "next_step")
 
-def tick_decimals(tick: Grid) -> int:
-    """Return how many digits after the point a price on ``tick`` needs."""
-    return len(text_of(tick.price(1)).partition(".")[2])
+    def voice(self, language: str) -> Voice:
+        """Return how ``language`` is spoken. Raises: CatalogueError."""
+        if language not in self._voices:
+            self._voices[language] = Voice.of(language, self._look)
+        return self._voices[language]
 
+    async def _open_chats(self, messenger: Messenger) -> None:
+        await self._chats.open()
+        if not len(self._chats):
+            if not self._pairing:
+                raise NobodyAllowedError
+            await self._offer_pairing()
+        await self._outbox.open()
+        await self._desk.open()
+        await messenger.open()
 
-def _broke_out(event: EventDTO, signal: TradeSignalDTO) -> bool:
-    same = all(event[key] == signal[key] for key in ("interval", "time", "confirmed_at"))
-    return same and event["direction"] == (1 if signal["side"] == "long" else -1)
+    async def _offer_pairing(self) -> None:
+        """Make a code and show it, unless another process has opened the door already."""
+        if await is_open(self._letterbox.store, self._exchange, self._wall()):
+            return
+        code = await open_door(self._letterbox.store, self._exchange, self._wall())
+        if self._show_code is not None:
+            self._show_code(code)
+        else:
+            log.warning(
+                "nobody is allowed yet: send  /start %s  to your bot within %d minutes", code, LIFE_MS // 60_000
+            )
+
+    async def _ring(self, payload: bytes) -> None:
+        """Wake: what a bell says counts as far as it is stored."""
+        del payload
+        self._wake.set()
+
+    async def _tell(self) -> None:
+        try:
+            pauses = Pauses()
+            while True:
+                try:
+                    wait_ms = await self.poll()
+                except StoreAwayError as error:
+                    log.warning("nothing can be told now: %s", error)
+                    await asyncio.sleep(pauses.take())
+                    continue
+                pauses = Pauses()
+                wait_s = LOOK_S if wait_ms is None else min(max(wait_ms, 10) / 1000, LOOK_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                self._wake.clear()
+        except Exception as error:
+            log.exception("nothing is told any more; trading goes on")
+            self.failure = error
+
+    async def _hear(self, messenger: Messenger) -> None:
+        pause_s = 0.0
+        menu_shown = False
+        try:
+            while True:
+                try:
+                    if not menu_shown:
+                        await self._show_menu(messenger)
+                        menu_shown = True
+                    await self.listen(LISTEN_S)
+                    pause_s = 0.0
+                    self._wake.set()
+                except TooFastError as error:
+                    await asyncio.sleep(error.retry_ms / 1000)
+                except MessengerError as error:
+                    if not pause_s:
+                        log.warning("Telegram cannot be heard now (%s); trying again", error)
+                    pause_s = min(max(pause_s * 2, 1.0), MOST_PAUSE_S)
+                    await asyncio.sleep(pause_s)
+        except Exception as error:
+            log.exception("nobody's commands are heard any more; trading goes on")
+            self.failure = error
+
+    async def _show_menu(self, messenger: Messenger) -> None:
+        for language in LANGUAGES:
+            say = self.voice(language).chat.say
+            commands = [(name, say(f"menu.{name}")) for name in NEEDED]
+            await messenger.offer_commands(commands, "" if language == LANGUAGES[0] else language)
+
+    def _letters(self, stream: Stream, row: Row, chat: Chat) -> list[Letter]:
+        voice = self.voice(chat.language)
+        if self._alerts is not None and stream == self._alerts.stream:
+            said = self._alerts.say(row.payload, chat.language)
+            return [Letter(said)] if said else []
+        news = unpack_news(row.payload)
+        return letters_of(news, self._terms, voice, self._painting(news, voice))
+
+    def _painting(self, news: News, voice: Voice) -> Painting | None:
+        if isinstance(news, Signalled):
+            signalled = news
+
+            async def alert() -> bytes:
+                return (await self._pictures.of_signal(signalled, voice))[1]
+
+            return alert
+        if isinstance(news, TradeEnded):
+            ended = news
+
+            async def closing() -> bytes:
+                return (await self._pictures.of_trade(ended, voice))[1]
+
+            return closing
+        return None
+
+    def _again(self, language: str) -> str:
+        return self.voice(language).chat.say("again")

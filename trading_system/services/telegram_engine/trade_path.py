@@ -1,4 +1,4 @@
-"""The way of one trade: the candles since its signal, the running one included, and its fills.
+"""The way of one trade: the candles since its signal, the running one included.
 
 Pure bookkeeping for the closing picture; what is drawn of it is decided in ``alert`` and ``charts``.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from trading_system.charts.picture import PictureFill
 from trading_system.contracts import CandleDTO, from_ms, to_ms
 
 MOST_CANDLES = 5_000
@@ -16,14 +15,13 @@ MOST_CANDLES = 5_000
 
 
 class TradePath:
-    """Follows one symbol from the moment its entry was placed."""
+    """Follows one symbol from its signal on."""
 
     def __init__(self, interval: str, interval_ms: int) -> None:
         self._interval = interval
         self._interval_ms = interval_ms
         self._candles: deque[CandleDTO] = deque(maxlen=MOST_CANDLES)
         self._running: CandleDTO | None = None
-        self._fills: dict[str, PictureFill] = {}
 
     def keep(self, candles: Iterable[CandleDTO]) -> None:
         """Take in the candles of a step, longest first; minutes build the candle that is still running."""
@@ -34,20 +32,6 @@ class TradePath:
                     self._running = None
             elif candle.get("interval") == "1m":
                 self._running = self._grown(candle)
-
-    def fill(self, role: str, minute: int, price: float) -> None:
-        """Note the fill of the order with ``role`` (e, s, x or a target's number); the same one again is no news."""
-        if role.isdigit():
-            self._fills.setdefault(role, PictureFill(minute, price, "target", int(role)))
-        elif role == "e":
-            self._fills.setdefault(role, PictureFill(minute, price, "entry"))
-        else:
-            self._fills.setdefault(role, PictureFill(minute, price, "stop" if role == "s" else "exit"))
-
-    @property
-    def fills(self) -> tuple[PictureFill, ...]:
-        """The fills in the order in which they were heard."""
-        return tuple(self._fills.values())
 
     def since(self, before: Sequence[CandleDTO]) -> list[CandleDTO]:
         """Return ``before`` and what came after it, each candle once, the running one last."""

@@ -142,6 +142,7 @@ ENGLISH: Mapping[str, str] = {
     "note.paper": "Paper trading {symbols} on {url}; the account is in {folder}",
     "note.paper_trading": "Trading from the next closed minute on; Ctrl-C ends it and writes the summary.",
     "note.paper_interrupted": "interrupted while fetching the history; the same command goes on with {folder}",
+    "note.pair": "Send this line to your bot within ten minutes; its role will be {role}.",
     "note.replaced": "{folder}: an earlier backtest with other results stood here and was replaced",
     "note.report": "report: {file}",
     "note.chart": "chart: {file}",

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trading_system.cli.given import config_file
+from trading_system.cli.given import settings_of
+from trading_system.cli.language import speech
 from trading_system.cli.options import AsJson, StoreFolder
+from trading_system.cli.said import say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from trading_system.settings import Settings
-
-telegram = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False
-)
 
 
 class Paired(StrEnum):
@@ -27,12 +25,10 @@ class Paired(StrEnum):
     VIEWER = "viewer"
 
 
-@telegram.callback()
 def begin() -> None:
     """Look after the chats of a line that tells on Telegram."""
 
 
-@telegram.command()
 def pair(
     role: Annotated[Paired, typer.Option("--role", help="what the chat may do")] = Paired.OWNER,
     store: StoreFolder = None,
@@ -42,14 +38,13 @@ def pair(
     import asyncio
 
     from trading_system.console import print_json
-    from trading_system.settings import settings_with
 
-    code = asyncio.run(_code(settings_with([], config_file.get()), store, role))
+    code = asyncio.run(_code(settings_of(None), store, role))
     if json:
         print_json({"code": code, "role": role.value, "minutes": 10})
     else:
         typer.echo(f"/start {code}")
-        typer.echo(f"Send this line to your bot within ten minutes; its role will be {role.value}.", err=True)
+        say(speech().say("note.pair", role=role.value))
 
 
 async def _code(settings: "Settings", folder: "Path | None", role: Paired) -> str:
@@ -74,3 +69,6 @@ async def _code(settings: "Settings", folder: "Path | None", role: Paired) -> st
         return await open_door(opened, lines[0].key, time.time_ns() // 1_000_000, role.value)
     finally:
         await opened.close()
+
+
+telegram = (begin, pair)

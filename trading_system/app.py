@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from trading_system._feed import Feed
-from trading_system.contracts import SERVICES, to_alert
+from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
 from trading_system.rules.grid import Instrument
@@ -34,7 +34,6 @@ from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import VenueRecord
-from trading_system.services.health_words import alert_sentence, health_in
 from trading_system.services.heartbeat import Beating, Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
@@ -323,6 +322,7 @@ class Line:
             TelegramEngine,
             Telling,
         )
+        from trading_system.services.telegram_engine.telling import alert_text_of
         from trading_system.spoken import look_in
 
         settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
@@ -349,10 +349,7 @@ class Line:
             messenger=bot_of(token, telegram.base_url, own_server=telegram.own_server) if token else None,
             chats=listed_chats(telegram.chats, settings.language),
             pairing=telegram.pairing,
-            alerts=AlertSource(
-                Stream(ALERTED, exchange, WHOLE_ACCOUNT),
-                lambda row, language: alert_sentence(to_alert(row), health_in(language)),
-            ),
+            alerts=AlertSource(Stream(ALERTED, exchange, WHOLE_ACCOUNT), alert_text_of),
         )
 
     async def _poll(self) -> None:

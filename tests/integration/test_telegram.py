@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from bot_api import BotApi
 from sample_chats import GROUP, OWNER, STRANGER, TRADER, VIEWER, StoredLine, owner
+from sample_messages import AT
 from sample_trades import DAY, EXCHANGE, MINUTE, START
 
+from trading_system.contracts import serialize
 from trading_system.languages.isolates import ISOLATE
 from trading_system.secret import Secret
 from trading_system.services.inbox import requests_of
@@ -29,6 +31,7 @@ from trading_system.services.telegram_engine.messenger import UnreachableError
 from trading_system.services.telegram_engine.news_room import news_of
 from trading_system.services.telegram_engine.pairing import LIFE_MS, MOST_TRIES, open_door
 from trading_system.services.telegram_engine.service import AlertSource, NobodyAllowedError
+from trading_system.services.telegram_engine.telling import alert_text_of
 from trading_system.store.port import Stream
 
 HOUR_MS = 3_600_000
@@ -654,6 +657,15 @@ async def test_alerts_of_the_lines_health_reach_each_chat_in_its_language() -> N
         await line.engine.poll()
         assert line.engine.health().progress["waiting"] == 4
         assert line.engine.health().waits_for == "telegram"
+
+
+@pytest.mark.parametrize("kind", ["day_loss", "service_silent"])
+def test_the_beginning_of_a_halt_is_told_by_the_account_alone(kind: str) -> None:
+    word = {"id": "a", "kind": kind, "subject": "data_feed", "numbers": {"age_s": 25, "loss_pct": 3.1, "lasted_s": 60}}
+    begun, over = (serialize({**word, "over": end, "time": AT, "began": AT}) for end in (False, True))
+    assert (alert_text_of(begun, "en") == "") is (kind == "day_loss")
+    assert alert_text_of(over, "en").startswith("✅ ")
+    assert "⟦" not in alert_text_of(over, "ar")
 
 
 async def test_news_that_nobody_can_read_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trading_system.charts.look import Look
-from trading_system.contracts import TradeSignalDTO
+from trading_system.contracts import TradeSignalDTO, to_alert
 from trading_system.languages.speech import Speech
+from trading_system.services.health_words import alert_sentence, health_in
 from trading_system.services.replies import replies_in
 from trading_system.services.telegram_engine.chat_wording import chat_in
 from trading_system.services.telegram_engine.letter import Button, Letter, Painting
@@ -45,6 +46,7 @@ from trading_system.services.telegram_engine.news import (
 from trading_system.services.telegram_engine.wording import alerts_in
 
 TAKE, SKIP = "take", "skip"
+TOLD_AS_NEWS = frozenset({"day_loss", "drawdown_stop"})
 
 
 class Voice(NamedTuple):
@@ -105,6 +107,13 @@ def letters_of(news: News, terms: Terms, voice: Voice, picture: Painting | None)
         )
         return [Letter(caption, picture, thread=thread)]
     return [Letter(_life_text(news, voice), thread=thread, settles=isinstance(news, OfferEnded))]
+
+
+def alert_text_of(payload: bytes, language: str) -> str:
+    """Return what a stored alert of the line's health says, "" where the account's own news have said it already."""
+    alert = to_alert(payload)
+    told = alert["kind"] in TOLD_AS_NEWS and not alert["over"]
+    return "" if told else alert_sentence(alert, health_in(language))
 
 
 def _signalled(news: Signalled, terms: Terms, voice: Voice, picture: Painting | None) -> list[Letter]:

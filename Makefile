@@ -75,7 +75,7 @@ quick: developer servers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -m "not slow and not shared"
 
-bench: setup
+bench: developer servers
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
 # Two minutes on two idle cores.

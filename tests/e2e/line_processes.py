@@ -161,12 +161,16 @@ class Disturbance(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What came of a play. ``pids``: those of each process, the dead ones first."""
+    """What came of a play. ``pids``: of each process, the dead ones first. ``seconds``: from the first step on."""
 
     run: Run
     pids: Mapping[str, list[int]]
     seconds: float
     steps: int
+
+    @property
+    def ms_a_step(self) -> float:
+        return self.seconds * 1000 / self.steps
 
     @property
     def fingerprint(self) -> str:
@@ -194,9 +198,10 @@ def played(
     stage = Stage(play, folder, bus_url, database_url)
     try:
         stage.open()
-        began = time.monotonic()
         state = stage.state()
         first, last = state["first_step"], state["last_step"]
+        stage.wait_for(first + 1)
+        began = time.monotonic()
         for disturbance in sorted(disturbances, key=lambda one: one.share):
             stage.wait_for(first + round((last - first) * disturbance.share))
             disturbance.do(stage)

@@ -22,7 +22,7 @@ from service_plays import DAY_MINUTES, everything, proxy_before, real_ground, se
 def show(name: str, done: Played) -> None:
     sys.stdout.write(
         f"{name}: fingerprint {done.fingerprint}, {done.run.summary['trades']} trades, {done.steps:,} steps, "
-        f"{done.seconds:.0f} s, {done.seconds / done.steps * 1000:.1f} ms a step\n"
+        f"{done.seconds:.0f} s, {done.ms_a_step:.1f} ms a step\n"
     )
     for process, pids in done.pids.items():
         sys.stdout.write(f"  {process:<20}{' then '.join(map(str, pids))}\n")

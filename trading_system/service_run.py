@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
 
-from trading_system.app import Line, Mode, Pace, VenueAccess
+from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
 from trading_system.contracts import SERVICES
-from trading_system.database import open_store
+from trading_system.database import open_bus, open_store
 from trading_system.line_terms import begun
 from trading_system.paper_run import PAPER_PACE, origin_before
 from trading_system.public_market import PublicMarket, PublicMarketError
@@ -28,6 +29,8 @@ from trading_system.services.execution_engine.venues.binance_usdm import Binance
 from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.errors import VenueError
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
+from trading_system.services.heartbeat import Heartbeat
+from trading_system.services.vital_signs import Vitals
 from trading_system.settings import Settings
 from trading_system.simulated_run import REPLAY_PACE, SimulatorGoneError, state_of
 from trading_system.store.errors import (
@@ -42,6 +45,7 @@ from trading_system.store.errors import (
 log = logging.getLogger(__name__)
 
 BEGINS = "data_feed"
+LOOK_AT_THE_CLOCK = ("execution_engine", "monitoring_engine")
 FOLDER = "line"
 PROBE = "probe"  # a document that says nothing but that the store took it
 LOOK_S = 0.25
@@ -70,6 +74,18 @@ class Begun(NamedTuple):
 
     origin: int
     instruments: tuple[Instrument, ...]
+
+
+class Resting:
+    """What a service says of itself while it is not open: it waits for the line, or its last life failed."""
+
+    def __init__(self, name: str, failure: Exception | None) -> None:
+        self.name = name
+        self.failure = failure
+
+    def health(self) -> Vitals:
+        """Return that it waits."""
+        return Vitals(None, {}, "line", "waiting")
 
 
 class ServiceProcess:
@@ -112,20 +128,27 @@ class ServiceProcess:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set. Raises: what no next life can mend, such as OtherLineError."""
         pause = FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             while not stop.is_set():
+                began = loop.time()
                 life = asyncio.create_task(self._live(), name=self._service)
                 await asyncio.wait({life, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 life.cancel()
                 (ended,) = await asyncio.gather(life, return_exceptions=True)
-                if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+                if isinstance(ended, Exception):
                     cause = ended.__cause__ if isinstance(ended, LineFailedError) else ended
                     if not isinstance(cause, PASSING) or isinstance(cause, LASTING):
                         raise ended
+                    if loop.time() - began > LONGEST_PAUSE_S:  # it had worked
+                        pause = FIRST_PAUSE_S
                     log.warning("%s begins again in %.1f s: %s", self._service, pause, ended)
-                    await asyncio.wait({stopping}, timeout=pause)
+                    async with self._beating(ended):
+                        await asyncio.wait({stopping}, timeout=pause)
                     pause = min(pause * 2, LONGEST_PAUSE_S)
+                elif ended is not None and not isinstance(ended, asyncio.CancelledError):
+                    raise ended
         finally:
             stopping.cancel()
             await asyncio.gather(stopping, return_exceptions=True)
@@ -137,8 +160,11 @@ class ServiceProcess:
         folder.mkdir(parents=True, exist_ok=True)
         async with aiohttp.ClientSession() as http:
             terms = await self._terms(http, folder)
-            offset = 0 if self._conductor else await PublicMarket(http, settings).clock_offset()
-            clock = SystemClock()
+            if (wanted := sorted(settings.symbols)) != (kept := [one.symbol for one in terms.instruments]):
+                raise ServiceError(
+                    f"symbols: expected those of the line, {' '.join(kept)}, was {' '.join(wanted)}; give those, or "
+                    "begin another line with another DATABASE_URL or data folder"
+                )
             line = Line(
                 folder,
                 settings,
@@ -147,7 +173,7 @@ class ServiceProcess:
                 self._access(),
                 self._pace(),
                 alerts=self._alerts,
-                venue_ms=None if self._conductor else lambda: clock.wall_ms() + offset,
+                venue_ms=await self._venue_clock(http),
                 reached=self._reached,
                 services=(self._service,),
             )
@@ -169,23 +195,47 @@ class ServiceProcess:
             finally:
                 await line.stop()
 
+    async def _venue_clock(self, http: aiohttp.ClientSession) -> Callable[[], int] | None:
+        """Return what tells the venue's time to the services that ask for it; None in lockstep, where time stands."""
+        if self._conductor or self._service not in LOOK_AT_THE_CLOCK:
+            return None
+        offset, clock = await PublicMarket(http, self._settings).clock_offset(), SystemClock()
+        return lambda: clock.wall_ms() + offset
+
+    @asynccontextmanager
+    async def _beating(self, failure: Exception | None = None) -> AsyncIterator[None]:
+        """Say that the service waits, or why it failed, as long as the block lasts."""
+        bus = open_bus(self._settings.bus_url)
+        every_s = self._settings.monitoring.heartbeat
+        beat = Heartbeat(bus, [Resting(self._service, failure)], SystemClock().wall_ms, every_s=every_s)
+        try:
+            await beat.start()
+            yield
+        finally:
+            await beat.stop()
+            await bus.close()
+
     async def _terms(self, http: aiohttp.ClientSession, folder: Path) -> Begun:
         """Return what the line began with; the data feed begins one that has not, everybody else waits for it."""
-        waiting = False
-        while True:
-            store = open_store(self._settings.database_url or f"sqlite:///{(folder / 'store.db').resolve()}")
-            try:
-                kept = await begun(store)
-            finally:
-                await store.close()
-            if kept is not None:
-                return Begun(*kept)
-            if self._service == BEGINS:
-                return await self._beginning(http)
-            if not waiting:
-                self._say(f"{self._service} waits until {BEGINS} has begun the line")
-            waiting = True
-            await asyncio.sleep(FIRST_PAUSE_S)
+        kept = await self._kept(folder)
+        if kept is not None:
+            return kept
+        if self._service == BEGINS:
+            return await self._beginning(http)
+        self._say(f"{self._service} waits until {BEGINS} has begun the line")
+        async with self._beating():
+            while kept is None:
+                await asyncio.sleep(FIRST_PAUSE_S)
+                kept = await self._kept(folder)
+        return kept
+
+    async def _kept(self, folder: Path) -> Begun | None:
+        store = open_store(self._settings.database_url or f"sqlite:///{(folder / STORE_FILE).resolve()}")
+        try:
+            kept = await begun(store)
+        finally:
+            await store.close()
+        return None if kept is None else Begun(*kept)
 
     async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
         settings, symbols = self._settings, sorted(self._settings.symbols)

@@ -111,7 +111,7 @@ class Stage:
         self.url = ""
         self.services: dict[str, Process] = {}
 
-    def open(self, order: Sequence[str] = tuple(reversed(SERVICES))) -> None:
+    def open(self, order: Sequence[str] = SERVICES) -> None:
         """Start the exchange, the services in ``order`` and the conductor."""
         self.exchange.start()
         self.url = _first_line(self.exchange)
@@ -192,12 +192,14 @@ def played(
     bus_url: str,
     database_url: str,
     disturbances: Sequence[Disturbance] = (),
+    *,
+    order: Sequence[str] = tuple(reversed(SERVICES)),
 ) -> Played:
     """Play to the end of the market with every disturbance on the way, and read the run back from store and journal."""
     folder.mkdir(parents=True)
     stage = Stage(play, folder, bus_url, database_url)
     try:
-        stage.open()
+        stage.open(order)
         state = stage.state()
         first, last = state["first_step"], state["last_step"]
         stage.wait_for(first + 1)

@@ -52,7 +52,7 @@ def test_eight_processes_lose_nothing_whatever_dies_or_is_cut(
     ground = real_ground(tmp_path)
     with proxy_before(mongo.port) as proxy:
         url = mongo.url().replace(f":{mongo.port}", f":{proxy.port}")
-        done = played(ground.play, tmp_path / "apart", redis.url, url, everything(redis, proxy))
+        done = played(ground.play, tmp_path / "apart", redis.url, url, everything(redis, proxy), order=SERVICES)
     assert done.fingerprint == ground.fingerprint
     assert_equal(tmp_path / "apart", ground.backtest)
     assert all(len(done.pids[name]) == 2 for name in SERVICES)

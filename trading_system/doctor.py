@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 from urllib.request import urlopen
 
+from trading_system.server_checks import trouble_of_bus, trouble_of_store
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
 from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
@@ -59,7 +60,8 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("secrets file", _dotenv),
         ("data folder", lambda: _folder(settings.data_folder)),
         ("disk space", lambda: _disk(settings.data_folder)),
-        ("store", lambda: _store(settings)),
+        ("store", lambda: _store(settings, offline=offline)),
+        ("bus", lambda: _bus(settings, offline=offline)),
         ("passwords", lambda: _refused("passwords", weak_passwords(settings))),
         ("telegram", lambda: _refused("telegram", open_bot(settings))),
         ("pictures", _pictures),
@@ -180,8 +182,24 @@ def _disk(folder: Path) -> Finding:
     return Finding("disk space", "ok", seen)
 
 
-def _store(settings: Settings) -> Finding:
+def _bus(settings: Settings, *, offline: bool) -> Finding:
+    if settings.bus_url.startswith("memory:"):
+        return Finding("bus", "ok", "inside the process")
+    return _server("bus", trouble_of_bus, settings.bus_url, offline=offline)
+
+
+def _server(what: str, trouble_of: Callable[[str], str], url: str, *, offline: bool) -> Finding:
+    """Ask a server whether it answers; its own sentence says what mends it."""
+    if offline:
+        return Finding(what, "skip", "skipped (--offline)")
+    trouble = trouble_of(url)
+    return Finding(what, "fail", trouble) if trouble else Finding(what, "ok", f"{url.partition('://')[0]}://")
+
+
+def _store(settings: Settings, *, offline: bool) -> Finding:
     scheme, _, rest = settings.database_url.partition("://")
+    if scheme.startswith("mongodb"):
+        return _server("store", trouble_of_store, settings.database_url, offline=offline)
     if scheme != "sqlite":
         return Finding("store", "ok", "one for each run, in its folder" if not scheme else f"{scheme}://")
     path = Path(unquote(rest.partition("?")[0][1:]))

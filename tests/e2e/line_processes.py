@@ -117,7 +117,7 @@ class Stage:
         self.url = _first_line(self.exchange)
         extra = {**self._shared, "TRADING_MARKET__CONDUCTOR": self.url}
         for name in order:
-            self.services[name] = Process(name, ("run", name, "--no-alerts", *self._words), self.folder, extra)
+            self.services[name] = Process(name, ("run", name, *self._words), self.folder, extra)
             self.services[name].start()
         self.conductor = Process("conductor", ("conduct", self.url), self.folder, {})
         self.conductor.start()

@@ -13,7 +13,9 @@ from mongo_server import MongoServer, running
 from redis_server import RedisServer
 from service_plays import everything, proxy_before, real_ground, seeded_ground
 
+from trading_system.app import ALERTS
 from trading_system.contracts import SERVICES
+from trading_system.service_run import FOLDER
 
 CARELESS = (sys.executable, str(Path(__file__).with_name("careless_service.py")))
 STILL_S = 5.0  # a line that heals goes on within a tenth of this
@@ -32,6 +34,11 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
         yield server
 
 
+def alerts_in(folder: Path) -> int:
+    """How many signals the Telegram engine has told, without a token into a folder."""
+    return len(list((folder / FOLDER / ALERTS).glob("*.txt")))
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 def test_eight_processes_trade_two_real_days_like_one(tmp_path: Path, redis: RedisServer, mongo: MongoServer) -> None:
@@ -40,6 +47,7 @@ def test_eight_processes_trade_two_real_days_like_one(tmp_path: Path, redis: Red
     done = played(ground.play, tmp_path / "apart", redis.url, mongo.url())
     assert done.fingerprint == ground.fingerprint
     assert_equal(tmp_path / "apart", ground.backtest)
+    assert alerts_in(tmp_path / "apart") == done.run.summary["signals"]
     pids = [pid for process in done.pids.values() for pid in process]
     assert len(set(pids)) == len(SERVICES) + 2
 
@@ -56,6 +64,7 @@ def test_eight_processes_lose_nothing_whatever_dies_or_is_cut(
     assert done.fingerprint == ground.fingerprint
     assert_equal(tmp_path / "apart", ground.backtest)
     assert all(len(done.pids[name]) == 2 for name in SERVICES)
+    assert alerts_in(tmp_path / "apart") == done.run.summary["signals"]
 
 
 @pytest.mark.slow
@@ -64,6 +73,7 @@ def test_services_share_one_file_on_a_machine_without_a_database_server(tmp_path
     assert ground.trades > 0
     done = played(ground.play, tmp_path / "apart", redis.url, "")
     assert done.fingerprint == ground.fingerprint
+    assert alerts_in(tmp_path / "apart") == done.run.summary["signals"] > 0
     assert_equal(tmp_path / "apart", ground.backtest)
 
 

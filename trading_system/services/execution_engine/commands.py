@@ -6,6 +6,7 @@ only as far as it is stored, whatever a bell claims, and is answered once: the a
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -49,6 +50,7 @@ class CommandDesk:
         self._answered: dict[Sender, int | None] = {}
         self._ids: dict[Sender, deque[str]] = {}
         self._waiting: deque[Request] = deque()
+        self._looking = asyncio.Lock()
 
     @property
     def next(self) -> Request | None:
@@ -56,19 +58,23 @@ class CommandDesk:
         return self._waiting[0] if self._waiting else None
 
     async def look(self) -> None:
-        """Take in what was asked since the last look; a request's age is its age at this moment. Raises: StoreError."""
-        for sender in SENDERS:
-            requests = requests_of(self._exchange, sender)
-            head = await self._store.head(requests)
-            if head is None:
-                continue
-            if sender not in self._read:
-                await self._recall(sender)
-            if head > self._read[sender]:
-                after, self._read[sender] = self._read[sender], head
-                for row in await self._store.read(requests, after, head):
+        """Take in what was asked since the last look; a request's age is its age at this moment.
+
+        A look that the store interrupts has taken nothing in. Raises: StoreError.
+        """
+        async with self._looking:  # a bell and the poll may come together
+            for sender in SENDERS:
+                requests = requests_of(self._exchange, sender)
+                head = await self._store.head(requests)
+                if head is None:
+                    continue
+                if sender not in self._read:
+                    await self._recall(sender)
+                rows = await self._store.read(requests, self._read[sender], head) if head > self._read[sender] else []
+                for row in rows:
                     if row.n == 0:
                         self._waiting.append(self._request(sender, row.step, row.payload))
+                self._read[sender] = max(head, self._read[sender])
 
     async def answer(self, request: Request, reply: Reply, now_ms: int) -> bytes:
         """Write the answer to the request that waits longest, and return it as it is rung. Raises: StoreError."""

@@ -23,7 +23,7 @@ def status(store: StoreFolder = None, json: AsJson = False) -> None:
     settings = settings_of(None)
     services = services_now(settings) if store is None else []
     # A folder that was named is read as it is; so is the store while the bus does not answer.
-    bus_url = settings.bus_url if services else "memory:"
+    bus_url = settings.bus_url if services else "memory://"
     server = settings.database_url if store is None else ""
     found = status_of(view, services, newest_now(view, settings, bus_url, server))
     print_json(found) if json else print_status(found, console(), speech(), health_in(spoken.get()))

@@ -31,7 +31,10 @@ class Market(NamedTuple):
     account: AccountDTO | None = None
 
 
-def status_of(view: LineView, services: Sequence[Row] = (), market: Market = Market()) -> Row:
+NOTHING_NEW = Market()
+
+
+def status_of(view: LineView, services: Sequence[Row] = (), market: Market = NOTHING_NEW) -> Row:
     """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency.
 
     services: the rows of ``service_rows``, where services run as processes of their own. market: what is newest;

@@ -174,14 +174,12 @@ class Line:
         """The first failure of any part; a line with one must be started again.
 
         When the store takes no more, it is execution's word: none as long as a position needs its stop and its exits.
+        What only watches ends nothing where there is trading.
         """
-        failure, execution = self._first_failure(), self._execution_here()
-        return execution.failure if execution is not None and isinstance(failure, StoreError) else failure
-
-    def _first_failure(self) -> Exception | None:
-        parts: list[Beating] = [*self._feeds, *self._rooms, *self._watches]
-        failures = [part.failure for part in parts]
-        return next((failure for failure in failures if failure is not None), None)
+        failure, execution = _first_failure([*self._feeds, *self._rooms]), self._execution_here()
+        if execution is not None:
+            return execution.failure if isinstance(failure, StoreError) else failure
+        return failure or _first_failure(self._watches)
 
     def _execution_here(self) -> ExecutionEngine | None:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
@@ -357,7 +355,7 @@ class Line:
         pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)
-            failure, execution = self._first_failure(), self._execution_here()
+            failure, execution = _first_failure([*self._feeds, *self._rooms]), self._execution_here()
             if execution is not None and isinstance(failure, StoreError):
                 execution.lose_store(failure)
                 return
@@ -374,6 +372,10 @@ class Line:
                 await asyncio.sleep(pauses.take())
             except Exception:
                 log.exception("a room could not catch up")
+
+
+def _first_failure(parts: Sequence[Beating]) -> Exception | None:
+    return next((part.failure for part in parts if part.failure is not None), None)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

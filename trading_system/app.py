@@ -21,6 +21,7 @@ from trading_system._feed import Feed
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
+from trading_system.revived import Revived
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
@@ -122,6 +123,7 @@ class Line:
         self._rooms: list[Room] = []
         self._feeds: list[DataFeed] = []
         self._watches: list[MonitoringEngine] = []
+        self._tellers: list[TelegramEngine] = []  # without trading beside them: a failure is the process's
         self._beating: list[Beating] = []  # grows while services are opened
         self._origins = {one.symbol: origin // MINUTE_MS for one in self.instruments}
         self._folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
@@ -174,12 +176,12 @@ class Line:
         """The first failure of any part; a line with one must be started again.
 
         When the store takes no more, it is execution's word: none as long as a position needs its stop and its exits.
-        What only watches ends nothing where there is trading.
+        What only watches or tells ends nothing where there is trading.
         """
         failure, execution = _first_failure([*self._feeds, *self._rooms]), self._execution_here()
         if execution is not None:
             return execution.failure if isinstance(failure, StoreError) else failure
-        return failure or _first_failure(self._watches)
+        return failure or _first_failure([*self._watches, *self._tellers])
 
     def _execution_here(self) -> ExecutionEngine | None:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
@@ -188,7 +190,7 @@ class Line:
         settings, opened, clock = self.settings, self._opened, SystemClock()
         others = SERVICES if self.letterbox.bus.leaves_process else self._services
         self.monitoring = MonitoringEngine(
-            self._letterbox_of_its_own(),
+            self._letterbox_of_its_own(opened),
             self.instruments[0].exchange,
             self._origins,
             clock.wall_ms,
@@ -210,12 +212,15 @@ class Line:
             opened.push_async_callback(endpoint.stop)
             await endpoint.start()
 
-    def _letterbox_of_its_own(self) -> Letterbox:
-        """Return one whose commits cannot commit half a step of a room, for who goes at a pace of its own."""
+    def _letterbox_of_its_own(self, opened: AsyncExitStack) -> Letterbox:
+        """Return one whose commits cannot commit half a step of a room, for who goes at a pace of its own.
+
+        Its store is closed by ``opened``.
+        """
         store = self.letterbox.store
         if not self.settings.database_url.startswith("memory:"):
             store = self._open_store()
-            self._opened.push_async_callback(store.close)
+            opened.push_async_callback(store.close)
         return Letterbox(store, self.letterbox.bus)
 
     def _open_store(self) -> Store:
@@ -271,10 +276,17 @@ class Line:
         await self.feed.start(progress)
 
     async def _open_telegram(self) -> None:
-        telegram = self._telegram_engine()
-        if telegram is not None:
-            self._opened.push_async_callback(telegram.stop)
-            self._opened.push_async_callback(telegram.drain)
+        alerts = self._alerts
+        if alerts is None:
+            return
+        if "execution_engine" in self._services:
+            kept = Revived("telegram_engine", lambda stack: self._telegram_engine(alerts, stack))
+            self._opened.push_async_callback(kept.stop)
+            self._beating.append(kept)
+            await kept.start()
+        else:
+            telegram = self._telegram_engine(alerts, self._opened)
+            self._tellers.append(telegram)
             self._beating.append(telegram)
             await telegram.start()
 
@@ -309,9 +321,8 @@ class Line:
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
 
-    def _telegram_engine(self) -> TelegramEngine | None:
-        if self._alerts is None:
-            return None
+    def _telegram_engine(self, alerts: Mode, opened: AsyncExitStack) -> TelegramEngine:
+        """Make one life of it, whose end is put on ``opened``."""
         from trading_system.services.telegram_engine.address import bot_of
         from trading_system.services.telegram_engine.chats import listed_chats
         from trading_system.services.telegram_engine.folder import AlertFolder
@@ -324,11 +335,11 @@ class Line:
         from trading_system.spoken import look_in
 
         settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
-        token = settings.telegram_token if self._alerts != "DEMO" else Secret("")  # a demo stays on this machine
+        token = settings.telegram_token if alerts != "DEMO" else Secret("")  # a demo stays on this machine
         warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
         telling = Telling(
             settings.signal_interval,
-            self._alerts,
+            alerts,
             account.risk_pct,
             account.leverage,
             account.equity,
@@ -338,8 +349,8 @@ class Line:
             settings.language,
         )
         exchange = self.instruments[0].exchange
-        return TelegramEngine(
-            self._letterbox_of_its_own(),
+        engine = TelegramEngine(
+            self._letterbox_of_its_own(opened),
             {one.symbol: one for one in self.instruments},
             telling,
             look_in,
@@ -349,6 +360,9 @@ class Line:
             pairing=telegram.pairing,
             alerts=AlertSource(Stream(ALERTED, exchange, WHOLE_ACCOUNT), alert_text_of),
         )
+        opened.push_async_callback(engine.stop)
+        opened.push_async_callback(engine.drain)
+        return engine
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought, until it takes no more."""

@@ -12,6 +12,7 @@ from trading_system.secret import Secret
 from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.monitoring_engine.service import MonitoringEngine
+from trading_system.services.telegram_engine.service import TelegramEngine
 from trading_system.settings import Settings
 from trading_system.store.errors import StoreError
 
@@ -52,3 +53,12 @@ def test_a_failed_watch_is_the_line_s_failure_only_where_nothing_is_traded(tmp_p
     assert line.failure is None
     execution.failure = ArithmeticError("the sums do not add up")
     assert line.failure is execution.failure
+
+
+def test_a_dead_telegram_engine_is_the_failure_of_a_process_without_trading(tmp_path: Path) -> None:
+    line = line_of(tmp_path)
+    telegram = Part()
+    line._tellers.append(cast("TelegramEngine", telegram))
+    assert line.failure is None
+    telegram.failure = StoreError("the disk is full")
+    assert line.failure is telegram.failure

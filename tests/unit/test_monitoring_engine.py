@@ -261,6 +261,19 @@ async def test_forged_and_broken_heartbeats_are_counted_and_have_no_effect(tmp_p
     await line.end()
 
 
+async def test_what_the_bus_of_the_watch_drops_is_told_as_its_own_bad_messages(tmp_path: Path) -> None:
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.pass_time(2)
+    line.desk.bus._counts["overflowed"] += 7
+    line.beating.clear()
+    await line.sign("monitoring_engine", progress={"bad_bells": 0})
+    await line.pass_time(2)
+    (alert,) = await line.alerts()
+    assert (alert["kind"], alert["subject"], alert["numbers"]) == ("bad_messages", "monitoring_engine", {"messages": 7})
+    await line.end()
+
+
 async def test_a_room_that_gets_forged_bells_is_named_and_its_restart_is_no_new_attack(tmp_path: Path) -> None:
     line = WatchedLine(tmp_path)
     await line.begin()

@@ -48,7 +48,7 @@ ENGLISH: Mapping[str, str] = {
     "day_loss.over": "✅ A new day has begun. Entries are on again.",
     "drawdown_stop.begun": "🛑 The account fell by {loss_pct}% from its peak. No entries until `resume`.",
     "drawdown_stop.over": "✅ The drawdown stop is lifted. Entries are on again.",
-    "bad_messages.begun": "🩺 {subject} gets messages that are none of ours: {messages} so far. They have no effect.",
+    "bad_messages.begun": "🩺 Messages at {subject} that are none of ours, too many or refused: {messages} so far.",
     "bad_messages.over": "✅ {subject} gets no more bad messages.",
     "disk_low.begun": "🩺 Only {free_mb} MB are left on the disk.",
     "disk_low.over": "✅ There is room on the disk again.",

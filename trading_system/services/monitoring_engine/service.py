@@ -26,6 +26,7 @@ from trading_system.contracts import (
     to_ms,
 )
 from trading_system.rules.holdings import equity_at, holdings
+from trading_system.services.heartbeat import dropped
 from trading_system.services.monitoring_engine.bad_messages import RisingCounts
 from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
 from trading_system.services.monitoring_engine.stored_line import StoredLine
@@ -267,8 +268,10 @@ class MonitoringEngine:
         )
 
     def _bad_messages(self) -> dict[str, int]:
-        counts = {self.name: self.refused_messages}
+        counts = {self.name: self.refused_messages + dropped(self._letterbox.bus)}
         for service, health in self._health.items():
+            if service == self.name:
+                continue
             count = health.get("progress", {}).get(BAD_BELLS)
             if isinstance(count, int):
                 counts[service] = count

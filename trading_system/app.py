@@ -374,12 +374,12 @@ class Line:
                 execution.lose_store(failure)
                 return
             try:
+                for watch in self._watches:  # first, so that it sees a store that is away
+                    await watch.poll()
                 for room in reversed(self._rooms):
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
-                for watch in self._watches:
-                    await watch.poll()
                 pauses = Pauses()
             except StoreAwayError as error:
                 log.warning("no room can catch up: %s", error)

@@ -333,6 +333,33 @@ async def test_a_store_that_is_away_leaves_the_view_as_old_as_it_is_and_loses_no
     await line.end()
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(10, 0), (60, 1)])
+async def test_that_the_store_was_away_is_told_afterwards_with_how_long(
+    seconds: int, told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Stream) -> int | None:
+        raise StoreAwayError("the store is away")
+
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.pass_time(5)
+    for _ in range(2):  # one that comes and goes is one outage
+        with monkeypatch.context() as patched:
+            patched.setattr(line.desk.store, "head", away)
+            await line.pass_time(seconds)
+            assert len(line.engine.lasting) == told
+        await line.pass_time(5)
+    assert await line.alerts() == []
+    await line.pass_time(20)
+    alerts = await line.alerts()
+    assert [(one["kind"], one["subject"], one["over"], one["numbers"]) for one in alerts] == [
+        ("store_away", "store", True, {"lasted_s": 2 * seconds + 5})
+    ] * told
+    assert line.rung() == alerts
+    assert line.engine.lasting == []
+    await line.end()
+
+
 async def test_a_second_watch_on_the_same_line_repeats_nothing_and_ends_neither(tmp_path: Path) -> None:
     line = WatchedLine(tmp_path)
     await line.begin()

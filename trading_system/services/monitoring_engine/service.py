@@ -28,7 +28,15 @@ from trading_system.contracts import (
 from trading_system.rules.holdings import equity_at, holdings
 from trading_system.services.heartbeat import dropped
 from trading_system.services.monitoring_engine.bad_messages import RisingCounts
-from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
+from trading_system.services.monitoring_engine.episodes import (
+    STORE_AWAY,
+    Episode,
+    Key,
+    fold,
+    patience_ms,
+    recalled,
+    with_store_away,
+)
 from trading_system.services.monitoring_engine.stored_line import StoredLine
 from trading_system.services.monitoring_engine.troubles import troubles_of, unjudged
 from trading_system.services.monitoring_engine.view import Tallies, View
@@ -90,6 +98,7 @@ class MonitoringEngine:
         self._began = 0
         self._line = StoredLine(letterbox.store, exchange, self._origins)
         self._head: int | None = None
+        self._lost_since: int | None = None  # since when the store is away
         self._unsure = False  # the last write had no answer or met another's: what is stored is read anew
         self._rising = RisingCounts(**{self.name: 0})
         self._episodes: dict[Key, Episode] = {}
@@ -117,6 +126,7 @@ class MonitoringEngine:
         async with self._turn:
             if self.failure is not None:
                 return
+            began = self._now_ms()
             try:
                 if self._unsure:
                     await self._recall()
@@ -124,9 +134,13 @@ class MonitoringEngine:
                 await self._ask_the_clock()
                 self.view = await self._look()
                 await self._tell()
+                self._lost_since = None
             except Exception as error:
                 if isinstance(error, StoreError):
                     log.warning("the line cannot be looked at now: %s", error)
+                    self._lost_since = began if self._lost_since is None else self._lost_since
+                    patience = patience_ms(self._limits)[STORE_AWAY[0]]
+                    self._episodes = with_store_away(self._episodes, self._lost_since, self._now_ms(), patience)
                     return
                 log.exception("monitoring stopped")
                 self.failure = error
@@ -211,8 +225,8 @@ class MonitoringEngine:
         head = await self._letterbox.store.head(stream)
         rows = [] if head is None else await self._letterbox.store.read(stream, None, head)
         lasting = recalled(to_alert(row.payload) for row in rows)
-        untold = {key: one for key, one in self._episodes.items() if not one.said and key not in lasting}
-        self._episodes, self._head, self._unsure = {**untold, **lasting}, head, False
+        own = {key: one for key, one in self._episodes.items() if not one.said or key == STORE_AWAY}
+        self._episodes, self._head, self._unsure = {**own, **lasting}, head, False
 
     async def _read_signs(self) -> None:
         """Read the newest heartbeats from the cache: a bell may be lost, and one who starts late heard none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC
 from pathlib import Path
@@ -103,14 +103,17 @@ class Line:
         *,
         alerts: Mode | None = None,
         venue_ms: Callable[[], int] | None = None,
+        clock_off_ms: Callable[[], Awaitable[int]] | None = None,
         reached: Reached = unwatched,
         services: Collection[str] = TRADING,
     ) -> None:
         """Keep what the line is made of.
 
-        venue_ms: tells the venue's time; without it no signal grows old. services: those of this process.
+        venue_ms: tells the venue's time; without it no signal grows old. clock_off_ms: measures by how much this
+        machine's clock is off, for who watches; None is not asked. services: those of this process.
         """
         self._venue_ms = venue_ms
+        self._clock_off_ms = clock_off_ms
         self.folder = folder
         self.settings = settings
         self.instruments = tuple(instruments)
@@ -198,6 +201,7 @@ class Line:
             limits=limits_of(settings),
             venue_ms=self._venue_ms,
             free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,
+            clock_off_ms=self._clock_off_ms,
         )
         self._watches.append(self.monitoring)
         self._beating.append(self.monitoring)

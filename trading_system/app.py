@@ -358,6 +358,7 @@ class Line:
             {one.symbol: one for one in self.instruments},
             telling,
             look_in,
+            account=terms_of(settings, self.instruments),
             folder=None if token else AlertFolder(self.folder / ALERTS),
             messenger=bot_of(token, telegram.base_url, own_server=telegram.own_server) if token else None,
             chats=listed_chats(telegram.chats, settings.language),

@@ -86,8 +86,29 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health
         row("alert", Text(speech.say("status.alert.since", sentence=sentence, since=alert["since"]), style=_LOSS))
     row("folder", status["folder"])
     print_table(table, out, speech.language)
+    if status["market"]:
+        _print_market(status["market"], out, speech)
     if status["services"]:
         _print_services(status["services"], out, speech, health)
+
+
+def _print_market(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
+    _print(
+        out,
+        speech,
+        "market",
+        ("symbol", "last", "last_minute", "long_block", "short_block"),
+        [
+            (
+                row["symbol"],
+                _number(row["last"]),
+                row["last_minute"] or "",
+                _block(row["long_block"]),
+                _block(row["short_block"]),
+            )
+            for row in rows
+        ],
+    )
 
 
 def _print_services(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech, health: Speech) -> None:
@@ -256,6 +277,10 @@ def _because(row: Mapping[str, Any], speech: Speech) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.10g}"
+
+
+def _block(row: Mapping[str, Any] | None) -> str:
+    return "" if row is None else f"{_number(row['bottom'])} - {_number(row['top'])} ({row['interval']})"
 
 
 def _numbers(numbers: Mapping[str, float]) -> str:

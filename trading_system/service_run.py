@@ -164,7 +164,7 @@ class ServiceProcess:
             if (wanted := sorted(settings.symbols)) != (kept := [one.symbol for one in terms.instruments]):
                 raise ServiceError(
                     f"symbols: expected those of the line, {' '.join(kept)}, was {' '.join(wanted)}; give those, or "
-                    "begin another line with another DATABASE_URL or data folder"
+                    "begin another line with another DATABASE_URL and another data folder"
                 )
             clock = await self._venue_clock()
             line = Line(

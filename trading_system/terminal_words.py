@@ -72,6 +72,8 @@ ENGLISH: Mapping[str, str] = {
     "column.service": "service",
     "column.status": "status",
     "column.last_minute": "last minute",
+    "column.long_block": "long order block",
+    "column.short_block": "short order block",
     "column.heartbeat": "heartbeat",
     "column.behind": "behind",
     "column.waits_for": "waits for",
@@ -103,6 +105,7 @@ ENGLISH: Mapping[str, str] = {
     "reason.time_stop": "time_stop",
     "reason.stop_passed": "stop_passed",
     # nothing in them
+    "nothing.market": "no symbol is traded",
     "nothing.services": "no service has given a sign",
     "nothing.positions": "no position, no waiting entry",
     "nothing.signals": "no signal yet; `trading-system why SYMBOL` says what became of the candidates",

@@ -212,6 +212,42 @@ def test_the_status_names_every_service_its_step_its_age_and_what_it_waits_for(
 
 
 @pytest.mark.usefixtures("line_of_services")
+def test_the_status_shows_what_the_cache_holds_and_how_old_its_price_is(
+    command: Command, redis_server: RedisServer
+) -> None:
+    at = from_ms(STEP * 60_000)
+    block = {"id": "b", "exchange": EXCHANGE, "symbol": "BTCUSDT", "interval": "1h", "direction": 1, "top": 101.5}
+    block |= {"bottom": 100.0, "time": at, "confirmed_at": at, "state": "touched", "volume": 1.0, "strength": 1.0}
+    candle = {"symbol": "BTCUSDT", "open_time": at, "open": 104.0, "high": 105.0, "low": 103.0, "close": 104.5}
+    account = {"exchange": EXCHANGE, "step": STEP + 1, "time": at, "equity": 10_123.0, "wallet": 10_000.0}
+    account |= {"peak": 10_123.0, "day_result": 123.0, "day_locked": False, "drawdown_locked": False}
+    account |= {"open_risk": 0.0, "positions": [], "waiting": []}
+    kept = {"BTCUSDT_Last_Candle": candle, "BTCUSDT_Nearest_Order_Block_Long": block, "Account": account}
+    kept["BTCUSDT_Nearest_Order_Block_Short"] = {**block, "symbol": "ETHUSDT", "direction": -1}  # another line's
+
+    async def keep() -> None:
+        bus = RedisBus(redis_server.url)
+        for key, word in kept.items():
+            await bus.put_newest(key, STEP + 1, serialize(word), 60)
+        await bus.close()
+
+    asyncio.run(keep())
+    sign(redis_server.url, "data_feed", detail="next_minute")
+    found = json.loads(command("status", "--json", bus=redis_server.url).out)
+    shown = {"bottom": 100.0, "top": 101.5, "interval": "1h", "state": "touched"}
+    row = {"symbol": "BTCUSDT", "last": 104.5, "last_minute": "2023-03-28 10:41", "long_block": shown}
+    assert found["market"] == [{**row, "short_block": None}]
+    assert found["equity"] == 10_123.0
+    table = command("status", bus=redis_server.url).out
+    assert "BTCUSDT  104.5  2023-03-28 10:41  100 - 101.5 (1h)" in table
+    assert "كتلة أوامر شراء" in command("status", "--lang", "ar", bus=redis_server.url).out
+    told = command("status", "--json", bus=f"redis://127.0.0.1:{free_port()}/0")
+    assert json.loads(told.out)["market"] == [
+        {**row, "last": None, "last_minute": None, "long_block": None, "short_block": None}
+    ]
+
+
+@pytest.mark.usefixtures("line_of_services")
 def test_the_status_says_that_the_bus_is_away_and_shows_the_rest(command: Command) -> None:
     told = command("status", "--json", bus=f"redis://127.0.0.1:{free_port()}/0")
     assert told.code == 0

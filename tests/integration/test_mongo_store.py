@@ -11,7 +11,9 @@ import store_suite
 from fault_proxy import FaultProxy
 from mongo_server import MongoServer, running
 
+from trading_system.services.telegram_engine.pairing import knock, open_door
 from trading_system.store import HeadMovedError, Row, Store, StoreAwayError, StoreDataError, StoreWriteError, Stream
+from trading_system.store.errors import DocumentMovedError
 from trading_system.store.mongo import MongoStore
 from trading_system.store.mongo_server import DEADLINE_S
 from trading_system.store.patience import patiently
@@ -341,3 +343,33 @@ async def test_what_breaks_its_contract_is_refused_on_the_way_in_and_on_the_way_
     with pytest.raises(StoreDataError, match="another program wrote it"):
         await store.read(CANDLES, None, 9)
     client.close()
+
+
+async def test_a_document_that_another_process_wrote_meanwhile_is_not_overwritten(
+    server: MongoServer, opened: Open
+) -> None:
+    url = server.url()
+    engine, beside = opened(url), opened(url)
+    await engine.put_document("door", "x", 0, b"one")
+    await engine.commit()
+    assert await beside.document("door", "x") == (0, b"one")
+    await beside.put_document("door", "x", 0, b"two")
+    await beside.commit()
+    await engine.put_document("door", "x", 0, b"three")  # without having read it again
+    with pytest.raises(DocumentMovedError, match="written by another process since"):
+        await engine.commit()
+    assert await engine.document("door", "x") == (0, b"two")
+    await engine.put_document("door", "x", 0, b"three")
+    await engine.commit()
+    assert await beside.document("door", "x") == (0, b"three")
+
+
+async def test_a_pairing_code_lets_one_chat_in_also_when_two_processes_open_doors(
+    server: MongoServer, opened: Open
+) -> None:
+    url = server.url()
+    engine, beside = opened(url), opened(url)
+    first = await open_door(engine, "binance_usdm", 0)
+    assert await knock(engine, "binance_usdm", first, 1) == "owner"
+    second = await open_door(beside, "binance_usdm", 2)
+    assert [await knock(engine, "binance_usdm", second, 3) for _ in range(3)] == ["owner", None, None]

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,10 +16,11 @@ from sample_chats import GROUP, OWNER, STRANGER, TRADER, VIEWER, StoredLine, own
 from sample_messages import AT
 from sample_trades import DAY, EXCHANGE, MINUTE, START
 
-from trading_system.contracts import serialize
+from trading_system.contracts import from_ms, serialize, to_candle
 from trading_system.languages.isolates import ISOLATE
 from trading_system.secret import Secret
 from trading_system.services.inbox import requests_of
+from trading_system.services.room import CANDLES
 from trading_system.services.telegram_engine.address import (
     BotAddressError,
     TelegramLibraryError,
@@ -579,6 +581,38 @@ async def test_what_is_asked_is_answered_out_of_the_store() -> None:
         assert fates == ["refused, the symbol has a trade already", "open", "closed +1.0R"]
         assert "3 signals\n− 1: the symbol has a trade already" in why.text
         assert chart.photo.startswith(b"\x89PNG")
+
+
+async def test_prices_blocks_and_equity_are_answered_out_of_the_cache_and_a_late_one_out_of_the_store() -> None:
+    async with lined(owner()) as line:
+        await line.signal()
+        await line.minute(101.0, 101.0, 99.5, 100.5)
+        stored = to_candle((await line.store.last(Stream(CANDLES, EXCHANGE, "BTCUSDT"), 1))[-1].payload)
+        at = from_ms(line.time)
+        block = {"id": "b", "exchange": EXCHANGE, "symbol": "BTCUSDT", "interval": "1h", "direction": -1, "top": 110.0}
+        block |= {"bottom": 109.0, "time": at, "confirmed_at": at, "state": "formed", "volume": 1.0, "strength": 1.0}
+        await line.bus.put_newest("BTCUSDT_Nearest_Order_Block_Short", line.step, serialize(block), 60)
+        await line.bus.put_newest("BTCUSDT_Last_Candle", line.step, serialize({**stored, "close": 101.0}), 60)
+        account = {"exchange": EXCHANGE, "step": line.step, "time": at, "equity": 10_777.0, "wallet": 10_000.0}
+        account |= {"peak": 10_777.0, "day_result": 777.0, "day_locked": False, "drawdown_locked": False}
+        account |= {"open_risk": 0.0, "positions": [], "waiting": []}
+        await line.bus.put_newest("Account", line.step, serialize(account), 60)
+        time = f"{at:%Y-%m-%d %H:%M} UTC"
+        await line.settle()
+        for text in ("/status", "/positions"):
+            line.api.write(OWNER, text)
+            await line.settle()
+        status, positions = line.api.texts(OWNER)[-2:]
+        assert "Equity 10,777.00" in status
+        assert "1 position, 0 entries wait" in status  # what is held is never taken from the cache
+        assert f"BTCUSDT 101 at {time}\nNearest order block SHORT: 109 – 110 (1h)" in status
+        assert "now 101 ·" in positions
+        await line.minute(100.0)
+        line.api.write(OWNER, "/status")
+        await line.settle()
+        late = line.api.texts(OWNER)[-1]
+        assert f"BTCUSDT 100 at {at + timedelta(minutes=1):%Y-%m-%d %H:%M} UTC" in late
+        assert "10,777" not in late
 
 
 async def test_before_the_first_minute_every_question_has_an_answer() -> None:

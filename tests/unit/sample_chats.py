@@ -116,6 +116,7 @@ class StoredLine:
             {SYMBOL: self.book.instruments[0]},
             self.telling(**changed),
             _look,
+            account=self.book.terms,
             folder=None if folder is None else AlertFolder(folder),
             messenger=bot,
             chats=chats,

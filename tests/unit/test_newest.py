@@ -16,14 +16,19 @@ from trading_system.bus import BusUnreachableError
 from trading_system.bus.memory import MemoryBus
 from trading_system.contracts import (
     ACCOUNT_KEY,
+    from_ms,
     last_candle_key,
     last_hl_key,
     nearest_order_block_key,
     position_key,
+    serialize,
     to_account,
+    to_candle,
     to_ms,
+    to_order_block,
     to_position,
 )
+from trading_system.research.newest_rows import newest_rows
 from trading_system.rules.account import Terms
 from trading_system.rules.matching import FillRules
 from trading_system.rules.risk import RiskRules
@@ -44,6 +49,18 @@ class AwayBus(MemoryBus):
 
     async def newest(self, key: str) -> bytes | None:
         raise BusUnreachableError("redis://127.0.0.1:1", f"nobody there to ask for {key}")
+
+
+class CountingBus(MemoryBus):
+    """A bus that writes down which keys were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def newest(self, key: str) -> bytes | None:
+        self.asked.append(key)
+        return await super().newest(key)
 
 
 async def lived(store: MemoryStore, bus: MemoryBus, minutes: int = MINUTES) -> None:
@@ -105,6 +122,70 @@ async def test_what_is_forged_in_the_cache_is_read_from_the_store(forged: bytes)
     await bus.put_newest(last_candle_key(SYMBOL), 2**52, forged, 60)
     assert await Newest(Letterbox(store, bus), TERMS).candle(SYMBOL) == true
     assert await Newest(Letterbox(store, AwayBus()), TERMS).candle(SYMBOL) == true
+
+
+async def test_what_the_cache_holds_is_read_in_one_call_a_fact_and_costs_the_store_nothing() -> None:
+    store, bus = MemoryStore(), CountingBus()
+    await lived(store, bus)
+    empty = Newest(Letterbox(MemoryStore(), bus), TERMS)  # a store that could not answer
+    sides = [side for side in SIDES if await bus.newest(nearest_order_block_key(SYMBOL, side))]
+    bus.asked.clear()
+    assert await empty.candle(SYMBOL, ORIGIN + MINUTES) is not None
+    assert await empty.high_low(SYMBOL) is not None
+    assert all([await empty.order_block(SYMBOL, side) for side in sides])
+    assert sides
+    assert bus.asked == [*KEYS[:2], *(nearest_order_block_key(SYMBOL, side) for side in sides)]
+
+
+async def test_a_minute_kept_before_the_step_that_is_known_is_late_and_the_store_is_asked() -> None:
+    store, early, bus = MemoryStore(), MemoryBus(), MemoryBus()
+    await lived(MemoryStore(), early, 300)
+    await lived(store, MemoryBus())
+    await bus.put_newest(KEYS[0], 2**52, await early.newest(KEYS[0]) or b"", 60)
+    newest = Newest(Letterbox(store, bus), TERMS)
+    late, true = await newest.candle(SYMBOL), await newest.candle(SYMBOL, ORIGIN + MINUTES)
+    assert late is not None
+    assert true is not None
+    assert to_ms(late["open_time"]) < to_ms(true["open_time"])
+    assert true == await Newest(Letterbox(store, MemoryBus()), TERMS).candle(SYMBOL)
+
+
+@pytest.mark.parametrize("changed", [{"symbol": "ETHUSDT"}, {"exchange": "other"}, {"interval": "1h"}])
+async def test_a_minute_of_another_line_is_not_shown(changed: dict[str, str]) -> None:
+    store, bus = MemoryStore(), MemoryBus()
+    await lived(store, bus, 300)
+    true = to_candle(await bus.newest(KEYS[0]) or b"")
+    await bus.put_newest(KEYS[0], 2**52, serialize({**true, "close": true["low"], **changed}), 60)
+    assert await Newest(Letterbox(store, bus), TERMS).candle(SYMBOL) == true
+
+
+@pytest.mark.parametrize(
+    "changed", [{"symbol": "ETHUSDT"}, {"exchange": "other"}, {"direction": 0}, {"state": "expired"}]
+)
+async def test_a_block_of_another_line_or_side_or_one_that_has_ended_is_not_shown(changed: dict[str, object]) -> None:
+    store, bus = MemoryStore(), MemoryBus()
+    await lived(store, bus)
+    side, *_ = [one for one in SIDES if await bus.newest(nearest_order_block_key(SYMBOL, one))]
+    key = nearest_order_block_key(SYMBOL, side)
+    true = to_order_block(await bus.newest(key) or b"")
+    forged = {**true, "bottom": true["bottom"] / 2, **changed}
+    if "direction" in changed:
+        forged["direction"] = -true["direction"]
+    await bus.put_newest(key, 2**52, serialize(forged), 60)
+    assert await Newest(Letterbox(store, bus), TERMS).order_block(SYMBOL, side) == true
+
+
+async def test_the_rows_of_a_status_say_the_minute_of_their_price() -> None:
+    store, bus = MemoryStore(), MemoryBus()
+    await lived(store, bus)
+    rows = await newest_rows(Newest(Letterbox(store, bus), TERMS), [SYMBOL], ORIGIN + MINUTES)
+    assert rows == await newest_rows(Newest(Letterbox(store, AwayBus()), TERMS), [SYMBOL], ORIGIN + MINUTES)
+    (row,) = rows
+    assert row["last_minute"] == from_ms((ORIGIN + MINUTES) * 60_000).strftime("%Y-%m-%d %H:%M")
+    assert row["last"] == to_candle(await bus.newest(KEYS[0]) or b"")["close"]
+    assert set(row["long_block"] or row["short_block"]) == {"bottom", "top", "interval", "state"}
+    nothing = await newest_rows(Newest(Letterbox(MemoryStore(), MemoryBus()), TERMS), [SYMBOL], 0)
+    assert nothing == [{"symbol": SYMBOL, "last": None, "last_minute": None, "long_block": None, "short_block": None}]
 
 
 # --- the account
@@ -173,3 +254,16 @@ async def test_a_restart_says_the_account_again(desk: Desk) -> None:
     await desk.live()
     assert (await desk.bus.newest(ACCOUNT_KEY), await desk.bus.newest(position_key(desk.instrument.symbol))) == before
     assert to_account(before[0] or b"")["exchange"] == EXCHANGE
+
+
+async def test_an_account_of_an_earlier_step_or_another_line_is_read_from_the_store(desk: Desk) -> None:
+    await desk.minute(101.0)
+    true = await newest_of(desk, MemoryBus()).account()
+    assert true is not None
+    for changed in ({"step": desk.step - 1}, {"exchange": "other"}):
+        await desk.bus.put_newest(ACCOUNT_KEY, 2**52, serialize({**true, "equity": 1.0, **changed}), 60)
+        assert await newest_of(desk, desk.bus).account(desk.step) == true
+    await desk.bus.put_newest(ACCOUNT_KEY, 2**52, serialize({**true, "equity": 1.0}), 60)
+    told = await newest_of(desk, desk.bus).account(desk.step)
+    assert told is not None
+    assert told["equity"] == 1.0

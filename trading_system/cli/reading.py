@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 def status(store: StoreFolder = None, json: AsJson = False) -> None:
     """Say where a line stands and what it waits for, also while it trades."""
-    from trading_system.cli.signs import services_now
+    from trading_system.cli.signs import newest_now, services_now
     from trading_system.console import print_json
     from trading_system.console_line import console, print_status
     from trading_system.research.line_rows import status_of
     from trading_system.services.health_words import health_in
 
     view = _view(store)
-    found = status_of(view, services_now(settings_of(None)) if store is None else ())
+    settings = settings_of(None)
+    services = services_now(settings) if store is None else []
+    # A folder that was named is read as it is; so is the store while the bus does not answer.
+    bus_url = settings.bus_url if services else "memory://"
+    server = settings.database_url if store is None else ""
+    found = status_of(view, services, newest_now(view, settings, bus_url, server))
     print_json(found) if json else print_status(found, console(), speech(), health_in(spoken.get()))
 
 

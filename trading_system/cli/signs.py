@@ -1,4 +1,4 @@
-"""The services' newest heartbeats, as the commands that show them ask for them."""
+"""The services' newest heartbeats and facts, as the commands that show them ask for them."""
 
 import asyncio
 import time
@@ -8,6 +8,8 @@ from trading_system.cli.said import say
 
 if TYPE_CHECKING:
     from trading_system.contracts import HealthDTO
+    from trading_system.research.line_rows import Market
+    from trading_system.research.line_view import LineView
     from trading_system.settings import Settings
 
 
@@ -38,5 +40,32 @@ def signs_now(settings: "Settings") -> "dict[str, HealthDTO]":
             return await heartbeats(bus)
         finally:
             await bus.close()
+
+    return asyncio.run(asked())
+
+
+def newest_now(view: "LineView", settings: "Settings", bus_url: str, database_url: str) -> "Market":
+    """Return a line's newest prices, order blocks and equity: from the cache of the bus, else from the line's store.
+
+    database_url: the server that keeps the line, "" for a line in its folder. Raises: StoreError, DatabaseUrlError.
+    """
+    from trading_system.database import open_bus, open_store
+    from trading_system.research.line_rows import Market
+    from trading_system.research.line_view import read_only, store_of
+    from trading_system.research.newest_rows import newest_rows
+    from trading_system.services.newest import Newest
+    from trading_system.services.room import Letterbox
+    from trading_system.terms import terms_of
+
+    async def asked() -> Market:
+        store = open_store(read_only(database_url) if database_url else store_of(view.folder))
+        bus = open_bus(bus_url)
+        try:
+            newest = Newest(Letterbox(store, bus), terms_of(settings, view.instruments))
+            symbols, step = [one.symbol for one in view.instruments], view.step or 0
+            return Market(await newest_rows(newest, symbols, step), await newest.account(step))
+        finally:
+            await bus.close()
+            await store.close()
 
     return asyncio.run(asked())

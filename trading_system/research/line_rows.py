@@ -6,9 +6,9 @@ Pure: a view in, plain rows out. The same rows are printed as tables and as JSON
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from trading_system.contracts import TradeSignalDTO, from_ms, to_ms
+from trading_system.contracts import AccountDTO, TradeSignalDTO, from_ms, to_ms
 from trading_system.research.line_view import LineView
 from trading_system.research.run_folder import trade_row
 from trading_system.rules.account import Account
@@ -24,10 +24,21 @@ Row = dict[str, Any]
 QUIET_S = 150.0  # a market that closes a minute every minute has been silent for two of them
 
 
-def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
+class Market(NamedTuple):
+    """What is newest: the rows of ``newest_rows``, and the account, None before its first step."""
+
+    rows: Sequence[Row] = ()
+    account: AccountDTO | None = None
+
+
+NOTHING_NEW = Market()
+
+
+def status_of(view: LineView, services: Sequence[Row] = (), market: Market = NOTHING_NEW) -> Row:
     """Return where the line stands and what it waits for. Times are texts in UTC, money is in quote currency.
 
-    services: the rows of ``service_rows``, where services run as processes of their own.
+    services: the rows of ``service_rows``, where services run as processes of their own. market: what is newest;
+    without its account, equity is as the store's account was last marked.
     """
     trading = view.process is not None or any(
         one["service"] == "execution_engine" and one["status"] not in {"silent", "failed"} for one in services
@@ -37,6 +48,7 @@ def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
     closed = view.facts_of(Closed)
     halted = () if account is None else _halted(account)
     marks = view.facts_of(EquityPoint)
+    equity = float(view.terms["account.equity"]) if account is None else account.equity
     return {
         "folder": str(view.folder),
         "mode": "paper" if view.is_paper else "simulated",
@@ -47,7 +59,7 @@ def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
         "first_signal": _text(view.first_signal),
         "last_minute": None if view.step is None else _text(view.step * MINUTE_MS),
         "behind": sum(max((one.head or 0) - (view.step or 0), 0) for one in view.symbols) if view.step else 0,
-        "equity": float(view.terms["account.equity"]) if account is None else account.equity,
+        "equity": equity if market.account is None else market.account["equity"],
         "marked_at": _text(marks[-1].time) if marks else None,
         "positions": sum(1 for trade in trades if not trade.waiting),
         "waiting_entries": sum(1 for trade in trades if trade.waiting),
@@ -58,6 +70,7 @@ def status_of(view: LineView, services: Sequence[Row] = ()) -> Row:
         "entries_off": list(halted),
         "waits_for": waits_for(view, trading=trading),
         "trading": trading,
+        "market": list(market.rows),
         "services": list(services),
         "alerts": [
             {

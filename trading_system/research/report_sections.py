@@ -41,6 +41,8 @@ _FULL_TINT_PCT = 6.0
 _MOST_BARS = 36
 _PRIVATE = ("bus_url", "database_url", "data_folder", "language", "symbols")
 """Settings that name machines and may carry passwords: never on a page that people pass on."""
+_UNDECIDING = ("market", "monitoring", "telegram")
+"""Groups that decide nothing: where candles come from, and who is told."""
 
 
 def tiles(facts: ReportFacts, words: Words) -> str:
@@ -246,7 +248,7 @@ def shown_settings(facts: ReportFacts) -> Iterable[tuple[str, Any, Any, str]]:
     """Return key, value, default and meaning of each setting that decides a result."""
     for key, (default, meaning) in setting_keys().items():
         group, _, name = key.partition(".")
-        if key not in _PRIVATE and group != "market":  # where candles come from decides nothing
+        if key not in _PRIVATE and group not in _UNDECIDING:
             holder = getattr(facts.settings, group)
             yield key, getattr(holder, name) if name else holder, default, meaning
     for key, value in facts.settings.detection.items():

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from trading_system.contracts import OrderBlockDTO, from_ms
 from trading_system.rules.events import Event
 
+LIVE = frozenset({"formed", "touched"})  # the states of a block that price has not gone through
 _LATER = {"ob_touched": "touched"}
 _ENDS = frozenset({"ob_mitigated", "ob_invalidated", "ob_expired"})
 

@@ -1,12 +1,13 @@
 """The newest facts for whoever shows them: out of the cache in one call each, out of the store where it has none.
 
-What the cache holds may be late or forged, so nothing that trades reads it.
+What the cache holds may be late or forged, so nothing that trades reads it: a fact of another line, or one older than
+the step its reader knows of, is not taken for the newest.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 from trading_system.bus.errors import BusServerError
@@ -32,19 +33,23 @@ from trading_system.contracts import (
 from trading_system.rules.account import Account, Terms
 from trading_system.rules.account_words import account_dto, position_dto
 from trading_system.rules.holdings import Holding, holdings
-from trading_system.rules.live_blocks import LiveBlocks
+from trading_system.rules.live_blocks import LIVE, LiveBlocks
 from trading_system.rules.words import event_of
-from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox
+from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, closing_step
 from trading_system.services.stored_account import newest_minute, stored_account
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 
 Word = TypeVar("Word")
+BlockSide = Literal["long", "short"]
+SIDES: tuple[BlockSide, ...] = ("long", "short")
 
 
 class Newest:
     """Reads what is newest of one line; every method returns None where there is nothing yet, or no position.
+
+    ``since``: a step that the reader knows to be done; a fact kept before it is late, and the store is asked instead.
 
     Raises: StoreError when the store, too, cannot be read.
     """
@@ -55,23 +60,33 @@ class Newest:
         self._exchange = terms.instruments[0].exchange
         self._symbols = [one.symbol for one in terms.instruments]
 
-    async def candle(self, symbol: str) -> CandleDTO | None:
+    async def candle(self, symbol: str, since: int = 0) -> CandleDTO | None:
         """Return the newest closed minute."""
-        kept = await self._kept(last_candle_key(symbol), to_candle)
+
+        def is_it(one: CandleDTO) -> bool:
+            minute = one.get("interval", "1m") == "1m" and one.get("closed", True)
+            return minute and self._is_of(one, symbol) and closing_step(one) >= since
+
+        kept = await self._kept(last_candle_key(symbol), to_candle, is_it)
         return kept or (await newest_minute(self._letterbox.store, self._exchange, symbol)).candle
 
     async def high_low(self, symbol: str) -> HighLowDTO | None:
         """Return the newest swing of any interval."""
-        kept = await self._kept(last_hl_key(symbol), to_high_low)
+        kept = await self._kept(last_hl_key(symbol), to_high_low, lambda one: self._is_of(one, symbol))
         if kept is not None:
             return kept
         rows = await self._letterbox.store.last(Stream(HIGHS_LOWS, self._exchange, symbol), 1)
         swings = to_step(rows[-1].payload).get("swings", ()) if rows else ()
         return swings[-1] if swings else None
 
-    async def order_block(self, symbol: str, side: Literal["long", "short"]) -> OrderBlockDTO | None:
+    async def order_block(self, symbol: str, side: BlockSide) -> OrderBlockDTO | None:
         """Return the live order block nearest to the last price on ``side``, of any interval."""
-        kept = await self._kept(nearest_order_block_key(symbol, side), to_order_block)
+        direction = 1 if side == "long" else -1
+
+        def is_it(one: OrderBlockDTO) -> bool:
+            return self._is_of(one, symbol) and one["direction"] == direction and one["state"] in LIVE
+
+        kept = await self._kept(nearest_order_block_key(symbol, side), to_order_block, is_it)
         if kept is not None:
             return kept
         last = await self.candle(symbol)
@@ -82,12 +97,12 @@ class Newest:
         blocks = LiveBlocks()
         for row in await self._letterbox.store.read(stream, None, head):
             blocks.see(map(event_of, to_step(row.payload).get("events", ())))
-        nearest = blocks.nearest(1 if side == "long" else -1, last["close"])
+        nearest = blocks.nearest(direction, last["close"])
         return None if nearest is None else nearest.word()
 
     async def position(self, symbol: str) -> PositionDTO | None:
         """Return the open position on ``symbol``."""
-        kept = await self._kept(position_key(symbol), to_position)
+        kept = await self._kept(position_key(symbol), to_position, lambda one: self._is_of(one, symbol))
         if kept is not None:
             return kept
         _, stored = await stored_account(self._letterbox.store, self._exchange)
@@ -96,9 +111,13 @@ class Newest:
             (position_dto(one, self._exchange) for one in held if one.symbol == symbol and not one.waiting), None
         )
 
-    async def account(self) -> AccountDTO | None:
+    async def account(self, since: int = 0) -> AccountDTO | None:
         """Return the account's equity, limits and open risk."""
-        kept = await self._kept(ACCOUNT_KEY, to_account)
+
+        def is_it(one: AccountDTO) -> bool:
+            return one["exchange"] == self._exchange and one["step"] >= since
+
+        kept = await self._kept(ACCOUNT_KEY, to_account, is_it)
         if kept is not None:
             return kept
         step, stored = await stored_account(self._letterbox.store, self._exchange)
@@ -114,13 +133,21 @@ class Newest:
                 closes[symbol] = last["close"]
         return holdings(account, self._symbols, closes)
 
-    async def _kept(self, key: str, read: Callable[[bytes], Word]) -> Word | None:
+    def _is_of(self, word: Mapping[str, object], symbol: str) -> bool:
+        return word["symbol"] == symbol and word.get("exchange", self._exchange) == self._exchange
+
+    async def _kept(self, key: str, read: Callable[[bytes], Word], is_it: Callable[[Word], bool]) -> Word | None:
         """Return what the cache holds under ``key``; what it cannot give is asked of the store."""
         try:
             payload = await self._letterbox.bus.newest(key)
-            return None if payload is None else read(payload)
+            word = None if payload is None else read(payload)
         except BusServerError as error:
             log.info("%s is read from the store: %s", key, error)
+            return None
         except ContractError as error:
             log.warning("%s holds no fact of ours, so it is read from the store: %s", key, error)
+            return None
+        if word is None or is_it(word):
+            return word
+        log.info("%s holds a late fact or another line's, so it is read from the store", key)
         return None

@@ -22,6 +22,17 @@ class HeadMovedError(StoreError):
         )
 
 
+class DocumentMovedError(StoreError):
+    """Another process has written the document since it was read; what is not of a finished commit is undone."""
+
+    def __init__(self, place: str, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{place}, document {key}: expected it as it was read, was written by another process since; it was not "
+            "overwritten: read it again and decide anew"
+        )
+
+
 class NewerSchemaError(StoreError):
     """The store was written by a later version of this program."""
 

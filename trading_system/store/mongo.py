@@ -119,8 +119,9 @@ class MongoStore:
         await self._ready()
         document = self._pending.document(kind, key)
         if document is None:
-            where = {"_id": f"{kind}.{key}"}
-            words = await self._server.call(self._server.collection(DOCUMENTS).find_one(where))
+            id_ = f"{kind}.{key}"
+            words = await self._server.call(self._server.collection(DOCUMENTS).find_one({"_id": id_}))
+            self._committer.saw(id_, 0 if words is None else words["version"])
             document = None if words is None else document_of(words)
         return None if document is None else (document.step, document.payload)
 

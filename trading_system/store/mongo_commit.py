@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from .errors import HeadMovedError, StoreWriteError
+from .errors import DocumentMovedError, HeadMovedError, StoreWriteError
 from .mongo_server import MongoServer
 from .mongo_words import BATCHES, DOCUMENTS, HEADS, Words, collection_of, head_of, id_of, name_of, step_words, text_of
 from .pending import Batch, Put, Written
@@ -53,6 +53,10 @@ class Committer:
     def head(self, stream: Stream) -> int | None:
         """Return the head as this store has moved it, None if it has not."""
         return self._heads.get(stream)
+
+    def saw(self, key: str, version: int) -> None:
+        """Know in which version a document was read: it is overwritten in that version only."""
+        self._versions[key] = version
 
     def forget(self) -> None:
         """Know nothing of any stream any more: after a rollback or a refusal the server is asked again."""
@@ -180,7 +184,7 @@ class Committer:
             await self._move_head(head, is_own=is_own)
             self._reached("head")
         for words in parts.documents:
-            await self._overwrite(words)
+            await self._overwrite(words, is_own=is_own)
             self._reached("document")
 
     async def _move_head(self, head: Mapping[str, Any], *, is_own: bool) -> None:
@@ -197,17 +201,20 @@ class Committer:
             kind, exchange, symbol = head["_id"].split(".", 2)
             raise HeadMovedError(Stream(kind, exchange, symbol), head["after"], was)
 
-    async def _overwrite(self, words: Words) -> None:
+    async def _overwrite(self, words: Words, *, is_own: bool) -> None:
         documents = self._server.collection(DOCUMENTS)
-        if words["version"] == 1:
-            try:
+        older = {"_id": words["_id"], "version": words["version"] - 1}
+        try:
+            if words["version"] == 1:
                 await self._server.call(documents.insert_one(dict(words)))
-            except DuplicateKeyError:  # an earlier attempt of this very commit
                 return
-        else:
-            await self._server.call(
-                documents.replace_one({"_id": words["_id"], "version": words["version"] - 1}, dict(words))
-            )
+            if (await self._server.call(documents.replace_one(older, dict(words)))).matched_count == 1:
+                return
+        except DuplicateKeyError:
+            pass
+        there = await self._server.call(documents.find_one({"_id": words["_id"]}))
+        if is_own and there != words:  # else an earlier attempt of this very commit; another's may be long superseded
+            raise DocumentMovedError(self._server.place, words["_id"])
 
     async def _is_superseded(self, heads: list[Words]) -> bool:
         """Tell whether a list came too late: the next producer of its streams had begun before any head moved."""

@@ -1,6 +1,7 @@
 """What a chat is told when it asks: where the account stands, what it holds, its signals, and why it did not trade.
 
-Everything is read from the store when it is asked for; nothing that trades reads it.
+Everything is read when it is asked for: prices, blocks and equity out of the cache, what is held and what was said out
+of the store. Nothing that trades reads it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from trading_system.rules.account import Account
 from trading_system.rules.grid import text_of
 from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.services.room import HIGHS_LOWS, STRATEGY
-from trading_system.services.stored_account import newest_minute, stored_account
+from trading_system.services.newest import SIDES, Newest
+from trading_system.services.room import HIGHS_LOWS, STRATEGY, closing_step
+from trading_system.services.stored_account import stored_account
 from trading_system.services.telegram_engine.chats import NEEDED, Chat
 from trading_system.services.telegram_engine.messages import money_text, quantity_text, short_id, signed
 from trading_system.services.telegram_engine.news import (
@@ -40,9 +42,12 @@ NEWS_READ = 2_000  # steps with news in which the newest signals are looked for
 class Answers:
     """The answers of one line."""
 
-    def __init__(self, store: Store, exchange: str, symbols: Sequence[str], interval: str, mode: str) -> None:
+    def __init__(
+        self, store: Store, newest: Newest, exchange: str, symbols: Sequence[str], interval: str, mode: str
+    ) -> None:
         """Keep what is asked about. symbols: in the order of the account's slots. interval: of the signals."""
         self._store = store
+        self._newest = newest
         self._exchange = exchange
         self._symbols = symbols
         self._interval = interval
@@ -58,25 +63,50 @@ class Answers:
             return "\n".join([*lines, chat.say("status.no_minute")])
         trades = [slot.trade for slot in account.slots if slot.trade is not None]
         waiting = sum(1 for trade in trades if trade.waiting)
+        newest = await self._newest.account(step)
+        equity = account.equity if newest is None else newest["equity"]
         positions = chat.counted("status.positions", len(trades) - waiting)
         entries = chat.counted("status.entries", waiting)
         lines += [
-            chat.say("status.equity", equity=f"{account.equity:,.2f}"),
+            chat.say("status.equity", equity=f"{equity:,.2f}"),
             chat.say("status.both", positions=positions, entries=entries),
             chat.say("status.minute", time=_time(step * MINUTE_MS)),
         ]
         off = [chat.named("halt", rule) for rule in _switches(account)]
         lines.append(chat.say("status.off", why=". ".join(off)) if off else chat.say("status.on"))
+        for symbol in self._symbols:
+            lines += await self._market(symbol, step, voice)
         return "\n".join(lines)
+
+    async def _market(self, symbol: str, step: int, voice: Voice) -> list[str]:
+        """Return a symbol's last close with its minute, and the live order block nearest to it on each side."""
+        candle = await self._newest.candle(symbol, step)
+        if candle is None:
+            return []
+        time = _time(closing_step(candle) * MINUTE_MS)
+        lines = [voice.chat.say("status.last", symbol=symbol, price=text_of(candle["close"]), time=time)]
+        for side in SIDES:
+            block = await self._newest.order_block(symbol, side)
+            if block is not None:
+                lines.append(
+                    voice.chat.say(
+                        "status.block",
+                        side=voice.alerts.say(f"side.{side}"),
+                        bottom=text_of(block["bottom"]),
+                        top=text_of(block["top"]),
+                        interval=block["interval"],
+                    )
+                )
+        return lines
 
     async def positions(self, voice: Voice) -> str:
         """Return what each symbol holds, at the last closed minute. Raises: StoreError."""
-        _, account = await stored_account(self._store, self._exchange)
-        if account is None:
+        step, account = await stored_account(self._store, self._exchange)
+        if step is None or account is None:
             return voice.chat.say("positions.none")
         closes = {}
         for symbol in self._symbols:
-            candle = (await newest_minute(self._store, self._exchange, symbol)).candle
+            candle = await self._newest.candle(symbol, step)
             if candle is not None:
                 closes[symbol] = candle["close"]
         held = holdings(account, self._symbols, closes)

@@ -73,6 +73,8 @@ ENGLISH: Mapping[str, str] = {
     "status.both": "{positions}, {entries}",
     "status.on": "Entries are on.",
     "status.off": "⛔ Entries are off. {why}.",
+    "status.last": "{symbol} {price} at {time} UTC",
+    "status.block": "Nearest order block {side}: {bottom} – {top} ({interval})",
     # positions
     "positions.none": "No position, no waiting entry.",
     "positions.open": "{symbol} {side} · {quantity} @ {entry}",

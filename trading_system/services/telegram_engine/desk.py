@@ -127,22 +127,24 @@ class Desk:
                 log.exception("update %d could not be answered; the next one is", update.id)
 
     async def look_for_answers(self) -> None:
-        """Pass on what execution has answered since."""
-        left = []
-        for asked in self._asked:
+        """Pass on what execution has answered since; what is asked meanwhile waits for the next look."""
+        over: list[Asked] = []
+        warned: list[Asked] = []
+        for asked in tuple(self._asked):
             chat = self._chats.of(asked.chat)
             answer = await self._inbox.answer(asked.number)
             if chat is None:  # not allowed any more
-                continue
-            if answer is not None:
+                over.append(asked)
+            elif answer is not None:
                 await self._say(chat, self._answered(asked, answer, self._voice_of(chat.language)))
+                over.append(asked)
             elif not asked.warned and self._wall() - asked.since > LATE_MS:
                 await self._say(chat, self._voice_of(chat.language).chat.say("answer.not_yet", what=asked.what))
-                left.append(asked._replace(warned=True))
-            else:
-                left.append(asked)
-        if left != self._asked:
-            await self._keep_asked(left)
+                warned.append(asked)
+        if over or warned:
+            await self._keep_asked(
+                [one._replace(warned=one.warned or one in warned) for one in self._asked if one not in over]
+            )
 
     async def _handle(self, update: Update) -> None:
         chat = self._chats.of(update.chat) if update.alone else None

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from trading_system.services.telegram_engine.chats import Role
+from trading_system.store.errors import DocumentMovedError
 from trading_system.store.port import Store
 
 PAIRING = "telegram_pairing"
@@ -54,7 +55,10 @@ async def knock(store: Store, key: str, code: str, now: int) -> Role | None:
     if door is None or now >= door.ends or door.tries <= 0:
         return None
     right = hmac.compare_digest(_digest(code.strip().upper(), door.salt), door.digest)
-    await _keep(store, key, door._replace(tries=0 if right else door.tries - 1))
+    try:
+        await _keep(store, key, door._replace(tries=0 if right else door.tries - 1))
+    except DocumentMovedError:  # somebody opened or shut it in this moment
+        return None
     return door.role if right else None
 
 

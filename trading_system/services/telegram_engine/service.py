@@ -24,9 +24,11 @@ from trading_system.contracts import (
     trade_signal_channel,
 )
 from trading_system.languages.catalogue import LANGUAGES
+from trading_system.rules.account import Terms as AccountTerms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.inbox import Inbox
+from trading_system.services.newest import Newest
 from trading_system.services.room import Letterbox
 from trading_system.services.telegram_engine.answers import Answers
 from trading_system.services.telegram_engine.bookmark import Bookmark
@@ -104,6 +106,7 @@ class TelegramEngine:
         telling: Telling,
         look: Callable[[str], Look],
         *,
+        account: AccountTerms,
         folder: AlertFolder | None = None,
         messenger: Messenger | None = None,
         chats: Sequence[Chat] = (),
@@ -116,6 +119,7 @@ class TelegramEngine:
         """Prepare; nothing is read or connected before ``start``.
 
         instruments: by symbol, in the order of the account's slots. look: how pictures look in a language.
+        account: the terms of the account that is told of.
         folder: where alerts go; messenger: where they go instead when it is given, to ``chats`` and to whom is paired.
         pairing: while no chat is allowed, a code is made and handed to ``show_code`` (default: the log).
         alerts: what chats hear of the line's health. wall_ms: time in UTC; now_ms: time that never goes back.
@@ -149,7 +153,9 @@ class TelegramEngine:
             self._chats = Chats(store, chats)
             streams = [news_of(exchange), *([alerts.stream] if alerts is not None else [])]
             self._outbox = Outbox(store, streams, self._chats, messenger, self._letters, self._again, now_ms)
-            answers = Answers(store, exchange, symbols, telling.signal_interval, telling.mode)
+            answers = Answers(
+                store, Newest(letterbox, account), exchange, symbols, telling.signal_interval, telling.mode
+            )
             inbox = Inbox(letterbox, exchange, "telegram", wall_ms=wall_ms)
             self._desk = Desk(
                 store,

@@ -13,6 +13,11 @@ services="data_feed indicator_engine strategy_engine execution_engine telegram_e
 signed_in='umask 077; printf "password: %s\n" "$MONGO_INITDB_ROOT_PASSWORD" >/tmp/tool.yaml; trap "rm -f /tmp/tool.yaml" EXIT;'
 words="--config /tmp/tool.yaml --username trading --authenticationDatabase admin --archive --gzip --quiet"
 
+# mongorestore --drop leaves what began after the backup: a later stream beside an older journal would be another line's.
+emptied='const server = new Mongo("mongodb://127.0.0.1"); const admin = server.getDB("admin");
+admin.auth("trading", process.env.MONGO_INITDB_ROOT_PASSWORD);
+if (!server.getDB("trading").dropDatabase().ok) quit(1)'
+
 in_mongodb() {
     $compose exec -T mongodb sh -c "$signed_in $1"
 }
@@ -42,6 +47,7 @@ if [ $verb = save ]; then
     in_journal "tar -czf - ." >"$folder/journal.tar.gz"
     mv "$folder/store.archive.gz.part" "$folder/store.archive.gz" # whole only now, when both are
 else
-    in_mongodb "mongorestore $words --drop" <"$folder/store.archive.gz"
+    in_mongodb "mongosh --quiet --norc --nodb --eval '$emptied'"
+    in_mongodb "mongorestore $words" <"$folder/store.archive.gz"
     in_journal "find . -mindepth 1 -delete && tar -xzf -" <"$folder/journal.tar.gz"
 fi

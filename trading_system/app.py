@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC
 from pathlib import Path
@@ -21,6 +21,7 @@ from trading_system._feed import Feed
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
+from trading_system.revived import Revived
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
@@ -102,14 +103,17 @@ class Line:
         *,
         alerts: Mode | None = None,
         venue_ms: Callable[[], int] | None = None,
+        clock_off_ms: Callable[[], Awaitable[int]] | None = None,
         reached: Reached = unwatched,
         services: Collection[str] = TRADING,
     ) -> None:
         """Keep what the line is made of.
 
-        venue_ms: tells the venue's time; without it no signal grows old. services: those of this process.
+        venue_ms: tells the venue's time; without it no signal grows old. clock_off_ms: measures by how much this
+        machine's clock is off, for who watches; None is not asked. services: those of this process.
         """
         self._venue_ms = venue_ms
+        self._clock_off_ms = clock_off_ms
         self.folder = folder
         self.settings = settings
         self.instruments = tuple(instruments)
@@ -122,6 +126,7 @@ class Line:
         self._rooms: list[Room] = []
         self._feeds: list[DataFeed] = []
         self._watches: list[MonitoringEngine] = []
+        self._tellers: list[TelegramEngine] = []  # without trading beside them: a failure is the process's
         self._beating: list[Beating] = []  # grows while services are opened
         self._origins = {one.symbol: origin // MINUTE_MS for one in self.instruments}
         self._folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
@@ -174,14 +179,12 @@ class Line:
         """The first failure of any part; a line with one must be started again.
 
         When the store takes no more, it is execution's word: none as long as a position needs its stop and its exits.
+        What only watches or tells ends nothing where there is trading.
         """
-        failure, execution = self._first_failure(), self._execution_here()
-        return execution.failure if execution is not None and isinstance(failure, StoreError) else failure
-
-    def _first_failure(self) -> Exception | None:
-        parts: list[Beating] = [*self._feeds, *self._rooms, *self._watches]
-        failures = [part.failure for part in parts]
-        return next((failure for failure in failures if failure is not None), None)
+        failure, execution = _first_failure([*self._feeds, *self._rooms]), self._execution_here()
+        if execution is not None:
+            return execution.failure if isinstance(failure, StoreError) else failure
+        return failure or _first_failure([*self._watches, *self._tellers])
 
     def _execution_here(self) -> ExecutionEngine | None:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
@@ -190,7 +193,7 @@ class Line:
         settings, opened, clock = self.settings, self._opened, SystemClock()
         others = SERVICES if self.letterbox.bus.leaves_process else self._services
         self.monitoring = MonitoringEngine(
-            self._letterbox_of_its_own(),
+            self._letterbox_of_its_own(opened),
             self.instruments[0].exchange,
             self._origins,
             clock.wall_ms,
@@ -198,6 +201,7 @@ class Line:
             limits=limits_of(settings),
             venue_ms=self._venue_ms,
             free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,
+            clock_off_ms=self._clock_off_ms,
         )
         self._watches.append(self.monitoring)
         self._beating.append(self.monitoring)
@@ -212,12 +216,15 @@ class Line:
             opened.push_async_callback(endpoint.stop)
             await endpoint.start()
 
-    def _letterbox_of_its_own(self) -> Letterbox:
-        """Return one whose commits cannot commit half a step of a room, for who goes at a pace of its own."""
+    def _letterbox_of_its_own(self, opened: AsyncExitStack) -> Letterbox:
+        """Return one whose commits cannot commit half a step of a room, for who goes at a pace of its own.
+
+        Its store is closed by ``opened``.
+        """
         store = self.letterbox.store
         if not self.settings.database_url.startswith("memory:"):
             store = self._open_store()
-            self._opened.push_async_callback(store.close)
+            opened.push_async_callback(store.close)
         return Letterbox(store, self.letterbox.bus)
 
     def _open_store(self) -> Store:
@@ -273,10 +280,17 @@ class Line:
         await self.feed.start(progress)
 
     async def _open_telegram(self) -> None:
-        telegram = self._telegram_engine()
-        if telegram is not None:
-            self._opened.push_async_callback(telegram.stop)
-            self._opened.push_async_callback(telegram.drain)
+        alerts = self._alerts
+        if alerts is None:
+            return
+        if "execution_engine" in self._services:
+            kept = Revived("telegram_engine", lambda stack: self._telegram_engine(alerts, stack))
+            self._opened.push_async_callback(kept.stop)
+            self._beating.append(kept)
+            await kept.start()
+        else:
+            telegram = self._telegram_engine(alerts, self._opened)
+            self._tellers.append(telegram)
             self._beating.append(telegram)
             await telegram.start()
 
@@ -311,9 +325,8 @@ class Line:
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
 
-    def _telegram_engine(self) -> TelegramEngine | None:
-        if self._alerts is None:
-            return None
+    def _telegram_engine(self, alerts: Mode, opened: AsyncExitStack) -> TelegramEngine:
+        """Make one life of it, whose end is put on ``opened``."""
         from trading_system.services.telegram_engine.address import bot_of
         from trading_system.services.telegram_engine.chats import listed_chats
         from trading_system.services.telegram_engine.folder import AlertFolder
@@ -326,11 +339,11 @@ class Line:
         from trading_system.spoken import look_in
 
         settings, account, telegram = self.settings, self.settings.account, self.settings.telegram
-        token = settings.telegram_token if self._alerts != "DEMO" else Secret("")  # a demo stays on this machine
+        token = settings.telegram_token if alerts != "DEMO" else Secret("")  # a demo stays on this machine
         warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
         telling = Telling(
             settings.signal_interval,
-            self._alerts,
+            alerts,
             account.risk_pct,
             account.leverage,
             account.equity,
@@ -340,8 +353,8 @@ class Line:
             settings.language,
         )
         exchange = self.instruments[0].exchange
-        return TelegramEngine(
-            self._letterbox_of_its_own(),
+        engine = TelegramEngine(
+            self._letterbox_of_its_own(opened),
             {one.symbol: one for one in self.instruments},
             telling,
             look_in,
@@ -352,29 +365,36 @@ class Line:
             pairing=telegram.pairing,
             alerts=AlertSource(Stream(ALERTED, exchange, WHOLE_ACCOUNT), alert_text_of),
         )
+        opened.push_async_callback(engine.stop)
+        opened.push_async_callback(engine.drain)
+        return engine
 
     async def _poll(self) -> None:
         """Heal lost bells: the store says what no bell brought, until it takes no more."""
         pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)
-            failure, execution = self._first_failure(), self._execution_here()
+            failure, execution = _first_failure([*self._feeds, *self._rooms]), self._execution_here()
             if execution is not None and isinstance(failure, StoreError):
                 execution.lose_store(failure)
                 return
             try:
+                for watch in self._watches:  # first, so that it sees a store that is away
+                    await watch.poll()
                 for room in reversed(self._rooms):
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
-                for watch in self._watches:
-                    await watch.poll()
                 pauses = Pauses()
             except StoreAwayError as error:
                 log.warning("no room can catch up: %s", error)
                 await asyncio.sleep(pauses.take())
             except Exception:
                 log.exception("a room could not catch up")
+
+
+def _first_failure(parts: Sequence[Beating]) -> Exception | None:
+    return next((part.failure for part in parts if part.failure is not None), None)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

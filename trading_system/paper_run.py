@@ -24,13 +24,13 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.secret import Secret
-from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.room import CANDLES
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.stored_run import WireMismatchError, run_of
+from trading_system.venue_clock import VenueClock
 
 LOOK_S = 0.25
 PAPER_PACE = Pace()
@@ -72,16 +72,25 @@ async def paper_line(
                     f"{folder}: expected the symbols of its line, {' '.join(one.symbol for one in instruments)}, was "
                     f"{' '.join(sorted(symbols))}; give those, or another --out"
                 )
+        clock_off_ms = None
         if venue_ms is None:
-            clock, offset = SystemClock(), await market.clock_offset()
-
-            def venue_ms() -> int:
-                return clock.wall_ms() + offset
+            clock = VenueClock.of(settings)
+            await clock.measure()
+            venue_ms, clock_off_ms = clock.now_ms, clock.measure  # the watch of this process measures it again
 
     rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
     access = VenueAccess(rest, stream, Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
     line = Line(
-        folder, settings, instruments, origin, access, pace, alerts=alerts, venue_ms=venue_ms, services=SERVICES
+        folder,
+        settings,
+        instruments,
+        origin,
+        access,
+        pace,
+        alerts=alerts,
+        venue_ms=venue_ms,
+        clock_off_ms=clock_off_ms,
+        services=SERVICES,
     )
     return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))
 

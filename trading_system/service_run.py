@@ -41,6 +41,7 @@ from trading_system.store.errors import (
     StoreFileError,
     StoreReadOnlyError,
 )
+from trading_system.venue_clock import VenueClock
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class ServiceProcess:
                     f"symbols: expected those of the line, {' '.join(kept)}, was {' '.join(wanted)}; give those, or "
                     "begin another line with another DATABASE_URL and another data folder"
                 )
+            clock = await self._venue_clock()
             line = Line(
                 folder,
                 settings,
@@ -173,10 +175,12 @@ class ServiceProcess:
                 self._access(),
                 self._pace(),
                 alerts=self._alerts,
-                venue_ms=await self._venue_clock(http),
+                venue_ms=None if clock is None else clock.now_ms,
+                clock_off_ms=None if clock is None else clock.measure,
                 reached=self._reached,
                 services=(self._service,),
             )
+            renewal = None if clock is None else asyncio.create_task(clock.keep_right(), name="clock")
             try:
                 await line.start()
                 self._say(f"{self._service} runs")
@@ -193,14 +197,18 @@ class ServiceProcess:
                     executes = self._service == "execution_engine"
                     _require_alive(line, whole=executes and await _is_store_back(line))
             finally:
+                if renewal is not None:
+                    renewal.cancel()
+                    await asyncio.gather(renewal, return_exceptions=True)
                 await line.stop()
 
-    async def _venue_clock(self, http: aiohttp.ClientSession) -> Callable[[], int] | None:
+    async def _venue_clock(self) -> VenueClock | None:
         """Return what tells the venue's time to the services that ask for it; None in lockstep, where time stands."""
         if self._conductor or self._service not in LOOK_AT_THE_CLOCK:
             return None
-        offset, clock = await PublicMarket(http, self._settings).clock_offset(), SystemClock()
-        return lambda: clock.wall_ms() + offset
+        clock = VenueClock.of(self._settings)
+        await clock.measure()
+        return clock
 
     @asynccontextmanager
     async def _beating(self, failure: Exception | None = None) -> AsyncIterator[None]:

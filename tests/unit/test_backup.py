@@ -19,7 +19,8 @@ case "$*" in *"$FAILS"*) exit 3 ;; esac
 case "$*" in
 *mongodump*) echo the-store ;;
 *"tar -czf"*) echo the-journal ;;
-*mongorestore*) cat >restored-store ;;
+*mongosh*) echo >emptied ;;
+*mongorestore*) [ -e emptied ] && cat >restored-store ;;
 *"tar -xzf"*) cat >restored-journal ;;
 esac
 """
@@ -36,7 +37,8 @@ def backup(folder: Path, *words: str, fails: str = "never") -> subprocess.Comple
 
 
 def asked(folder: Path) -> list[str]:
-    return [line.split()[0] for line in (folder / "asked").read_text().splitlines()]
+    words = [line.split()[0] for line in (folder / "asked").read_text().splitlines()]
+    return [word for word in words if word in {"stop", "exec", "run", "start"}]
 
 
 def test_store_and_journal_are_saved_from_one_standstill_for_their_owner_only(tmp_path: Path) -> None:
@@ -51,9 +53,18 @@ def test_what_was_saved_is_put_back(tmp_path: Path) -> None:
     backup(tmp_path, "kept")
     (tmp_path / "asked").unlink()
     assert backup(tmp_path, "--restore", "kept").returncode == 0
-    assert asked(tmp_path) == ["stop", "exec", "run", "start"]
+    assert asked(tmp_path) == ["stop", "exec", "exec", "run", "start"]
     assert (tmp_path / "restored-store").read_text() == "the-store\n"
     assert (tmp_path / "restored-journal").read_text() == "the-journal\n"
+
+
+def test_what_began_after_the_backup_does_not_survive_and_nothing_is_put_beside_it(tmp_path: Path) -> None:
+    backup(tmp_path, "kept")
+    (tmp_path / "asked").unlink()
+    assert backup(tmp_path, "--restore", "kept", fails="dropDatabase").returncode != 0
+    assert asked(tmp_path)[-1] == "start"
+    assert not (tmp_path / "restored-store").exists()
+    assert not (tmp_path / "restored-journal").exists()
 
 
 @pytest.mark.parametrize("fails", ["mongodump", "tar -czf"])

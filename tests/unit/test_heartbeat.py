@@ -79,6 +79,18 @@ async def test_a_heartbeat_is_rung_and_kept_with_the_seconds_for_which_the_step_
     }
 
 
+async def test_what_the_bus_drops_or_refuses_is_said_by_one_service_of_the_process_with_what_it_refused_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, bus, first = VirtualClock(), ListeningBus(), Worker()
+    second = Worker()
+    monkeypatch.setattr(first, "health", lambda: Vitals(None, {"bad_bells": 2}, "next_step"))
+    beating = Heartbeat(bus, [first, second], clock.wall_ms)
+    bus._counts.update(too_large=3, overflowed=10, refused=100, cuts=1_000)
+    await beating.beat()
+    assert [word["progress"].get("bad_bells") for word in said(bus)] == [115, None]
+
+
 async def test_it_beats_every_few_seconds_until_it_is_stopped() -> None:
     clock, bus = VirtualClock(), ListeningBus()
     beating = Heartbeat(bus, [Worker()], clock.wall_ms, every_s=4.0, sleep=clock.sleep)

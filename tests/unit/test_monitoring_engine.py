@@ -16,7 +16,7 @@ from trading_system.rules.facts import EquityPoint, Fill
 from trading_system.services.monitoring_engine.service import CLOCK_EVERY_MS, MonitoringEngine
 from trading_system.services.room import ALERTS, CANDLES, WHOLE_ACCOUNT, Letterbox
 from trading_system.services.vital_signs import Limits
-from trading_system.store.errors import StoreError
+from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.port import Row, Stream
 from trading_system.store.sqlite import SqliteStore
 
@@ -261,6 +261,19 @@ async def test_forged_and_broken_heartbeats_are_counted_and_have_no_effect(tmp_p
     await line.end()
 
 
+async def test_what_the_bus_of_the_watch_drops_is_told_as_its_own_bad_messages(tmp_path: Path) -> None:
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.pass_time(2)
+    line.desk.bus._counts["overflowed"] += 7
+    line.beating.clear()
+    await line.sign("monitoring_engine", progress={"bad_bells": 0})
+    await line.pass_time(2)
+    (alert,) = await line.alerts()
+    assert (alert["kind"], alert["subject"], alert["numbers"]) == ("bad_messages", "monitoring_engine", {"messages": 7})
+    await line.end()
+
+
 async def test_a_room_that_gets_forged_bells_is_named_and_its_restart_is_no_new_attack(tmp_path: Path) -> None:
     line = WatchedLine(tmp_path)
     await line.begin()
@@ -320,7 +333,34 @@ async def test_a_store_that_is_away_leaves_the_view_as_old_as_it_is_and_loses_no
     await line.end()
 
 
-async def test_a_second_watch_on_the_same_line_ends_the_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seconds", "told"), [(10, 0), (60, 1)])
+async def test_that_the_store_was_away_is_told_afterwards_with_how_long(
+    seconds: int, told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Stream) -> int | None:
+        raise StoreAwayError("the store is away")
+
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.pass_time(5)
+    for _ in range(2):  # one that comes and goes is one outage
+        with monkeypatch.context() as patched:
+            patched.setattr(line.desk.store, "head", away)
+            await line.pass_time(seconds)
+            assert len(line.engine.lasting) == told
+        await line.pass_time(5)
+    assert await line.alerts() == []
+    await line.pass_time(20)
+    alerts = await line.alerts()
+    assert [(one["kind"], one["subject"], one["over"], one["numbers"]) for one in alerts] == [
+        ("store_away", "store", True, {"lasted_s": 2 * seconds + 5})
+    ] * told
+    assert line.rung() == alerts
+    assert line.engine.lasting == []
+    await line.end()
+
+
+async def test_a_second_watch_on_the_same_line_repeats_nothing_and_ends_neither(tmp_path: Path) -> None:
     line = WatchedLine(tmp_path)
     await line.begin()
     await line.pass_time(1)
@@ -331,10 +371,38 @@ async def test_a_second_watch_on_the_same_line_ends_the_first(tmp_path: Path) ->
     await other.poll()
     line.clock.now_ms += 21_000
     await other.poll()
-    assert line.engine.failure is None
-    assert "head" in str(other.failure)
-    assert other.standstill() == ["service_failed monitoring_engine"]
+    await other.poll()
+    assert (line.engine.failure, other.failure) == (None, None)
+    assert (await line.told()).count(("service_silent", "data_feed", False)) == 1
     await other.stop()
+    await line.end()
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_an_alert_whose_commit_got_no_answer_is_told_once_and_the_watch_goes_on(
+    done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.pass_time(1)
+    own = line.engine._letterbox.store
+    commit, rollback, lost = own.commit, own.rollback, []
+
+    async def cut() -> None:
+        if lost:
+            return await commit()
+        lost.append(done)
+        await (commit() if done else rollback())
+        raise StoreAwayError("no answer came")
+
+    monkeypatch.setattr(own, "commit", cut)
+    line.beating.discard("data_feed")
+    await line.pass_time(40)
+    assert lost == [done]
+    assert line.engine.failure is None
+    line.beating.add("data_feed")
+    await line.pass_time(30)
+    assert await line.told() == [("service_silent", "data_feed", False), ("service_silent", "data_feed", True)]
     await line.end()
 
 

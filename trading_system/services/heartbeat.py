@@ -19,12 +19,14 @@ from trading_system.contracts import (
     to_health,
 )
 from trading_system.redaction import PROCESS
-from trading_system.services.vital_signs import NEVER_S, STOOD, Vitals
+from trading_system.services.vital_signs import BAD_BELLS, NEVER_S, STOOD, Vitals
 
 log = logging.getLogger(__name__)
 
 KEPT_S = NEVER_S  # so long a service that died can be read in the cache, with its age
 LONGEST_SENTENCE = 300
+DROPPED = ("too_large", "overflowed", "refused")
+"""What the bus of a process counts of messages that had no effect."""
 
 
 class Beating(Protocol):
@@ -38,6 +40,11 @@ class Beating(Protocol):
 
     def health(self) -> Vitals:
         """Return step, numbers and what the service waits for."""
+
+
+def dropped(bus: Bus) -> int:
+    """Return how many messages had no effect because they were too large, too many, or refused by the server."""
+    return sum(bus.counts.get(name, 0) for name in DROPPED)
 
 
 async def heartbeats(bus: Bus) -> dict[str, HealthDTO]:
@@ -112,11 +119,15 @@ class Heartbeat:
         if vitals.step != step:
             since = now
         self._moved[service.name] = (vitals.step, since)
+        progress = {**vitals.progress, STOOD: (now - since) / 1000}
+        if service is self._services[0] and (count := dropped(self._bus)):  # one bus, hence one who says it
+            refused = progress.get(BAD_BELLS, 0)
+            progress[BAD_BELLS] = count + (refused if isinstance(refused, int) else 0)
         word: HealthDTO = {
             "service": service.name,
             "status": vitals.status if failure is None else "failed",
             "time": from_ms(now),
-            "progress": {**vitals.progress, STOOD: (now - since) / 1000},
+            "progress": progress,
             "detail": vitals.waits_for if failure is None else sentence_of(failure),
         }
         if vitals.step is not None:

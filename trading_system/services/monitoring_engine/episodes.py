@@ -12,6 +12,8 @@ SETTLED_MS: Final = 10_000
 """So long a trouble must be gone before it is over: one that comes and goes is one episode."""
 
 Key = tuple[str, str]
+STORE_AWAY: Final[Key] = ("store_away", "store")
+"""An alert that cannot be written while it lasts; only its end is."""
 
 
 class Episode(NamedTuple):
@@ -29,6 +31,7 @@ def patience_ms(limits: Limits) -> Mapping[str, int]:
     return {
         "service_behind": 30_000,
         "bus_away": 15_000,
+        STORE_AWAY[0]: 15_000,
         "clock_off": 30_000,
         "position_unprotected": round(limits.unprotected_s * 1000),
         "orders_unknown": round(limits.unknown_s * 1000),
@@ -69,6 +72,14 @@ def fold(
         else:
             going[key] = episode._replace(gone=gone)
     return going, due
+
+
+def with_store_away(lasting: Mapping[Key, Episode], since: int, now: int, patience: int) -> dict[Key, Episode]:
+    """Return the episodes when the store is away since ``since`` (ms UTC): it is said to last, as its end will be."""
+    if now - since < patience and STORE_AWAY not in lasting:
+        return dict(lasting)
+    episode = lasting.get(STORE_AWAY, Episode(*STORE_AWAY, since, said=True))
+    return {**lasting, STORE_AWAY: episode._replace(gone=None)}
 
 
 def recalled(alerts: Iterable[AlertDTO]) -> dict[Key, Episode]:

@@ -26,8 +26,17 @@ from trading_system.contracts import (
     to_ms,
 )
 from trading_system.rules.holdings import equity_at, holdings
+from trading_system.services.heartbeat import dropped
 from trading_system.services.monitoring_engine.bad_messages import RisingCounts
-from trading_system.services.monitoring_engine.episodes import Episode, Key, fold, patience_ms, recalled
+from trading_system.services.monitoring_engine.episodes import (
+    STORE_AWAY,
+    Episode,
+    Key,
+    fold,
+    patience_ms,
+    recalled,
+    with_store_away,
+)
 from trading_system.services.monitoring_engine.stored_line import StoredLine
 from trading_system.services.monitoring_engine.troubles import troubles_of, unjudged
 from trading_system.services.monitoring_engine.view import Tallies, View
@@ -41,7 +50,7 @@ from trading_system.services.vital_signs import (
     lag_of,
     service_trouble,
 )
-from trading_system.store.errors import HeadMovedError, StoreError
+from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
@@ -89,6 +98,8 @@ class MonitoringEngine:
         self._began = 0
         self._line = StoredLine(letterbox.store, exchange, self._origins)
         self._head: int | None = None
+        self._lost_since: int | None = None  # since when the store is away
+        self._unsure = False  # the last write had no answer or met another's: what is stored is read anew
         self._rising = RisingCounts(**{self.name: 0})
         self._episodes: dict[Key, Episode] = {}
         self._subscription: Subscription | None = None
@@ -101,10 +112,7 @@ class MonitoringEngine:
     async def start(self) -> None:
         """Recall which alerts last, and listen to heartbeats. Raises: StoreError."""
         self._began = self._now_ms()
-        stream = self._stream(ALERTS)
-        self._head = await self._letterbox.store.head(stream)
-        rows = [] if self._head is None else await self._letterbox.store.read(stream, None, self._head)
-        self._episodes = recalled(to_alert(row.payload) for row in rows)
+        await self._recall()
         self._subscription = await self._letterbox.bus.subscribe(SYSTEM_HEALTH, self._hear)
 
     async def stop(self) -> None:
@@ -118,17 +126,24 @@ class MonitoringEngine:
         async with self._turn:
             if self.failure is not None:
                 return
+            began = self._now_ms()
             try:
+                if self._unsure:
+                    await self._recall()
                 await self._read_signs()
                 await self._ask_the_clock()
                 self.view = await self._look()
                 await self._tell()
+                self._lost_since = None
             except Exception as error:
-                if isinstance(error, StoreError) and not isinstance(error, HeadMovedError):
+                if isinstance(error, StoreError):
                     log.warning("the line cannot be looked at now: %s", error)
+                    self._lost_since = began if self._lost_since is None else self._lost_since
+                    patience = patience_ms(self._limits)[STORE_AWAY[0]]
+                    self._episodes = with_store_away(self._episodes, self._lost_since, self._now_ms(), patience)
                     return
                 log.exception("monitoring stopped")
-                self.failure = error  # what no next look mends, such as another monitoring engine on this line
+                self.failure = error
 
     def health(self) -> Vitals:
         """Return the step up to which the feed was seen: what others do not do is not this service's standing still."""
@@ -204,6 +219,15 @@ class MonitoringEngine:
         if have is None or have["time"] <= word["time"] or to_ms(have["time"]) > self._now_ms() + FAR_AHEAD_MS:
             self._health[service] = word
 
+    async def _recall(self) -> None:
+        """Take up what is stored: a commit whose answer was lost may have been done. Untold episodes go on."""
+        stream = self._stream(ALERTS)
+        head = await self._letterbox.store.head(stream)
+        rows = [] if head is None else await self._letterbox.store.read(stream, None, head)
+        lasting = recalled(to_alert(row.payload) for row in rows)
+        own = {key: one for key, one in self._episodes.items() if not one.said or key == STORE_AWAY}
+        self._episodes, self._head, self._unsure = {**own, **lasting}, head, False
+
     async def _read_signs(self) -> None:
         """Read the newest heartbeats from the cache: a bell may be lost, and one who starts late heard none."""
         try:
@@ -258,8 +282,10 @@ class MonitoringEngine:
         )
 
     def _bad_messages(self) -> dict[str, int]:
-        counts = {self.name: self.refused_messages}
+        counts = {self.name: self.refused_messages + dropped(self._letterbox.bus)}
         for service, health in self._health.items():
+            if service == self.name:
+                continue
             count = health.get("progress", {}).get(BAD_BELLS)
             if isinstance(count, int):
                 counts[service] = count
@@ -280,13 +306,14 @@ class MonitoringEngine:
         number = 1 if self._head is None else self._head + 1
         payloads = [serialize(alert) for alert in due]
         store, bus = self._letterbox.store, self._letterbox.bus
+        self._unsure = True
         await store.append(self._stream(ALERTS), number, payloads, after=self._head)
         try:
             await store.commit()
         except StoreError:
             await store.rollback()
             raise
-        self._head = number
+        self._head, self._unsure = number, False
         for alert, payload in zip(due, payloads, strict=True):
             log.warning("alert %s of %s %s", alert["kind"], alert["subject"], "is over" if alert["over"] else "begins")
             await bus.publish(SYSTEM_ALERT, payload)

@@ -1,0 +1,64 @@
+"""Whose failure is the line's: what only tells of trading never ends trading, and alone it does not stay dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from sample_trades import instrument_of
+
+from trading_system.app import Line, Pace, VenueAccess
+from trading_system.secret import Secret
+from trading_system.services.execution_engine.service import ExecutionEngine
+from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
+from trading_system.services.monitoring_engine.service import MonitoringEngine
+from trading_system.services.telegram_engine.service import TelegramEngine
+from trading_system.settings import Settings
+from trading_system.store.errors import StoreError
+
+
+class Part:
+    """What is asked of a service that has failed or not."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+
+class Execution(Part, ExecutionEngine):
+    """An execution engine that never trades; what it loses is written down."""
+
+    def __init__(self) -> None:
+        Part.__init__(self)
+        self.lost: list[StoreError] = []
+
+    def lose_store(self, error: StoreError) -> None:
+        self.lost.append(error)
+
+    async def catch_up(self) -> None:
+        """Have nothing to do."""
+
+
+def line_of(folder: Path) -> Line:
+    access = VenueAccess("http://127.0.0.1:1", "ws://127.0.0.1:1", Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
+    return Line(folder, Settings(), [instrument_of("BTCUSDT")], 0, access, Pace(poll_s=0.0))
+
+
+def test_a_failed_watch_is_the_line_s_failure_only_where_nothing_is_traded(tmp_path: Path) -> None:
+    failure = StoreError("the head moved")
+    line = line_of(tmp_path)
+    line._watches.append(cast("MonitoringEngine", Part(failure)))
+    assert line.failure is failure
+    execution = Execution()
+    line._rooms.append(execution)
+    assert line.failure is None
+    execution.failure = ArithmeticError("the sums do not add up")
+    assert line.failure is execution.failure
+
+
+def test_a_dead_telegram_engine_is_the_failure_of_a_process_without_trading(tmp_path: Path) -> None:
+    line = line_of(tmp_path)
+    telegram = Part()
+    line._tellers.append(cast("TelegramEngine", telegram))
+    assert line.failure is None
+    telegram.failure = StoreError("the disk is full")
+    assert line.failure is telegram.failure

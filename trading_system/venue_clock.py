@@ -1,0 +1,54 @@
+"""The venue's time by this machine's clock: the difference is measured anew now and then, for clocks drift."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from trading_system.public_market import PublicMarket
+from trading_system.services.execution_engine.venues.clock import SystemClock
+from trading_system.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RENEW_S = 600.0
+
+
+class VenueClock:
+    """Tells the venue's time. ``ask``: how to measure the venue's time less this machine's, in ms."""
+
+    def __init__(self, ask: Callable[[], Awaitable[int]], wall_ms: Callable[[], int]) -> None:
+        self._ask = ask
+        self._wall_ms = wall_ms
+        self._offset_ms = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> VenueClock:
+        """Return one that asks the public market of ``settings``."""
+
+        async def ask() -> int:
+            async with aiohttp.ClientSession() as http:
+                return await PublicMarket(http, settings).clock_offset()
+
+        return cls(ask, SystemClock().wall_ms)
+
+    def now_ms(self) -> int:
+        """Return the venue's time in ms UTC, by the newest difference that could be measured."""
+        return self._wall_ms() + self._offset_ms
+
+    async def measure(self) -> int:
+        """Measure the difference (ms), keep and return it. Raises: what asking raises; then the old one is kept."""
+        self._offset_ms = await self._ask()
+        return self._offset_ms
+
+    async def keep_right(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Measure every ten minutes until cancelled; a measurement that fails keeps the old difference."""
+        while True:
+            await sleep(RENEW_S)
+            try:
+                await self.measure()
+            except Exception:
+                log.warning("the venue's clock cannot be asked now; going on by the last answer", exc_info=True)

@@ -140,6 +140,9 @@ class Line:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         opened = self._opened
+        if "execution_engine" in self._services:  # its lock first: a second start must not write a word
+            self.journal = Journal(self.folder / JOURNAL_FILE)
+            opened.callback(self.journal.close)
         store = self._open_store()
         opened.push_async_callback(store.close)
         await patiently(lambda: hold_to_terms(store, self.settings, self.instruments, self.origin))
@@ -238,8 +241,6 @@ class Line:
 
     async def _open_execution(self) -> None:
         settings, access, opened = self.settings, self._access, self._opened
-        self.journal = Journal(self.folder / JOURNAL_FILE)
-        opened.callback(self.journal.close)
         clock = SystemClock()
         self.venue = self._paper_venue() if access.paper else self._signed_venue(clock)
         opened.push_async_callback(self.venue.close)

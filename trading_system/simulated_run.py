@@ -160,6 +160,11 @@ async def run_simulator(
                 f"{folder}: expected the folder of the line that made the {state['trade']} trades of this exchange, "
                 "was a new one; give that folder as --out, or start a new `trading-system exchange`"
             )
+        if state["done"] and not (folder / JOURNAL_FILE).exists():
+            raise InputError(
+                f"{base}: expected an exchange whose market goes on, was one at its end; start a new `trading-system "
+                "exchange`, or give the folder of the line that traded there as --out"
+            )
         if state["user_sockets"] and not (folder / JOURNAL_FILE).exists():
             raise InputError(
                 f"{base}: expected an account that nobody trades, was one that another line listens to; stop that "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import cast
 
+from sample_line import until
 from sample_trades import instrument_of
 
 from trading_system.app import Line, Pace, VenueAccess
@@ -23,6 +25,9 @@ class Part:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
 
+    async def poll(self) -> None:
+        """See nothing."""
+
 
 class Execution(Part, ExecutionEngine):
     """An execution engine that never trades; what it loses is written down."""
@@ -30,12 +35,14 @@ class Execution(Part, ExecutionEngine):
     def __init__(self) -> None:
         Part.__init__(self)
         self.lost: list[StoreError] = []
+        self.rounds = 0
 
     def lose_store(self, error: StoreError) -> None:
         self.lost.append(error)
 
     async def catch_up(self) -> None:
-        """Have nothing to do."""
+        """Have nothing to do; a round more is over."""
+        self.rounds += 1
 
 
 def line_of(folder: Path) -> Line:
@@ -53,6 +60,18 @@ def test_a_failed_watch_is_the_line_s_failure_only_where_nothing_is_traded(tmp_p
     assert line.failure is None
     execution.failure = ArithmeticError("the sums do not add up")
     assert line.failure is execution.failure
+
+
+async def test_a_failed_watch_loses_execution_no_store_but_a_failed_room_does(tmp_path: Path) -> None:
+    line, execution = line_of(tmp_path), Execution()
+    line._watches.append(cast("MonitoringEngine", Part(StoreError("the head moved"))))
+    line._rooms.append(execution)
+    polling = asyncio.create_task(line._poll())
+    await until(lambda: execution.rounds > 2)
+    assert execution.lost == []
+    execution.failure = StoreError("the disk is full")
+    await polling
+    assert execution.lost == [execution.failure]
 
 
 def test_a_dead_telegram_engine_is_the_failure_of_a_process_without_trading(tmp_path: Path) -> None:

@@ -262,13 +262,25 @@ async def test_a_chat_that_shut_us_out_gets_everything_when_it_opens_again() -> 
 async def test_a_message_that_is_never_taken_is_counted_and_the_next_one_is_sent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    nobody = Chat(777, "viewer", "en")
-    async with lined(nobody) as line:
+    async with lined(owner()) as line:
+        line.api.refusing.add(OWNER)
         await line.signal()
         with caplog.at_level(logging.ERROR):
             await line.settle()
         assert line.engine.failures == 3
-        assert "Chat not found" in caplog.text
+        assert "it is left out" in caplog.text
+
+
+async def test_a_listed_chat_that_has_not_pressed_start_yet_gets_everything_when_it_does() -> None:
+    late = 777
+    async with lined(Chat(late, "viewer", "en")) as line:
+        await line.signal()
+        await line.settle(20_000)
+        line.api.people.add(late)
+        line.api.chats[late] = []
+        await line.settle(2 * HOUR_MS)
+        assert len(line.api.chats[late]) == 3
+        assert line.engine.failures == 0
 
 
 async def test_strangers_groups_and_forwarded_texts_have_no_effect_and_no_answer() -> None:
@@ -493,6 +505,30 @@ async def test_close_asks_and_names_the_symbol() -> None:
         told = "".join(line.api.texts(OWNER))
         assert "✅ /close BTCUSDT: BTCUSDT: the entry is taken back" in told
         assert "⌛ Entry taken back" in told
+
+
+async def test_a_press_that_waited_while_nobody_listened_takes_nothing() -> None:
+    async with lined(owner(), advised=True) as line:
+        await line.signal()
+        await line.settle()
+        offer = line.api.chats[OWNER][0]
+        line.api.press(OWNER, offer, offer.buttons[0][1])
+        line.clock.ms += 61_000
+        await line.settle(5_000)
+        assert await asked(line) == []
+        assert line.engine.health().progress["ignored"] == 1
+        line.api.press(OWNER, offer, offer.buttons[0][1])
+        await line.settle(5_000)
+        assert len(await asked(line)) == 1
+
+
+async def test_panic_is_never_one_command_too_many() -> None:
+    async with lined(owner()) as line:
+        for _ in range(30):
+            line.api.write(OWNER, "/lang en")
+        line.api.write(OWNER, "/panic")
+        await line.settle(60_000)
+        assert any(message.buttons for message in line.api.chats[OWNER])  # it asks for confirmation
 
 
 async def test_an_offer_waits_for_take_and_its_buttons_go_when_it_is_taken() -> None:

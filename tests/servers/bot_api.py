@@ -95,6 +95,7 @@ class BotApi:
 
     def __init__(self, now_ms: Callable[[], int], *people: int) -> None:
         self.now_ms = now_ms
+        self.refusing: set[int] = set()  # chats to which no message is ever taken
         self.people = set(people)
         self.chats: dict[int, list[Message]] = {one: [] for one in people}
         self.commands: dict[str, list[tuple[str, str]]] = {}
@@ -267,6 +268,8 @@ class BotApi:
         chat = int(given["chat_id"])
         if chat not in self.people:
             raise RefusedError(400, "Bad Request: chat not found")
+        if chat in self.refusing:
+            raise RefusedError(400, "Bad Request: PEER_ID_INVALID")
         if chat in self.blocked:
             raise RefusedError(403, "Forbidden: bot was blocked by the user")
         self._pace(chat)

@@ -127,6 +127,8 @@ async def _said(asked: Awaitable[T]) -> T:
         seconds = after if isinstance(after, int | float) else after.total_seconds()
         raise TooFastError(round(seconds * 1000)) from None
     except BadRequest as error:
+        if "chat not found" in error.message.lower():  # it has not pressed Start yet
+            raise ChatClosedError(error.message) from None
         kind = NotParsedError if "can't parse" in error.message.lower() else NotTakenError
         raise kind(error.message) from None
     except Forbidden as error:

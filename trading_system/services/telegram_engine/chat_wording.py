@@ -59,6 +59,7 @@ ENGLISH: Mapping[str, str] = {
     "answer.confirm_panic": "Switch entries off, cancel every waiting entry and close every position at market? "
     "This question ends in {seconds} s.",
     "answer.cancelled": "Nothing was done.",
+    "answer.press_again": "Nobody was listening; press again if you still mean it.",
     "answer.too_late": "Too late: the question has ended. Nothing was done.",
     "answer.no_candles": "There is no closed candle of {symbol} yet.",
     # status

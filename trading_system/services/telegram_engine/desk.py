@@ -100,6 +100,8 @@ class Desk:
         self._questions: dict[str, Question] = {}
         self._asked: list[Asked] = []
         self._recent: dict[int, deque[int]] = {}
+        self._heard_at: int | None = None
+        self._presses_are_late = True
         self.offset = 0
         self.ignored = 0
 
@@ -111,13 +113,18 @@ class Desk:
         self._asked = [] if asked is None else msgspec.json.decode(asked[1], type=list[Asked])
 
     async def hear(self, updates: Sequence[Update]) -> None:
-        """Handle updates, each at most once: it is written down as heard before anything is done about it."""
+        """Handle updates, each once in a life; a kill in the middle handles one again, whose request keeps its id.
+
+        A press has no time of its own: one that may have waited while nobody listened counts as late.
+        """
+        now = self._wall()
+        self._presses_are_late = self._heard_at is None or now - self._heard_at > OLDEST_MS
+        self._heard_at = now
         for update in updates:
             if update.id < self.offset:
                 self.ignored += 1
                 continue
             self.offset = update.id + 1
-            await self._keep(UPDATES, self.offset, b"")
             try:
                 await self._handle(update)
             except StoreAwayError as error:
@@ -125,6 +132,7 @@ class Desk:
                 await self._say_away(update)
             except Exception:
                 log.exception("update %d could not be answered; the next one is", update.id)
+            await self._keep(UPDATES, self.offset, b"")
 
     async def look_for_answers(self) -> None:
         """Pass on what execution has answered since; what is asked meanwhile waits for the next look."""
@@ -151,7 +159,7 @@ class Desk:
         late = update.time is not None and self._wall() - update.time > OLDEST_MS
         if chat is None and update.alone and not late and update.text:
             await self._knock(update)
-        elif chat is None or late or self._is_too_much(chat):
+        elif chat is None or late or self._is_too_much(chat, update):
             self.ignored += 1
         elif update.press:
             await self._pressed(chat, update)
@@ -160,7 +168,9 @@ class Desk:
         else:
             self.ignored += 1
 
-    def _is_too_much(self, chat: Chat) -> bool:
+    def _is_too_much(self, chat: Chat, update: Update) -> bool:
+        if update.text.startswith("/panic") or update.press.startswith(f"{YES}:"):
+            return False  # what ends a danger is never one too many
         now = self._wall()
         recent = self._recent.setdefault(chat.id, deque(maxlen=IN_A_MINUTE))
         if len(recent) == IN_A_MINUTE and now - recent[0] < A_MINUTE_MS:
@@ -265,7 +275,10 @@ class Desk:
     async def _pressed(self, chat: Chat, update: Update) -> None:
         word, _, rest = update.press.partition(":")
         note = ""
-        if word in {YES, NO}:
+        if self._presses_are_late:
+            self.ignored += 1
+            note = self._voice_of(chat.language).chat.say("answer.press_again")
+        elif word in {YES, NO}:
             note = await self._decided(chat, word, rest, update)
         elif word in {TAKE, SKIP}:
             note = await self._chosen(chat, word, rest)
@@ -310,7 +323,7 @@ class Desk:
         return say("answer.not_allowed", role=say(f"role.{chat.role}"), needed=say(f"role.{NEEDED[name]}"))
 
     async def _ask(self, chat: Chat, command: str, what: str, **arguments: str) -> None:
-        number = await self._inbox.ask(command, **arguments)
+        number = await self._inbox.ask(command, id=f"telegram-{self.offset}", **arguments)
         await self._keep_asked([*self._asked, Asked(number, chat.id, what, self._wall())])
 
     def _answered(self, asked: Asked, answer: CommandDTO, voice: Voice) -> str:

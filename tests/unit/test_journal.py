@@ -21,6 +21,7 @@ from trading_system.services.execution_engine.journal import (
     JournalInUseError,
     JournalOrder,
     NewerJournalError,
+    OtherJournalError,
     State,
 )
 
@@ -265,3 +266,16 @@ def test_what_is_remembered_is_what_is_written(tmp_path_factory, acts) -> None: 
     written = [order for order in journal.orders_since(0) if order.state in ("INTENT", "ACKED", "UNKNOWN")]
     assert sorted(journal.live("BTCUSDT")) == written
     journal.close()
+
+
+def test_a_journal_belongs_to_one_line_for_good(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.hold_to(1_700_000_000_000)
+    journal.hold_to(1_700_000_000_000)
+    journal.close()
+    again = Journal(tmp_path / "journal.db")
+    with pytest.raises(
+        OtherJournalError, match=r"was of one that began at 2023-11-14 22:13; give each line a data folder"
+    ):
+        again.hold_to(1_700_000_060_000)
+    again.close()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from trading_system.contracts import from_ms
 from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.matching import Order, OrderType
 
@@ -29,6 +30,7 @@ __all__ = [
     "JournalInUseError",
     "JournalOrder",
     "NewerJournalError",
+    "OtherJournalError",
     "State",
 ]
 
@@ -70,6 +72,17 @@ class JournalError(Exception):
 
 class JournalInUseError(JournalError):
     """Another process trades with this journal."""
+
+
+class OtherJournalError(JournalError):
+    """The journal of another line, whose orders and fills mean nothing here."""
+
+    def __init__(self, path: Path, kept: int, origin: int) -> None:
+        began, begins = from_ms(kept), from_ms(origin)
+        super().__init__(
+            f"{path}: expected the journal of the line that begins at {begins:%Y-%m-%d %H:%M}, was of one that began "
+            f"at {began:%Y-%m-%d %H:%M}; give each line a data folder of its own, or this folder its own store again"
+        )
 
 
 class NewerJournalError(JournalError):
@@ -269,6 +282,13 @@ class Journal:
             (symbol,),
         )
         return [row[0] for row in rows]
+
+    def hold_to(self, origin: int) -> None:
+        """Belong for good to the line whose history begins at ``origin`` (ms UTC). Raises: OtherJournalError."""
+        self._db.execute("INSERT INTO meta VALUES ('origin', ?) ON CONFLICT (key) DO NOTHING", (origin,))
+        kept = self._meta("origin")
+        if kept != origin:
+            raise OtherJournalError(self.path, kept, origin)
 
     def begin_trades_at(self, symbol: str, trade_id: int) -> None:
         """Remember that trades of ``symbol`` up to ``trade_id`` were none of ours; a later beginning is ignored."""

@@ -112,6 +112,7 @@ class ExecutionEngine(Room):
 
     async def start(self) -> None:
         """Take up the account where its snapshot and the journal leave it, and make the venue agree."""
+        self._journal.hold_to(min(self._origins.values()) * MINUTE_MS)
         kept = await self._snapshot.load()
         if kept is not None:
             self._books.take_up(kept)

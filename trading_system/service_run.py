@@ -51,6 +51,7 @@ FOLDER = "line"
 PROBE = "probe"  # a document that says nothing but that the store took it
 LOOK_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+END_S = 5.0  # for a life to end when it is told to
 PASSING = (
     StoreError,
     VenueError,
@@ -136,7 +137,9 @@ class ServiceProcess:
                 began = loop.time()
                 life = asyncio.create_task(self._live(), name=self._service)
                 await asyncio.wait({life, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                life.cancel()
+                while not life.done():  # a library may swallow a cancellation: whoever did is told again
+                    life.cancel()
+                    await asyncio.wait({life}, timeout=END_S)
                 (ended,) = await asyncio.gather(life, return_exceptions=True)
                 if isinstance(ended, Exception):
                     cause = ended.__cause__ if isinstance(ended, LineFailedError) else ended

@@ -15,6 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
+from .ending import ended
 from .errors import BusClosedError, BusUnreachableError
 from .port import LARGEST_PAYLOAD, Listener
 from .redis_link import Address, Link
@@ -132,9 +133,7 @@ class RedisBus:
             await place.cancel()
         if self._tasks:
             await self._sending.flush()
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await ended(self._tasks.values())
 
     async def _ask(self, *words: str) -> bytes | None:
         self._open_for("ask the server")

@@ -13,6 +13,7 @@ from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
 
+from .ending import ended
 from .errors import BusRefusedError
 from .port import LARGEST_PAYLOAD, Listener
 from .redis_link import LINK_ERRORS, Link, within
@@ -60,8 +61,7 @@ class RedisSubscription:
         if self._task is asyncio.current_task():
             return
         await asyncio.wait([self._task], timeout=LAST_WORDS_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended([self._task])
 
     async def _deliver(self) -> None:
         while self._active:

@@ -32,9 +32,6 @@ from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
-from trading_system.services.execution_engine.venues.clock import SystemClock
-from trading_system.services.execution_engine.venues.port import VenueRecord
 from trading_system.services.heartbeat import Beating, Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
@@ -48,6 +45,9 @@ from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Store, Stream
 from trading_system.terms import limits_of, signal_rules_of, terms_of
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.clock import SystemClock
+from trading_system.venues.port import VenueRecord
 
 if TYPE_CHECKING:
     from trading_system.services.telegram_engine.service import TelegramEngine

@@ -39,7 +39,7 @@ _KNOWN = (
     ("trading_system.services.telegram_engine.service", "NobodyAllowedError"),
     ("trading_system.services.execution_engine.journal", "JournalError"),
     ("trading_system.services.execution_engine.points", "KillPointError"),
-    ("trading_system.services.execution_engine.venues.errors", "VenueError"),
+    ("trading_system.venues.errors", "VenueError"),
     ("trading_system.services.monitoring_engine.endpoint", "MetricsPortError"),
     ("trading_system.services.data_feed.backfill", "HistoryUnavailableError"),
     ("trading_system.app", "HedgeModeError"),

@@ -24,13 +24,13 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.secret import Secret
-from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.room import CANDLES
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.stored_run import WireMismatchError, run_of
 from trading_system.venue_clock import VenueClock
+from trading_system.venues.port import LOCAL_EXCHANGE
 
 LOOK_S = 0.25
 PAPER_PACE = Pace()

@@ -10,7 +10,8 @@ from typing import TypeVar
 import aiohttp
 
 from trading_system.rules.grid import Instrument
-from trading_system.services.execution_engine.venues.binance_rows import (
+from trading_system.settings import Settings
+from trading_system.venues.binance_usdm.rows import (
     BracketRow,
     BracketsRow,
     CommissionRow,
@@ -19,8 +20,7 @@ from trading_system.services.execution_engine.venues.binance_rows import (
     decoded,
     instrument_of,
 )
-from trading_system.services.execution_engine.venues.errors import VenueError
-from trading_system.settings import Settings
+from trading_system.venues.errors import VenueError
 
 Shape = TypeVar("Shape")
 

@@ -25,10 +25,6 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.execution_engine.points import Reached, unwatched
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
-from trading_system.services.execution_engine.venues.clock import SystemClock
-from trading_system.services.execution_engine.venues.errors import VenueError
-from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.heartbeat import Heartbeat
 from trading_system.services.vital_signs import Vitals
 from trading_system.settings import Settings
@@ -42,6 +38,11 @@ from trading_system.store.errors import (
     StoreReadOnlyError,
 )
 from trading_system.venue_clock import VenueClock
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.clock import SystemClock
+from trading_system.venues.errors import VenueError
+from trading_system.venues.loopback import require_loopback
+from trading_system.venues.port import LOCAL_EXCHANGE
 
 log = logging.getLogger(__name__)
 

@@ -30,13 +30,14 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.points import Reached, unwatched
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
-from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.settings import Settings
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.server import SimulatorServer
 from trading_system.stored_run import WireMismatchError, run_of
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.loopback import require_loopback
+from trading_system.venues.port import LOCAL_EXCHANGE
 
 REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
 CONNECT_S = 10.0

@@ -17,9 +17,9 @@ from trading_system.rules.facts import Fact, Placed
 from trading_system.rules.grid import Instrument
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.execution_engine.journal import Journal, State
-from trading_system.services.execution_engine.venues.port import Venue
 from trading_system.services.room import EXECUTION, HIGHS_LOWS, SNAPSHOT, STRATEGY, WHOLE_ACCOUNT
 from trading_system.store.port import Store, Stream
+from trading_system.venues.port import Venue
 
 
 class WireMismatchError(RuntimeError):

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from trading_system.public_market import PublicMarket
-from trading_system.services.execution_engine.venues.clock import SystemClock
 from trading_system.settings import Settings
+from trading_system.venues.clock import SystemClock
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from trading_system.research.parity import compare
 from trading_system.research.runs import run_backtest, write
 from trading_system.rules.matching import Order
 from trading_system.services.execution_engine.journal import Journal, JournalOrder
-from trading_system.services.execution_engine.venues.port import VenueFill
 from trading_system.simulated_run import run_simulator, simulator_of
+from trading_system.venues.port import VenueFill
 
 
 class PowerCutError(Exception):

@@ -16,7 +16,7 @@ from trading_system import simulated_run
 from trading_system.cli import main
 from trading_system.redaction import forms_of
 from trading_system.secret import Secret
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
+from trading_system.venues.binance_usdm.account import BinanceUsdm
 
 CANARIES = {
     "SIMULATED_KEY": "canaryKey+91/x",

@@ -20,10 +20,12 @@ from trading_system.rules.matching import Order, OrderType, Role
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
-from trading_system.services.execution_engine.venues import binance_usdm
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm
-from trading_system.services.execution_engine.venues.clock import SystemClock
-from trading_system.services.execution_engine.venues.errors import (
+from trading_system.simulator.faults import Fault, FaultKind
+from trading_system.venues.binance_usdm import account
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.binance_usdm.user_stream import KEEP_ALIVE_S
+from trading_system.venues.clock import SystemClock
+from trading_system.venues.errors import (
     NoSuchOrderError,
     NothingToReduceError,
     NotTakenError,
@@ -32,7 +34,7 @@ from trading_system.services.execution_engine.venues.errors import (
     StopPassedError,
     VenueError,
 )
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.venues.port import (
     LOCAL_EXCHANGE,
     OrderChanged,
     OrderStatus,
@@ -43,8 +45,6 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
     VenueOrder,
 )
-from trading_system.services.execution_engine.venues.user_stream import KEEP_ALIVE_S
-from trading_system.simulator.faults import Fault, FaultKind
 
 SYMBOL = "BTCUSDT"
 CALM = (100.0, 101.0, 99.0, 100.0)
@@ -201,7 +201,7 @@ async def stopped_out(client: RawClient, adapter: BinanceUsdm) -> None:
 async def test_fills_are_read_by_rest_under_the_names_that_were_sent_page_by_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(binance_usdm, "TRADES_A_PAGE", 1)
+    monkeypatch.setattr(account, "TRADES_A_PAGE", 1)
     async with trading(CALM, FALL) as (client, adapter):
         await stopped_out(client, adapter)
         fills = await adapter.fills(SYMBOL)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import Order, OrderType, Role
-from trading_system.services.execution_engine.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
+from trading_system.venues.port import (
     Ack,
     OrderState,
     OrderStatus,

@@ -25,7 +25,11 @@ from trading_system.rules.words import candle_dto, signal_dto
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.services.room import CANDLES, EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox
+from trading_system.simulator.paper_venue import PaperVenue
+from trading_system.store.memory import MemoryStore
+from trading_system.store.port import Stream
+from trading_system.venues.port import (
     LOCAL_EXCHANGE,
     OrderStatus,
     StreamCut,
@@ -34,10 +38,6 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import CANDLES, EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox
-from trading_system.simulator.paper_venue import PaperVenue
-from trading_system.store.memory import MemoryStore
-from trading_system.store.port import Stream
 
 ORIGIN = START // MINUTE  # the step before the first
 

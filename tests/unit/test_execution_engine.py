@@ -28,8 +28,8 @@ from trading_system.rules.matching import Role
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import signal_dto
 from trading_system.services.execution_engine.journal import State
-from trading_system.services.execution_engine.venues.errors import RefusedError, StopPassedError
-from trading_system.services.execution_engine.venues.port import OrderChanged, OrderStatus, VenueFill
+from trading_system.venues.errors import RefusedError, StopPassedError
+from trading_system.venues.port import OrderChanged, OrderStatus, VenueFill
 
 PLAN = plan_at(START)
 REFUSAL = RefusedError(-2019, "Margin is insufficient.")

@@ -29,10 +29,10 @@ from trading_system.rules.matching import FillRules, Minute, Role
 from trading_system.rules.risk import Rejection, RiskRules
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.execution_engine.snapshot import BOOKED
-from trading_system.services.execution_engine.venues.errors import StopPassedError
-from trading_system.services.execution_engine.venues.port import OrderStatus, VenueFill
 from trading_system.services.inbox import Inbox
 from trading_system.services.room import Letterbox
+from trading_system.venues.errors import StopPassedError
+from trading_system.venues.port import OrderStatus, VenueFill
 
 PLAN = plan_at(START)
 

@@ -12,11 +12,11 @@ from sample_trades import instrument_of
 from trading_system.app import Line, Pace, VenueAccess
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.service import ExecutionEngine
-from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.monitoring_engine.service import MonitoringEngine
 from trading_system.services.telegram_engine.service import TelegramEngine
 from trading_system.settings import Settings
 from trading_system.store.errors import StoreError
+from trading_system.venues.port import LOCAL_EXCHANGE
 
 
 class Part:

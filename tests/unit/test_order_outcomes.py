@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trading_system.services.execution_engine.venues.errors import (
+from trading_system.venues.binance_usdm.outcomes import TABLE
+from trading_system.venues.errors import (
     NoSuchOrderError,
     NothingToReduceError,
     NotTakenError,
@@ -12,8 +13,7 @@ from trading_system.services.execution_engine.venues.errors import (
     RefusedError,
     StopPassedError,
 )
-from trading_system.services.execution_engine.venues.outcomes import (
-    TABLE,
+from trading_system.venues.outcomes import (
     Meaning,
     Row,
     error_of,
@@ -78,13 +78,13 @@ ANSWERS: list[tuple[int, int | None, str, Meaning]] = [
 
 @pytest.mark.parametrize(("status", "code", "message", "meaning"), ANSWERS)
 def test_an_answer_means_what_the_table_says(status: int, code: int | None, message: str, meaning: Meaning) -> None:
-    assert meaning_of(status, code, message) == meaning
+    assert meaning_of(status, code, message, TABLE) == meaning
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.meaning != Meaning.UNKNOWN])
 def test_every_row_of_the_table_decides_some_answer(row: Row) -> None:
     without = [other for other in TABLE if other is not row]
-    assert any(meaning_of(*answer[:3]) != meaning_of(*answer[:3], without) for answer in ANSWERS)
+    assert any(meaning_of(*answer[:3], TABLE) != meaning_of(*answer[:3], without) for answer in ANSWERS)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from fake_venue import (
 from trading_system.rules.matching import Order
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
-from trading_system.services.execution_engine.venues.errors import (
+from trading_system.venues.errors import (
     NoSuchOrderError,
     NothingToReduceError,
     NotTakenError,
@@ -37,7 +37,7 @@ from trading_system.services.execution_engine.venues.errors import (
     RefusedError,
     StopPassedError,
 )
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.venues.port import (
     BINANCE_USDM,
     OrderChanged,
     OrderStatus,

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from trading_system.secret import Secret
-from trading_system.services.execution_engine.venues.binance_usdm import BinanceUsdm, require_loopback
-from trading_system.services.execution_engine.venues.errors import NotLoopbackError
-from trading_system.services.execution_engine.venues.signing import payload_of, signature_of, signed_payload
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.binance_usdm.signing import payload_of, signature_of, signed_payload
+from trading_system.venues.errors import NotLoopbackError
+from trading_system.venues.loopback import require_loopback
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 

@@ -21,12 +21,12 @@ from trading_system.rules.trade_plan import Plan
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
-from trading_system.services.execution_engine.venues.port import LOCAL_EXCHANGE
 from trading_system.services.room import CANDLES, STRATEGY, Letterbox
 from trading_system.store import StoreAwayError, StoreWriteError, Stream
 from trading_system.store.memory import MemoryStore
 from trading_system.store.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses, patiently
 from trading_system.store.port import Store
+from trading_system.venues.port import LOCAL_EXCHANGE
 
 PLAN = plan_at(START)
 

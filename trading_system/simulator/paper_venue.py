@@ -13,8 +13,15 @@ from pathlib import Path
 
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, FillRules, Minute, OrderType, Role
-from trading_system.services.execution_engine.venues.outcomes import error_of, meaning_of
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.simulator.exchange import Deaf, Exchange
+from trading_system.simulator.exchange_state import StateError, pack_exchange, restore_exchange
+from trading_system.simulator.orders import OrderRequest, Trade
+from trading_system.simulator.orders import VenueOrder as BookedOrder
+from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.tape import LiveTape
+from trading_system.venues.binance_usdm.outcomes import TABLE
+from trading_system.venues.outcomes import error_of, meaning_of
+from trading_system.venues.port import (
     Ack,
     OrderChanged,
     OrderState,
@@ -26,12 +33,6 @@ from trading_system.services.execution_engine.venues.port import (
     VenueFill,
     VenueOrder,
 )
-from trading_system.simulator.exchange import Deaf, Exchange
-from trading_system.simulator.exchange_state import StateError, pack_exchange, restore_exchange
-from trading_system.simulator.orders import OrderRequest, Trade
-from trading_system.simulator.orders import VenueOrder as BookedOrder
-from trading_system.simulator.refusals import RefusedError
-from trading_system.simulator.tape import LiveTape
 
 TRADES_KEPT = 250
 """The newest trades that an account remembers at least; whoever trades on it books each before the next minute."""
@@ -244,5 +245,5 @@ def _state(order: BookedOrder) -> OrderState:
 
 def _as_venue(error: RefusedError) -> Exception:
     """Return the refusal as the port says it."""
-    meaning = meaning_of(error.status, error.code, error.message)
+    meaning = meaning_of(error.status, error.code, error.message, TABLE)
     return error_of(meaning, error.code, error.message, 0.0) or error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trading_system.services.execution_engine.journal import Journal, JournalFill
-from trading_system.services.execution_engine.venues.port import Venue, VenueFill
+from trading_system.venues.port import Venue, VenueFill
 
 
 class HeldFills:

@@ -17,9 +17,9 @@ from typing import TypeVar
 from trading_system.contracts import from_ms
 from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.matching import Order, OrderType
+from trading_system.venues.port import VenueFill
 
 from .journal_records import LIVE, UNRESOLVED, JournalFill, JournalOrder, State
-from .venues.port import VenueFill
 
 __all__ = [
     "LIVE",

@@ -11,10 +11,10 @@ from trading_system.services.execution_engine.agreement import Agreement
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.snapshot import Snapshot
-from trading_system.services.execution_engine.venues.port import MinuteMarket
 from trading_system.services.room import Letterbox
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import patiently
+from trading_system.venues.port import MinuteMarket
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from trading_system.rules.matching import Order, Role
+from trading_system.venues.clock import Clock
+from trading_system.venues.errors import NothingToReduceError, NotTakenError, RefusedError, StopPassedError, VenueError
+from trading_system.venues.port import OrderChanged, Venue, VenueOrder, VenueRecord
 
 from .journal import LIVE, UNRESOLVED, Journal, JournalOrder, State
 from .points import Point, Reached, unwatched
 from .unknown_orders import ENDS, UnknownOrders
-from .venues.clock import Clock
-from .venues.errors import NothingToReduceError, NotTakenError, RefusedError, StopPassedError, VenueError
-from .venues.port import OrderChanged, Venue, VenueOrder, VenueRecord
 
 log = logging.getLogger(__name__)
 

@@ -33,8 +33,13 @@ from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
 from trading_system.services.execution_engine.steps import step_close, stored_word, symbol_step, with_last_prices
 from trading_system.services.execution_engine.store_watch import StoreWatch
-from trading_system.services.execution_engine.venues.errors import VenueError
-from trading_system.services.execution_engine.venues.port import (
+from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
+from trading_system.services.vital_signs import Vitals
+from trading_system.store.errors import StoreAwayError, StoreError
+from trading_system.store.patience import patiently
+from trading_system.store.port import Stream
+from trading_system.venues.errors import VenueError
+from trading_system.venues.port import (
     MinuteMarket,
     OrderChanged,
     StreamCut,
@@ -43,11 +48,6 @@ from trading_system.services.execution_engine.venues.port import (
     Venue,
     VenueFill,
 )
-from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
-from trading_system.services.vital_signs import Vitals
-from trading_system.store.errors import StoreAwayError, StoreError
-from trading_system.store.patience import patiently
-from trading_system.store.port import Stream
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 
 from trading_system.rules.matching import OrderType
+from trading_system.venues.clock import Clock
+from trading_system.venues.errors import VenueError
+from trading_system.venues.port import OrderState, OrderStatus, Venue, VenueRecord
 
 from .journal import UNRESOLVED, Journal, JournalOrder, State
-from .venues.clock import Clock
-from .venues.errors import VenueError
-from .venues.port import OrderState, OrderStatus, Venue, VenueRecord
 
 log = logging.getLogger(__name__)
 

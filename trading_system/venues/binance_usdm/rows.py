@@ -12,9 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from trading_system.rules.grid import Instrument, grid_of_text
-
-from .errors import OutcomeUnknownError
-from .port import OrderState, OrderStatus, Position, VenueFill
+from trading_system.venues.errors import OutcomeUnknownError
+from trading_system.venues.port import OrderState, OrderStatus, Position, VenueFill
 
 Row = TypeVar("Row")
 

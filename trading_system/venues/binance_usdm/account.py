@@ -6,9 +6,7 @@ read is repeated here, once, after the clock was measured anew.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -17,8 +15,8 @@ from trading_system.rules.client_ids import is_ours
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
-
-from .binance_rows import (
+from trading_system.venues.binance_usdm.outcomes import TABLE
+from trading_system.venues.binance_usdm.rows import (
     AckedOrder,
     AckedStop,
     BracketsRow,
@@ -36,13 +34,23 @@ from .binance_rows import (
     instrument_of,
     position_of,
 )
-from .clock import Clock, SystemClock
-from .errors import NoSuchOrderError, NotLoopbackError, OutcomeUnknownError, VenueError
-from .outcomes import Meaning, error_of, meaning_of, waiting_time
-from .port import BINANCE_USDM, Ack, OrderState, Position, UserEvent, VenueFill, VenueOrder, VenueRecord
-from .signing import payload_of, signed_payload
-from .stop_children import FOREIGN_NAMES, KnownStops, StopChildren
-from .user_stream import HEARTBEAT_S, Door, UserStream
+from trading_system.venues.binance_usdm.signing import payload_of, signed_payload
+from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, KnownStops, StopChildren
+from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, UserStream
+from trading_system.venues.clock import Clock, SystemClock
+from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
+from trading_system.venues.loopback import require_loopback
+from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
+from trading_system.venues.port import (
+    BINANCE_USDM,
+    Ack,
+    OrderState,
+    Position,
+    UserEvent,
+    VenueFill,
+    VenueOrder,
+    VenueRecord,
+)
 
 Params = Mapping[str, str | int]
 
@@ -294,7 +302,7 @@ class BinanceUsdm:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # the error itself is not repeated: its text may hold the signed address
             raise OutcomeUnknownError(f"{method} {path}: no answer ({type(error).__name__})") from None
-        return meaning_of(answer.status, answer.code, answer.message), answer
+        return meaning_of(answer.status, answer.code, answer.message, TABLE), answer
 
     def _plain(self, meaning: Meaning, answer: _Answer) -> bytes:
         wait_s = waiting_time(answer.retry_after, answer.message, self._clock.wall_ms())
@@ -329,14 +337,3 @@ class _Answer:
                 self.code, self.message = said.code, said.msg
             except OutcomeUnknownError:
                 self.message = body.decode(errors="replace")
-
-
-def require_loopback(url: str) -> None:
-    """Raises: NotLoopbackError unless ``url`` names this very machine."""
-    host = urlsplit(url).hostname
-    try:
-        here = host == "localhost" or (host is not None and ipaddress.ip_address(host).is_loopback)
-    except ValueError:
-        here = False
-    if not here:
-        raise NotLoopbackError(host)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from .binance_rows import (
+from trading_system.venues.binance_usdm.rows import (
     FINISHED,
     STATUSES,
     STOP_STATUSES,
@@ -28,10 +28,10 @@ from .binance_rows import (
     finite,
     status_of,
 )
-from .clock import Clock
-from .errors import OutcomeUnknownError, VenueError
-from .port import OrderChanged, OrderStatus, StreamCut, StreamUp, UserEvent, VenueFill
-from .stop_children import StopChildren
+from trading_system.venues.binance_usdm.stop_children import StopChildren
+from trading_system.venues.clock import Clock
+from trading_system.venues.errors import OutcomeUnknownError, VenueError
+from trading_system.venues.port import OrderChanged, OrderStatus, StreamCut, StreamUp, UserEvent, VenueFill
 
 log = logging.getLogger(__name__)
 

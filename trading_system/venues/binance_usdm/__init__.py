@@ -1,0 +1,1 @@
+"""Binance USDT-M futures: one account behind the venue port, and what everybody may ask there."""

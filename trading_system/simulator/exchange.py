@@ -30,7 +30,7 @@ from trading_system.rules.matching import (
 from trading_system.rules.trade import liquidation_price
 from trading_system.simulator.fingerprint import line_of
 from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
 MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
@@ -149,6 +149,7 @@ class Exchange:
             tape = given if isinstance(given, LiveTape) else Tape(instrument.symbol, given)
             position = Position(instrument.step)
             self.books[instrument.symbol] = Book(instrument, tape, position, leverage, tape.price_after(start_step))
+        self.venue = next(iter(self.books.values())).instrument.exchange
         spans = {(book.tape.first, book.tape.last) for book in self.books.values()}
         if len(spans) != 1:
             raise TapeError(f"expected all symbols over the same steps, was {sorted(spans)}; cut them to a common span")
@@ -292,7 +293,7 @@ class Exchange:
     def place(self, request: OrderRequest) -> VenueOrder:
         """Accept an order; it rests, or waits for the market to go on.
 
-        Raises: RefusedError with the venue's code when the order breaks a rule; then nothing has changed.
+        Raises: RefusedError when the order breaks a rule; then nothing has changed.
         """
         book = self.book(request.symbol)
         self._check(book, request)
@@ -311,23 +312,23 @@ class Exchange:
         return order
 
     def cancel(self, order: VenueOrder) -> None:
-        """Take an open order out of its book. Raises: RefusedError -2011 when it is not open any more."""
+        """Take an open order out of its book. Raises: RefusedError when it is not open any more."""
         if not order.open:
-            raise RefusedError(-2011)
+            raise RefusedError(Refusal.NOT_OPEN)
         self._end(order, "CANCELED")
 
     def set_leverage(self, symbol: str, leverage: int) -> None:
         """Change a symbol's leverage. Raises: RefusedError when it lowers the leverage of an open position."""
         book = self.book(symbol)
         if book.position.side and leverage < book.leverage:
-            raise RefusedError(-2028)
+            raise RefusedError(Refusal.LEVERAGE_OF_POSITION)
         book.leverage, book.resting = leverage, None
 
     def book(self, symbol: str) -> Book:
-        """Return a symbol's book. Raises: RefusedError -1121 when it is not traded here."""
+        """Return a symbol's book. Raises: RefusedError when it is not traded here."""
         book = self.books.get(symbol)
         if book is None:
-            raise RefusedError(-1121)
+            raise RefusedError(Refusal.UNKNOWN_SYMBOL)
         return book
 
     def find(self, *, algo: bool, number: int = 0, client_id: str = "") -> VenueOrder | None:
@@ -393,24 +394,24 @@ class Exchange:
     def _check(self, book: Book, request: OrderRequest) -> None:
         known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
         if known is not None and known.open:
-            raise RefusedError(-4116)
+            raise RefusedError(Refusal.ID_IN_USE)
         reducing = request.reduce_only or request.close_position
         if request.algo:
             self._check_stop(book, request)
         elif reducing and book.position.side != -request.side:
-            raise RefusedError(-2022)
+            raise RefusedError(Refusal.NOTHING_TO_REDUCE)
         price = request.price or book.last
         if not reducing and price * request.quantity < book.instrument.min_notional:
-            raise RefusedError(-4164, f"{book.instrument.min_notional:g}")
+            raise RefusedError(Refusal.TOO_SMALL, f"{book.instrument.min_notional:g}")
         if not reducing and not request.algo:
             opening = request.quantity - (book.position.held if book.position.side == -request.side else 0.0)
             if price * opening / book.leverage > self.available() + MARGIN_TOLERANCE:
-                raise RefusedError(-2019)
+                raise RefusedError(Refusal.NO_MARGIN)
 
     def _check_stop(self, book: Book, request: OrderRequest) -> None:
         if is_passed(request.side, request.price, book.last):
-            raise RefusedError(-2021)
+            raise RefusedError(Refusal.STOP_PASSED)
         if request.close_position and any(
             order.close_position and order.side == request.side for order in book.open.values()
         ):
-            raise RefusedError(-4130)
+            raise RefusedError(Refusal.SECOND_CLOSING_STOP)

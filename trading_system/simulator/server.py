@@ -15,17 +15,14 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from trading_system.simulator import wire, wire_account
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.listen_keys import ListenKeys
 from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.protection import ProtectionWatch
 from trading_system.simulator.reports import Report, Reports
-from trading_system.simulator.rest import Rest
-from trading_system.simulator.signatures import Door
-from trading_system.simulator.streams import Streams
 from trading_system.simulator.tape import Row
+from trading_system.simulator.wire_port import Account, Request, UserFrame
+from trading_system.simulator.wires import WIRES
 
 _BREATH = 128  # steps after which a long advance lets others have the event loop
 
@@ -51,13 +48,6 @@ class _Minute(NamedTuple):
     running: bool  # whether the minute is shown before it closes, as far as a market played at once is shown at all
 
 
-class _Event(NamedTuple):
-    """A user event that has not gone out yet; it was written when it happened."""
-
-    kind: str
-    text: bytes
-
-
 class _StepEnd(NamedTuple):
     """The end of a step's frames."""
 
@@ -65,7 +55,7 @@ class _StepEnd(NamedTuple):
 
 
 class SimulatorServer:
-    """One venue with one account. ``wall_ms`` is the clock that signatures are checked against."""
+    """One account on the wire of its venue. ``wall_ms`` is the clock that signatures are checked against."""
 
     def __init__(
         self,
@@ -78,10 +68,8 @@ class SimulatorServer:
         self.exchange = exchange
         self.faults = faults or FaultScript()
         self.reports = Reports()
-        self._keys = ListenKeys(wall_ms)
-        self._rest = Rest(exchange, Door(api_key, secret, wall_ms), self.faults, self._keys)
-        self._streams = Streams(self.faults, self._keys)
-        self._outbox: deque[_Minute | _Event | _StepEnd] = deque()
+        self._wire = WIRES[exchange.venue](exchange, Account(api_key, secret), self.faults, wall_ms)
+        self._outbox: deque[_Minute | UserFrame | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
         self._shown = True
@@ -99,7 +87,7 @@ class SimulatorServer:
 
     async def stop(self) -> None:
         """Close all connections and the port."""
-        await self._streams.close()
+        await self._wire.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -124,12 +112,12 @@ class SimulatorServer:
 
     def quiet(self) -> dict[str, Any]:
         """Return whether everything that was asked is answered and everything said is handed to the system."""
-        waiting = len(self._outbox) + self._streams.unsent
+        waiting = len(self._outbox) + self._wire.unsent
         return {"quiet": not waiting and not self._handling, "requests": self._handling, "unsent": waiting}
 
     def trades(self) -> dict[str, Any]:
         """Return the account's trades as the venue booked them, and their canonical lines."""
-        rows = [{**wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
+        rows = [{**self._wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
         return {"trades": rows, "lines": self.exchange.fingerprint_lines()}
 
     def orders(self) -> list[str]:
@@ -149,7 +137,7 @@ class SimulatorServer:
             "wallet": self.exchange.wallet,
             "open_orders": sum(len(book.open) for book in self.exchange.books.values()),
             "positions": sum(1 for book in self.exchange.books.values() if book.position.side),
-            "user_sockets": self._streams.user_sockets,
+            "user_sockets": self._wire.user_sockets,
             "fences": self.exchange.fences._asdict(),
             "wire": self.wire,
             "faults": dict(self.faults.fired),
@@ -161,9 +149,9 @@ class SimulatorServer:
     def wire(self) -> dict[str, int]:
         """What went over the wire: market frames and user events sent, signed requests that passed the door."""
         return {
-            "frames": self._streams.frames,
-            "signed_requests": self._rest.signed_requests,
-            "user_events": self._streams.user_events,
+            "frames": self._wire.frames,
+            "signed_requests": self._wire.signed_requests,
+            "user_events": self._wire.user_events,
         }
 
     # --- what the exchange says
@@ -173,53 +161,48 @@ class SimulatorServer:
         self._outbox.append(_Minute(step, symbol, row, self._shown))
 
     def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
-        """Keep an ORDER_TRADE_UPDATE for the user stream."""
-        self._say(wire.order_event(order, execution, trade, now))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.order_frames(order, execution, trade, now))
 
     def algo_changed(self, order: VenueOrder, now: int) -> None:
-        """Keep an ALGO_UPDATE for the user stream."""
-        self._say(wire.algo_event(order, now))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.algo_frames(order, now))
 
     def account_changed(self, symbol: str, reason: str, now: int) -> None:
-        """Keep an ACCOUNT_UPDATE for the user stream."""
-        self._say(wire_account.account_event(self.exchange, symbol, reason, now))
-
-    def _say(self, event: dict[str, Any]) -> None:
-        self._outbox.append(_Event(event["e"], msgspec.json.encode(event)))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.account_frames(symbol, reason, now))
 
     async def _flush(self) -> None:
         """Send what waits, in the order in which it happened; taken one by one, so two flushes cannot overtake."""
         while self._outbox:
             said = self._outbox.popleft()
             if isinstance(said, _Minute):
-                grid = self.exchange.books[said.symbol].instrument.step
-                await self._streams.send_late(said.step)
-                await self._streams.send_minute(said.step, said.symbol, said.row, grid, running=said.running)
-            elif isinstance(said, _Event):
-                await self._streams.send_event(said.kind, said.text)
+                await self._wire.send_late(said.step)
+                await self._wire.send_minute(said.step, said.symbol, said.row, running=said.running)
+            elif isinstance(said, UserFrame):
+                await self._wire.send_event(said)
             else:
                 self._cut_after(said.step)
 
     def _cut_after(self, step: int) -> None:
         cuts = self.faults.after_step(step)
         if "cut" in cuts:
-            self._streams.cut_market()
+            self._wire.cut_market()
         if "user_cut" in cuts:
-            self._streams.cut_user()
+            self._wire.cut_user()
 
     # --- the port
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._streams.serve(request)
+            return await self._wire.serve(request)
         path, _, query = request.raw_path.partition("?")
         if path.startswith("/_sim/"):
             return await self._control(request, path)
         self._handling += 1
         try:
             body = await request.text() if request.can_read_body else ""
-            key = request.headers.get("X-MBX-APIKEY")
-            answer = self._rest.answer(request.method, path, query, body, key)
+            answer = self._wire.answer(Request(request.method, path, query, body, request.headers))
             self.protection.look()
             await self._flush()
         finally:

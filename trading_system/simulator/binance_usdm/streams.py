@@ -1,6 +1,6 @@
 """The venue's WebSocket streams: who listens to what, and what goes out over which socket, faults included.
 
-What is said is written in `wire.py`; when it is said is decided by the exchange and the server.
+What is said is written in `frames.py`; when it is said is decided by the exchange and the server.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from trading_system.rules.grid import Grid
-from trading_system.simulator import wire
+from trading_system.simulator.binance_usdm import frames
+from trading_system.simulator.binance_usdm.listen_keys import ListenKeys
 from trading_system.simulator.faults import FaultKind, FaultScript
-from trading_system.simulator.listen_keys import ListenKeys
 from trading_system.simulator.tape import Row
 
 _STREAM = re.compile(r"[a-z0-9_]+@[A-Za-z0-9_@]+")
@@ -88,9 +88,9 @@ class Streams:
         stream = symbol.lower() + _KLINE
         if stream not in self._listeners:
             return
-        closed = wire.kline_frame(symbol, row, closed=True, step=grid)
+        closed = frames.kline_frame(symbol, row, closed=True, step=grid)
         if running:
-            await self._send(stream, wire.kline_frame(symbol, row, closed=False, step=grid))
+            await self._send(stream, frames.kline_frame(symbol, row, closed=False, step=grid))
         if fault == FaultKind.LATE_CLOSE:
             self._late.append((step, stream, closed))
         elif fault == FaultKind.CORRUPTED_FRAME:

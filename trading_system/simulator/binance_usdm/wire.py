@@ -1,0 +1,108 @@
+"""Binance USDT-M as one wire: its REST, its market and user sockets, and the shapes of what happens to the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from trading_system.simulator.binance_usdm import account_rows, frames
+from trading_system.simulator.binance_usdm.listen_keys import ListenKeys
+from trading_system.simulator.binance_usdm.rest import Rest
+from trading_system.simulator.binance_usdm.signatures import Door
+from trading_system.simulator.binance_usdm.streams import Streams
+from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.orders import Trade, VenueOrder
+from trading_system.simulator.tape import Row
+from trading_system.simulator.wire_port import Account, Answer, Request, UserFrame
+
+
+class BinanceUsdmWire:
+    """What each member promises is in ``wire_port.Wire``."""
+
+    def __init__(self, exchange: Exchange, account: Account, faults: FaultScript, wall_ms: Callable[[], int]) -> None:
+        keys = ListenKeys(wall_ms)
+        self._exchange = exchange
+        self._rest = Rest(exchange, Door(account.api_key, account.secret, wall_ms), faults, keys)
+        self._streams = Streams(faults, keys)
+
+    @property
+    def frames(self) -> int:
+        """How many market frames were handed to a socket."""
+        return self._streams.frames
+
+    @property
+    def user_events(self) -> int:
+        """How many user events were handed to a socket."""
+        return self._streams.user_events
+
+    @property
+    def signed_requests(self) -> int:
+        """How many requests passed the door with a signature."""
+        return self._rest.signed_requests
+
+    @property
+    def user_sockets(self) -> int:
+        """How many connections hear the user stream."""
+        return self._streams.user_sockets
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for a slow listener."""
+        return self._streams.unsent
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer to one request."""
+        return self._rest.answer(request)
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one WebSocket connection until it ends."""
+        return await self._streams.serve(request)
+
+    async def send_minute(self, step: int, symbol: str, row: Row, *, running: bool = True) -> None:
+        """Send the running frame of a minute, if asked for, and its close."""
+        grid = self._exchange.books[symbol].instrument.step
+        await self._streams.send_minute(step, symbol, row, grid, running=running)
+
+    async def send_late(self, step: int) -> None:
+        """Send the closes that a step before ``step`` kept back."""
+        await self._streams.send_late(step)
+
+    async def send_event(self, frame: UserFrame) -> None:
+        """Send one user event to everyone who holds the key and wants its kind."""
+        await self._streams.send_event(frame.kind, frame.text)
+
+    def order_frames(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> Iterable[UserFrame]:
+        """Return an ORDER_TRADE_UPDATE."""
+        return (_frame(frames.order_event(order, execution, trade, now)),)
+
+    def algo_frames(self, order: VenueOrder, now: int) -> Iterable[UserFrame]:
+        """Return an ALGO_UPDATE."""
+        return (_frame(frames.algo_event(order, now)),)
+
+    def account_frames(self, symbol: str, reason: str, now: int) -> Iterable[UserFrame]:
+        """Return an ACCOUNT_UPDATE."""
+        return (_frame(account_rows.account_event(self._exchange, symbol, reason, now)),)
+
+    def trade_row(self, trade: Trade) -> dict[str, Any]:
+        """Return a row of ``GET /fapi/v1/userTrades``."""
+        return frames.trade_row(trade)
+
+    def cut_market(self) -> None:
+        """Break all market connections off."""
+        self._streams.cut_market()
+
+    def cut_user(self) -> None:
+        """Break all user connections off."""
+        self._streams.cut_user()
+
+    async def close(self) -> None:
+        """Say good-bye on all connections."""
+        await self._streams.close()
+
+
+def _frame(event: dict[str, Any]) -> UserFrame:
+    return UserFrame(event["e"], msgspec.json.encode(event))

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace
 from trading_system.replay import (
     LocalLine,
     LocalMarket,
@@ -35,9 +35,8 @@ from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.server import SimulatorServer
 from trading_system.stored_run import WireMismatchError, run_of
-from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venue_access import simulated_access
 from trading_system.venues.loopback import require_loopback
-from trading_system.venues.port import LOCAL_EXCHANGE
 
 REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
 CONNECT_S = 10.0
@@ -92,9 +91,7 @@ async def run_replay(
     addresses = await server.start()
     began = time.perf_counter()
     try:
-        access = VenueAccess(
-            addresses.http, addresses.ws, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
-        )
+        access = simulated_access(settings, addresses.http, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
         line = Line(folder, settings, inputs.instruments, inputs.origin, access, REPLAY_PACE, alerts=alerts)
         run = await trade_line(line, lambda: conduct(LocalLine(line), LocalMarket(server), stepped), warmed)
         seconds = time.perf_counter() - began
@@ -171,10 +168,8 @@ async def run_simulator(
                 f"{base}: expected an account that nobody trades, was one that another line listens to; stop that "
                 "line, or start a new `trading-system exchange`"
             )
-        access = VenueAccess(
-            base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
-        )
-        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        access = simulated_access(settings, base, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
+        venue = access.account()
         try:
             instruments = await venue.instruments(sorted(symbols))
         finally:

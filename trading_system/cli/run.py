@@ -156,6 +156,7 @@ def _paper(
     from trading_system.research.history_bounds import bound_ms
     from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
+    from trading_system.venue_access import public_rest
 
     folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
     earlier_run(folder, backtest=False)
@@ -165,7 +166,7 @@ def _paper(
     async def trade() -> Any:
         stop = _stop_by_signal()
         line, missing = await paper_line(symbols, settings, folder, alerts="PAPER" if alerts else None)
-        say(speech.say("note.paper", symbols=" ".join(symbols), url=settings.market.rest, folder=folder))
+        say(speech.say("note.paper", symbols=" ".join(symbols), url=public_rest(settings), folder=folder))
         with progress("progress.warm_up", missing, speech) as warmed:
             return await trade_paper(
                 line,

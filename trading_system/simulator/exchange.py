@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading_system.rules.account import fill_of
-from trading_system.rules.grid import Instrument, q8
+from trading_system.rules.grid import Instrument, grid_of_text, q8, text_of
 from trading_system.rules.matching import (
     MINUTE_MS,
     FillRules,
@@ -33,6 +33,7 @@ from trading_system.simulator.orders import OrderRequest, Position, Trade, Venue
 from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
+NOT_TRADED = Row(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)
 MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
 
 
@@ -99,7 +100,16 @@ class Book:
     open: dict[int, VenueOrder] = field(default_factory=dict)
     walk: Walk | None = None
     seen: int = 0
+    halted: tuple[int, int | None] | None = None  # after which step it stopped trading, and up to which; None: for ever
     resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
+
+    def row(self, step: int) -> Row:
+        """Return a minute of the market: none while the symbol is not traded."""
+        return NOT_TRADED if self.halts(step) else self.tape.row(step)
+
+    def halts(self, step: int) -> bool:
+        """Tell whether the symbol is not traded in the minute that closes with ``step``."""
+        return self.halted is not None and self.halted[0] < step and (self.halted[1] is None or step <= self.halted[1])
 
     @property
     def margin(self) -> float:
@@ -188,7 +198,7 @@ class Exchange:
         """Follow one symbol's minute to its next fill; False when the minute is over."""
         if book.walk is None and not (book.open or book.position.side):
             return False
-        row = book.tape.row(self.step + 1)
+        row = book.row(self.step + 1)
         if row.gap:
             return False
         walk = book.walk or start_walk(row.minute, book.seen)
@@ -206,7 +216,7 @@ class Exchange:
         self.step += 1
         self.now = self.step * MINUTE_MS
         for symbol, book in self.books.items():
-            row = book.tape.row(self.step)
+            row = book.row(self.step)
             if not row.gap:
                 book.last = row.close
                 self.listener.minute_closed(self.step, symbol, row)
@@ -324,6 +334,41 @@ class Exchange:
             raise RefusedError(Refusal.LEVERAGE_OF_POSITION)
         book.leverage, book.resting = leverage, None
 
+    def halt(self, symbol: str, until: int | None) -> None:
+        """Stop trading ``symbol`` up to step ``until``, or for ever; what rests for it stays and cannot fill."""
+        self.book(symbol).halted = (self.step, until)
+
+    def change_tick(self, symbol: str, factor: int) -> None:
+        """Make the price grid of ``symbol`` coarser by ``factor``; what rests stays where it is."""
+        book = self.book(symbol)
+        tick = book.instrument.tick
+        book.instrument = book.instrument._replace(tick=grid_of_text(text_of(tick.price(factor))))
+
+    def minutes(self, symbol: str, first: int | None, last: int | None, limit: int) -> list[Row]:
+        """Return up to ``limit`` minutes by step, oldest first, the last of them running and without a trade so far.
+
+        With ``first`` the oldest from there on, without it the newest up to ``last``; minutes that the venue does not
+        have are left out. Raises: RefusedError when the symbol is not traded here.
+        """
+        book = self.book(symbol)
+        oldest = book.tape.first if first is None else max(first, book.tape.first)
+        newest = self.step + 1 if last is None else min(last, self.step + 1)
+        steps = range(newest, oldest - 1, -1) if first is None else range(oldest, newest + 1)
+        rows: list[Row] = []
+        for step in steps:
+            row = self._running(book) if step > self.step else book.row(step)
+            if not row.gap:
+                rows.append(row)
+            if len(rows) == limit:
+                break
+        return rows[::-1] if first is None else rows
+
+    def _running(self, book: Book) -> Row:
+        if book.halts(self.step + 1):
+            return NOT_TRADED
+        price = book.tape.price_after(self.step)
+        return Row(self.step * MINUTE_MS, price, price, price, price, 0.0, 0)
+
     def book(self, symbol: str) -> Book:
         """Return a symbol's book. Raises: RefusedError when it is not traded here."""
         book = self.books.get(symbol)
@@ -392,6 +437,8 @@ class Exchange:
             self.listener.order_changed(order, status, None, self.now)
 
     def _check(self, book: Book, request: OrderRequest) -> None:
+        if book.halts(self.step + 1):
+            raise RefusedError(Refusal.NOT_TRADING)
         known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
         if known is not None and known.open:
             raise RefusedError(Refusal.ID_IN_USE)

@@ -9,6 +9,7 @@ class Refusal(StrEnum):
     """A rule of the exchange that a request broke."""
 
     UNKNOWN_SYMBOL = "the symbol is not traded here"
+    NOT_TRADING = "the symbol is not traded now"
     NOT_OPEN = "the order is not open"
     ID_IN_USE = "an open order has this client id"
     NOTHING_TO_REDUCE = "there is no position that the order could reduce"

@@ -10,18 +10,21 @@ import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
+from trading_system.simulator.disturbances import Disturbances, Troubles
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.minute_frames import MinuteFrames
 from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.protection import ProtectionWatch
 from trading_system.simulator.reports import Report, Reports
 from trading_system.simulator.tape import Row
-from trading_system.simulator.wire_port import Account, Request, UserFrame
+from trading_system.simulator.wire_port import Account, Answer, Request, UserFrame
 from trading_system.simulator.wires import WIRES
 
 _BREATH = 128  # steps after which a long advance lets others have the event loop
@@ -68,7 +71,12 @@ class SimulatorServer:
         self.exchange = exchange
         self.faults = faults or FaultScript()
         self.reports = Reports()
-        self._wire = WIRES[exchange.venue](exchange, Account(api_key, secret), self.faults, wall_ms)
+        self._disturbances = Disturbances(exchange, self.faults)
+        clock = partial(_disturbed, wall_ms, self._disturbances)
+        self._troubles = Troubles(self.faults, clock)
+        self._minutes = MinuteFrames(self.faults)
+        account, silent = Account(api_key, secret), self._disturbances.is_silent
+        self._wire = WIRES[exchange.venue](exchange, account, self.faults, clock, silent)
         self._outbox: deque[_Minute | UserFrame | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
@@ -106,6 +114,9 @@ class SimulatorServer:
             self.protection.look()
             if self.exchange.step > standing.step:
                 self._outbox.append(_StepEnd(self.exchange.step))
+                lag_s = self._disturbances.lag_s(self.exchange.step)
+                if lag_s:
+                    await asyncio.sleep(lag_s)
             await self._flush()
             if self.exchange.step % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -142,6 +153,7 @@ class SimulatorServer:
             "wire": self.wire,
             "faults": dict(self.faults.fired),
             "faults_waiting": len(self.faults.waiting),
+            "asked_in_ban": self._troubles.asked_in_ban,
             "protection": self.protection.said(),
         }
 
@@ -177,19 +189,15 @@ class SimulatorServer:
         while self._outbox:
             said = self._outbox.popleft()
             if isinstance(said, _Minute):
-                await self._wire.send_late(said.step)
-                await self._wire.send_minute(said.step, said.symbol, said.row, running=said.running)
+                for shown in [
+                    *self._minutes.due(said.step),
+                    *self._minutes.of(said.step, said.symbol, said.row, running=said.running),
+                ]:
+                    await self._wire.show(shown)
             elif isinstance(said, UserFrame):
                 await self._wire.send_event(said)
             else:
-                self._cut_after(said.step)
-
-    def _cut_after(self, step: int) -> None:
-        cuts = self.faults.after_step(step)
-        if "cut" in cuts:
-            self._wire.cut_market()
-        if "user_cut" in cuts:
-            self._wire.cut_user()
+                await self._disturbances.after_step(said.step, self._wire)
 
     # --- the port
 
@@ -202,6 +210,9 @@ class SimulatorServer:
         self._handling += 1
         try:
             body = await request.text() if request.can_read_body else ""
+            trouble = self._troubles.of_request()
+            if trouble is not None:
+                return _sent(self._wire.trouble(trouble))
             answer = self._wire.answer(Request(request.method, path, query, body, request.headers))
             self.protection.look()
             await self._flush()
@@ -209,9 +220,7 @@ class SimulatorServer:
             self._handling -= 1
         if answer.lost and request.transport is not None:
             request.transport.abort()
-        return web.Response(
-            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
-        )
+        return _sent(answer)
 
     async def _control(self, request: web.BaseRequest, path: str) -> web.Response:
         """The control plane: answers on loopback only, and is no part of any venue's interface."""
@@ -275,6 +284,17 @@ class _AdvanceWish(msgspec.Struct):
     """The body of ``POST /_sim/advance``."""
 
     until: int | None = None
+
+
+def _disturbed(wall_ms: Callable[[], int], disturbances: Disturbances) -> int:
+    """Return the venue's clock: it may have jumped or drifted away from this machine's."""
+    return wall_ms() + disturbances.clock_off_ms
+
+
+def _sent(answer: Answer) -> web.Response:
+    """Return an answer as it leaves: JSON, or the page of whatever stands before the venue."""
+    kind = "text/html" if answer.body.startswith(b"<") else "application/json"
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers, content_type=kind)
 
 
 def _is_loopback(remote: str | None) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
 from trading_system.simulator.exchange import Exchange
-from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.faults import FaultKind, FaultScript
+from trading_system.simulator.minute_frames import Shown
 from trading_system.simulator.orders import Trade, VenueOrder
-from trading_system.simulator.tape import Row
+from trading_system.simulator.sockets import Socket
 
 
 class Request(NamedTuple):
@@ -30,6 +31,15 @@ class Answer(NamedTuple):
     body: bytes
     headers: dict[str, str]
     lost: bool = False
+
+
+class Trouble(NamedTuple):
+    """Why a request gets no answer. ``until``: the end of a ban, ms UTC of the venue's clock, 0 without one."""
+
+    kind: FaultKind
+    now: int
+    until: int
+    again: bool = False  # asked once more although it was told to wait
 
 
 class UserFrame(NamedTuple):
@@ -68,11 +78,11 @@ class Wire(Protocol):
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
 
-    async def send_minute(self, step: int, symbol: str, row: Row, *, running: bool = True) -> None:
-        """Send the running frame of a minute, if asked for, and its close, as far as the script of faults lets it."""
+    def trouble(self, trouble: Trouble) -> Answer:
+        """Return what a request meets that is not answered: a limit, a ban, a venue that is away."""
 
-    async def send_late(self, step: int) -> None:
-        """Send the closes that a step before ``step`` kept back."""
+    async def show(self, shown: Shown) -> None:
+        """Send one frame of a candle to everyone who subscribed to it."""
 
     async def send_event(self, frame: UserFrame) -> None:
         """Send one user event to everyone who may hear it and asked for its kind."""
@@ -89,8 +99,11 @@ class Wire(Protocol):
     def trade_row(self, trade: Trade) -> dict[str, Any]:
         """Return a trade in the venue's own words."""
 
-    def cut_market(self) -> None:
-        """Break all market connections off."""
+    def market_sockets(self) -> Sequence[Socket]:
+        """Return all connections that hear the market."""
+
+    def shutdown_notice(self, socket: Socket) -> bytes:
+        """Return what the venue says on ``socket`` before it takes a server away."""
 
     def cut_user(self) -> None:
         """Break all user connections off."""
@@ -106,5 +119,17 @@ class Account(NamedTuple):
     secret: str
 
 
-WireMaker = Callable[[Exchange, Account, FaultScript, Callable[[], int]], Wire]
-"""Makes a wire; the last argument tells the wall clock (ms UTC) against which signatures are checked."""
+class WireMaker(Protocol):
+    """Makes a wire."""
+
+    def __call__(
+        self,
+        exchange: Exchange,
+        account: Account,
+        faults: FaultScript,
+        wall_ms: Callable[[], int],
+        is_silent: Callable[[], bool],
+    ) -> Wire:
+        """``wall_ms``: the clock (ms UTC) against which signatures are checked; ``is_silent``: asked for each market
+        connection that opens whether it acknowledges and brings nothing.
+        """

@@ -47,6 +47,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
     -4130: (400, "An open stop or take profit order with GTE and closePosition in the direction is existing."),
     -4137: (400, "Quantity must be zero with closePosition equals true."),
     -4138: (400, "Reduce only must be true with closePosition equals true."),
+    -4140: (400, "Invalid symbol status for opening position."),
     -4164: (400, "Order's notional must be no smaller than {} (unless you choose reduce only)."),
     -5000: (404, "Path {} is not served here."),
 }
@@ -54,6 +55,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
 
 CODES: Mapping[Refusal, int] = {
     Refusal.UNKNOWN_SYMBOL: -1121,
+    Refusal.NOT_TRADING: -4140,
     Refusal.NOT_OPEN: -2011,
     Refusal.ID_IN_USE: -4116,
     Refusal.NOTHING_TO_REDUCE: -2022,

@@ -23,9 +23,8 @@ from trading_system.simulator.binance_usdm.signatures import Door, parameters
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultKind, FaultScript
 from trading_system.simulator.orders import OrderRequest, VenueOrder
-from trading_system.simulator.refusals import RefusedError
-from trading_system.simulator.tape import Row
-from trading_system.simulator.wire_port import Answer, Request
+from trading_system.simulator.refusals import Refusal, RefusedError
+from trading_system.simulator.wire_port import Answer, Request, Trouble
 
 WEIGHT_LIMIT = 2400
 MOST_ROWS = 1500
@@ -83,6 +82,21 @@ class Rest:
         except _LostAnswerError:
             return Answer(200, b"", headers, lost=True)
         return Answer(200, msgspec.json.encode(said), headers)
+
+    def trouble(self, trouble: Trouble) -> Answer:
+        """Return what a request meets that is not answered."""
+        seconds = str(max(1, -(-(trouble.until - trouble.now) // 1000)))
+        match trouble.kind:
+            case FaultKind.RATE_LIMITED:
+                told = f"Way too many requests; IP banned until {trouble.until}." if trouble.again else _TOO_MANY
+                error = msgspec.json.encode({"code": -1003, "msg": told})
+                return Answer(418 if trouble.again else 429, error, {"Retry-After": seconds})
+            case FaultKind.FORBIDDEN:
+                return Answer(403, _HTML, {"Retry-After": seconds})
+            case FaultKind.HTML:
+                return Answer(200, _HTML, {})
+            case _:
+                return Answer(503, b"Service Unavailable.", {})
 
     def _let_in(self, endpoint: Endpoint, query: str, body: str, api_key: str | None) -> None:
         if endpoint.access == Access.OPEN:
@@ -142,27 +156,17 @@ class Rest:
 
     def _klines(self, params: Params) -> list[list[Any]]:
         """Rows of 1m, oldest first; the newest is the running minute, unmarked and without a trade so far."""
-        book = self._exchange.book(required(params, "symbol"))
+        symbol = self._exchange.book(required(params, "symbol")).instrument.symbol
         if required(params, "interval") != "1m":
             raise CodedRefusalError(-1120)
         limit = whole(params, "limit", 500)
         if not 1 <= limit <= MOST_ROWS:
             raise CodedRefusalError(-1130, "limit")
-        tape, now = book.tape, self._exchange.step
-        start, end = whole(params, "startTime", -1), whole(params, "endTime", (now + 1) * MINUTE_MS)
-        newest = min(end // MINUTE_MS + 1, now + 1)
-        oldest = tape.first if start < 0 else max(-(-start // MINUTE_MS) + 1, tape.first)
-        steps = range(oldest, newest + 1) if start >= 0 else range(newest, oldest - 1, -1)
-        price = tape.price_after(now)
-        rows: list[list[Any]] = []
-        for step in steps:
-            running = step > now
-            row = Row(now * MINUTE_MS, price, price, price, price, 0.0, 0) if running else tape.row(step)
-            if not row.gap:
-                rows.append(frames.kline_row(row))
-            if len(rows) == limit:
-                break
-        return rows if start >= 0 else rows[::-1]
+        start, end = whole(params, "startTime", -1), whole(params, "endTime", -1)
+        first = None if start < 0 else -(-start // MINUTE_MS) + 1
+        last = None if end < 0 else end // MINUTE_MS + 1
+        rows = self._faults.on_candles(symbol, self._exchange.minutes(symbol, first, last, limit))
+        return [frames.kline_row(row) for row in rows]
 
     # --- orders
 
@@ -175,6 +179,8 @@ class Rest:
     def _accept(self, read: Callable[[], OrderRequest]) -> VenueOrder:
         fault = self._faults.on_order_request()
         if fault is not None and fault.kind == FaultKind.REJECTED_ORDER:
+            if not fault.code:
+                raise RefusedError(Refusal.NO_MARGIN)
             raise CodedRefusalError(fault.code, message=fault.message or None)
         order = self._exchange.place(read())
         if fault is not None:
@@ -305,6 +311,8 @@ def _rows_weight(path: str, params: Params) -> int:
     return 1 if rows < 100 else 2 if rows < 500 else 5 if rows <= 1000 else 10
 
 
+_TOO_MANY = "Too many requests; current limit of IP is 2400 requests per minute."
+_HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 _RESTRICTIONS = {
     "ipRestrict": True,
     "createTime": 1698645219000,

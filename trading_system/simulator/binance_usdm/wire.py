@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,19 +15,27 @@ from trading_system.simulator.binance_usdm.signatures import Door
 from trading_system.simulator.binance_usdm.streams import Streams
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.minute_frames import Shown
 from trading_system.simulator.orders import Trade, VenueOrder
-from trading_system.simulator.tape import Row
-from trading_system.simulator.wire_port import Account, Answer, Request, UserFrame
+from trading_system.simulator.sockets import Socket
+from trading_system.simulator.wire_port import Account, Answer, Request, Trouble, UserFrame
 
 
 class BinanceUsdmWire:
     """What each member promises is in ``wire_port.Wire``."""
 
-    def __init__(self, exchange: Exchange, account: Account, faults: FaultScript, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        account: Account,
+        faults: FaultScript,
+        wall_ms: Callable[[], int],
+        is_silent: Callable[[], bool],
+    ) -> None:
         keys = ListenKeys(wall_ms)
         self._exchange = exchange
         self._rest = Rest(exchange, Door(account.api_key, account.secret, wall_ms), faults, keys)
-        self._streams = Streams(faults, keys)
+        self._streams = Streams(faults, keys, is_silent)
 
     @property
     def frames(self) -> int:
@@ -62,14 +70,13 @@ class BinanceUsdmWire:
         """Serve one WebSocket connection until it ends."""
         return await self._streams.serve(request)
 
-    async def send_minute(self, step: int, symbol: str, row: Row, *, running: bool = True) -> None:
-        """Send the running frame of a minute, if asked for, and its close."""
-        grid = self._exchange.books[symbol].instrument.step
-        await self._streams.send_minute(step, symbol, row, grid, running=running)
+    def trouble(self, trouble: Trouble) -> Answer:
+        """Return what a request meets that is not answered."""
+        return self._rest.trouble(trouble)
 
-    async def send_late(self, step: int) -> None:
-        """Send the closes that a step before ``step`` kept back."""
-        await self._streams.send_late(step)
+    async def show(self, shown: Shown) -> None:
+        """Send one kline event to everyone who subscribed to it."""
+        await self._streams.show(shown, self._exchange.books[shown.symbol].instrument.step)
 
     async def send_event(self, frame: UserFrame) -> None:
         """Send one user event to everyone who holds the key and wants its kind."""
@@ -91,9 +98,13 @@ class BinanceUsdmWire:
         """Return a row of ``GET /fapi/v1/userTrades``."""
         return frames.trade_row(trade)
 
-    def cut_market(self) -> None:
-        """Break all market connections off."""
-        self._streams.cut_market()
+    def market_sockets(self) -> Sequence[Socket]:
+        """Return all connections that hear the market."""
+        return self._streams.market_sockets()
+
+    def shutdown_notice(self, socket: Socket) -> bytes:
+        """Return ``serverShutdown``, wrapped where the connection wraps."""
+        return frames.shutdown_notice(self._exchange.now, combined=self._streams.is_combined(socket))
 
     def cut_user(self) -> None:
         """Break all user connections off."""

@@ -41,6 +41,7 @@ from trading_system.venues.port import (
     Position,
     StreamCut,
     StreamUp,
+    TradePoint,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -209,9 +210,8 @@ async def test_fills_are_read_by_rest_under_the_names_that_were_sent_page_by_pag
         await stopped_out(client, adapter)
         fills = await adapter.fills(SYMBOL)
         assert [fill.client_id for fill in fills] == [cid("e"), cid("s")]
-        assert await adapter.fills(SYMBOL, after_id=fills[0].trade_id) == fills[1:]
-        assert await adapter.fills(SYMBOL, since_ms=fills[0].time) == fills
-        assert await adapter.newest_trade_id(SYMBOL) == fills[1].trade_id
+        assert await adapter.fills(SYMBOL, TradePoint(fills[1].number, 0)) == fills[1:]
+        assert (await adapter.newest_trade(SYMBOL)).number == fills[1].number
 
 
 async def test_after_a_restart_the_journal_s_stops_name_the_fill(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,7 +468,7 @@ TRADE = {
     "m": True,
     "new": {"field": 1},
 }
-FILLED = VenueFill(70, cid("e"), SYMBOL, 5, 100.5, 0.1, 0.005, True)
+FILLED = VenueFill("70", 70, cid("e"), SYMBOL, 5, 100.5, 0.1, 0.005, True)
 
 
 def update(**changes: Any) -> dict[str, Any]:

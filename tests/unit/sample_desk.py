@@ -207,7 +207,7 @@ class Desk:
         self.venue.quantity = round(self.venue.quantity + order.side * order.quantity, 3)
         number = len(self.venue.trades) + 1
         time = self.step * MINUTE + at
-        fill = VenueFill(number, client_id, order.symbol, time, price, order.quantity, fee, False)
+        fill = VenueFill(str(number), number, client_id, order.symbol, time, price, order.quantity, fee, False)
         self.venue.trades.append(fill)
         return fill
 

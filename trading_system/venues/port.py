@@ -90,10 +90,12 @@ class OrderState(NamedTuple):
 class VenueFill(NamedTuple):
     """One trade of ours. ``client_id`` names the order that was sent, also if a stop's own child order filled.
 
-    ``time`` is the venue's, ms UTC; ``fee`` in quote currency. ``trade_id`` ascends within a symbol.
+    ``trade_id`` is the venue's own and unique within a symbol. ``number`` ascends within a symbol; trades of one match
+    may share it. ``time`` is the venue's, ms UTC; ``fee`` in quote currency.
     """
 
-    trade_id: int
+    trade_id: str
+    number: int
     client_id: str
     symbol: str
     time: int
@@ -101,6 +103,20 @@ class VenueFill(NamedTuple):
     quantity: float
     fee: float
     maker: bool
+
+
+class TradePoint(NamedTuple):
+    """A point in the row of our trades in one symbol: a trade's ``number``, and a ``time`` (ms UTC) not after it.
+
+    Some venues find a trade by its number and need no time, others look for it within a time.
+    """
+
+    number: int
+    time: int
+
+
+EVER = TradePoint(0, 0)
+"""Before every trade."""
 
 
 class OrderChanged(NamedTuple):
@@ -172,11 +188,11 @@ class Venue(Protocol):
     async def set_isolated_margin(self, symbol: str) -> None:
         """Give ``symbol`` a margin of its own; nothing happens if it has one."""
 
-    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
-        """Return our trades with an id above ``after_id``, or from ``since_ms`` on, ascending, all of them."""
+    async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
+        """Return our trades numbered ``since.number`` or higher, ascending by number, all of them."""
 
-    async def newest_trade_id(self, symbol: str) -> int:
-        """Return the id of our last trade in ``symbol``, 0 if there is none."""
+    async def newest_trade(self, symbol: str) -> TradePoint:
+        """Return the number of our last trade in ``symbol`` (0 if there is none), and a time before every later one."""
 
     def user_events(self) -> AsyncGenerator[UserEvent, None]:
         """Return what happens to our orders as it happens; reconnects by itself until it is closed."""

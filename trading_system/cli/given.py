@@ -16,13 +16,19 @@ config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
 Bounds = tuple[int | None, int | None]
 
 
-def settings_of(overrides: list[str] | None, signal_interval: str | None = None) -> "Settings":
+def settings_of(
+    overrides: list[str] | None, signal_interval: str | None = None, exchange: str | None = None
+) -> "Settings":
     """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
     from trading_system.redaction import PROCESS, passwords_in
     from trading_system.settings import secret_keys, settings_with
 
     settings = settings_with(
-        overrides or [], config_file.get(), signal_interval=signal_interval, language=language.get()
+        overrides or [],
+        config_file.get(),
+        signal_interval=signal_interval,
+        language=language.get(),
+        exchange=exchange,
     )
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
     PROCESS.hide(passwords_in(settings.bus_url, settings.database_url or ""))

@@ -223,6 +223,12 @@ async def serve_exchange(
         await server.stop()
 
 
+def moved_to_now(inputs: CandleInputs, settings: Settings) -> CandleInputs:
+    """Return the same market, by whole minutes later, so that the minute after the warm-up is the running one."""
+    first = inputs.origin + settings.plans.warm_up * interval_ms(settings.signal_interval)
+    return inputs.moved_by(wall_clock_ms() // MINUTE_MS * MINUTE_MS - first)
+
+
 async def rehearse(
     inputs: CandleInputs,
     settings: Settings,
@@ -231,15 +237,12 @@ async def rehearse(
     say: Callable[[str], None],
     speed: float,
 ) -> None:
-    """Serve ``inputs`` as a market that begins now and goes on by itself, ``speed`` minutes a minute, to its end.
+    """Serve ``inputs``, which were moved to now, as a market that goes on by itself to its end.
 
-    The candles are moved by whole minutes, so that the one after the warm-up is the running one. ``say`` gets one line
-    with the address.
+    speed: minutes of market a minute. ``say`` gets one line with the address.
     """
-    now = wall_clock_ms()
-    first = inputs.origin + settings.plans.warm_up * interval_ms(settings.signal_interval)
-    clock = MarketClock(now, speed, wall_clock_ms)
-    server = simulator_of(inputs.moved_by(now // MINUTE_MS * MINUTE_MS - first), settings, faults, clock.now_ms)
+    clock = MarketClock(wall_clock_ms(), speed, wall_clock_ms)
+    server = simulator_of(inputs, settings, faults, clock.now_ms)
     addresses = await server.start(port)
     say(addresses.http)
     try:

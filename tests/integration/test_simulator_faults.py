@@ -8,7 +8,9 @@ import aiohttp
 import pytest
 from simulated_venue import CALM, START, RawClient, cid, frame, venue
 
-from trading_system.simulator.faults import Fault, FaultError, FaultKind, FaultScript, read_faults
+from trading_system.simulator.drawn_faults import DRAWABLE, Draw, drawn
+from trading_system.simulator.fault_file import read_faults
+from trading_system.simulator.faults import Fault, FaultError, FaultKind, FaultScript
 from trading_system.simulator.server import _is_loopback
 
 MINUTES = ((100.0, 101.0, 99.0, 100.5), (100.5, 102.0, 100.0, 101.0), CALM)
@@ -159,11 +161,14 @@ async def test_an_order_can_be_rejected() -> None:
 def test_faults_are_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "faults.json"
     file.write_text('[{"kind": "cut", "at_step": 5}, {"kind": "lost_answer", "nth": 2}]')
-    assert read_faults(file) == [Fault(FaultKind.CUT, at_step=5), Fault(FaultKind.LOST_ANSWER, nth=2)]
+    assert read_faults(file, 1, 1_440, ["BTCUSDT"]) == [
+        Fault(FaultKind.CUT, at_step=5),
+        Fault(FaultKind.LOST_ANSWER, nth=2),
+    ]
     for text in ('[{"kind": "earthquake"}]', '[{"kind": "cut", "at": 5}]', "nothing"):
         file.write_text(text)
         with pytest.raises(FaultError, match="mend the file"):
-            read_faults(file)
+            read_faults(file, 1, 1_440, ["BTCUSDT"])
 
 
 @pytest.mark.parametrize(
@@ -338,3 +343,16 @@ async def test_a_tick_can_become_coarser() -> None:
 def test_a_fault_of_a_symbol_names_it() -> None:
     with pytest.raises(FaultError, match="expected the symbol"):
         FaultScript([Fault(FaultKind.HALTED, at_step=1)])
+
+
+def test_the_same_seed_draws_the_same_faults_and_each_kind_in_time(tmp_path: Path) -> None:
+    faults = drawn(Draw(seed=7, per_day=400), 1_000, 2_439, ["BTCUSDT", "ETHUSDT"])
+    assert faults == drawn(Draw(seed=7, per_day=400), 1_000, 2_439, ["BTCUSDT", "ETHUSDT"])
+    assert faults != drawn(Draw(seed=8, per_day=400), 1_000, 2_439, ["BTCUSDT", "ETHUSDT"])
+    assert len(faults) == 400
+    assert {fault.kind for fault in faults} == set(DRAWABLE)
+    assert all(1_000 <= fault.at_step <= 2_439 for fault in faults)
+    FaultScript(faults)
+    file = tmp_path / "faults.json"
+    file.write_text('{"seed": 7, "per_day": 20, "kinds": ["cut"]}')
+    assert {fault.kind for fault in read_faults(file, 1, 1_440, ["BTCUSDT"])} == {FaultKind.CUT}

@@ -41,11 +41,13 @@ def exchange(
     """Serve a simulated exchange whose market is the given candles."""
     import asyncio
 
-    from trading_system.simulated_run import rehearse, serve_exchange
+    from trading_system.simulated_run import moved_to_now, rehearse, serve_exchange
 
     settings = settings_of(set_, signal_interval, venue)
     inputs = candles_of(replay, symbol, settings, instrument, bounds_of(from_, to))
     if speed:
-        asyncio.run(rehearse(inputs, settings, port, faults_of(faults), typer.echo, speed))
+        inputs = moved_to_now(inputs, settings)
+        asyncio.run(rehearse(inputs, settings, port, faults_of(faults, inputs, settings), typer.echo, speed))
     else:
-        asyncio.run(serve_exchange(inputs, settings, port, faults_of(faults), typer.echo, conducting=conductor))
+        script = faults_of(faults, inputs, settings)
+        asyncio.run(serve_exchange(inputs, settings, port, script, typer.echo, conducting=conductor))

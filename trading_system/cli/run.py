@@ -101,7 +101,7 @@ def run(
                     inputs,
                     settings,
                     folder,
-                    faults=faults_of(faults),
+                    faults=faults_of(faults, inputs, settings),
                     alerts=mode,
                     stepped=lambda step: stepped(step - first),
                 )

@@ -43,7 +43,7 @@ class Socket:
             self._transport.abort()
 
     async def say_goodbye(self, code: int) -> None:
-        """End the connection with a close frame of ``code``; a half-open one ends without, as does 1006 by its meaning."""
+        """End the connection with a close frame of ``code``; a half-open one ends without, as 1006 means."""
         if self.half_open or code == NO_CLOSE_FRAME:
             self.break_off()
         else:

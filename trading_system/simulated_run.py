@@ -33,7 +33,8 @@ from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.settings import Settings
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.server import SimulatorServer
+from trading_system.simulator.rehearsal import MarketClock, play_on
+from trading_system.simulator.server import SimulatorServer, wall_clock_ms
 from trading_system.stored_run import WireMismatchError, run_of
 from trading_system.venue_access import simulated_access
 from trading_system.venues.loopback import require_loopback
@@ -43,8 +44,15 @@ CONNECT_S = 10.0
 SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
 
 
-def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript | None = None) -> SimulatorServer:
+def simulator_of(
+    inputs: CandleInputs,
+    settings: Settings,
+    faults: FaultScript | None = None,
+    wall_ms: Callable[[], int] = wall_clock_ms,
+) -> SimulatorServer:
     """Return an exchange that has ``inputs`` as its market: the warm-up as history, the rest still to come.
+
+    ``wall_ms`` is its clock.
 
     Raises: InputError when the candles end within the warm-up or are not minutes.
     """
@@ -65,7 +73,7 @@ def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript |
         leverage=int(settings.account.leverage),
         equity=settings.account.equity,
     )
-    return SimulatorServer(exchange, faults, SIMULATED_KEY, SIMULATED_SECRET)
+    return SimulatorServer(exchange, faults, SIMULATED_KEY, SIMULATED_SECRET, wall_ms)
 
 
 async def run_replay(
@@ -210,6 +218,35 @@ async def serve_exchange(
     try:
         if conducting:
             await conduct(ReportingLine(server.reports), LocalMarket(server))
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+def moved_to_now(inputs: CandleInputs, settings: Settings) -> CandleInputs:
+    """Return the same market, by whole minutes later, so that the minute after the warm-up is the running one."""
+    first = inputs.origin + settings.plans.warm_up * interval_ms(settings.signal_interval)
+    return inputs.moved_by(wall_clock_ms() // MINUTE_MS * MINUTE_MS - first)
+
+
+async def rehearse(
+    inputs: CandleInputs,
+    settings: Settings,
+    port: int,
+    faults: FaultScript | None,
+    say: Callable[[str], None],
+    speed: float,
+) -> None:
+    """Serve ``inputs``, which were moved to now, as a market that goes on by itself to its end.
+
+    speed: minutes of market a minute. ``say`` gets one line with the address.
+    """
+    clock = MarketClock(wall_clock_ms(), speed, wall_clock_ms)
+    server = simulator_of(inputs, settings, faults, clock.now_ms)
+    addresses = await server.start(port)
+    say(addresses.http)
+    try:
+        await play_on(server, clock)
         await asyncio.Event().wait()
     finally:
         await server.stop()

@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 
@@ -115,19 +114,6 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int = 1
     ms: int = 1_000
     factor: int = 10
-
-
-def read_faults(path: Path) -> list[Fault]:
-    """Return the faults of a JSON file, a list of objects with the fields of ``Fault``.
-
-    Raises: FaultError when the file cannot be read or says something else.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Fault])
-    except (OSError, msgspec.MsgspecError) as error:
-        raise FaultError(
-            f'{path}: expected a list like [{{"kind": "cut", "at_step": 1}}], was {error}; mend the file'
-        ) from error
 
 
 class FaultScript:

@@ -6,6 +6,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+NO_CLOSE_FRAME = 1006
+
 
 class Socket:
     """A WebSocket that the venue serves.
@@ -41,8 +43,8 @@ class Socket:
             self._transport.abort()
 
     async def say_goodbye(self, code: int) -> None:
-        """End the connection with a close frame of ``code``; a half-open one ends without."""
-        if self.half_open:
+        """End the connection with a close frame of ``code``; a half-open one ends without, as 1006 means."""
+        if self.half_open or code == NO_CLOSE_FRAME:
             self.break_off()
         else:
             await self.ws.close(code=code)

@@ -130,7 +130,7 @@ class FakeVenue:
         self._read(f"position {symbol}")
         return Position(symbol, self.quantity, 100.0 if self.quantity else 0.0)
 
-    async def position_mode_is_one_way(self) -> bool:
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
         return True
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

@@ -85,6 +85,7 @@ class Desk:
         self.step = ORIGIN
         self.advised = advised
         self.is_paper = paper
+        self.record = answering_at_once(BINANCE_USDM)
         self.venue_ms = self.clock.wall_ms if live else None
 
     async def live(self) -> None:
@@ -99,7 +100,7 @@ class Desk:
             {self.instrument.symbol: ORIGIN},
             venue,
             self.journal,
-            Reconciler(self.journal, venue, answering_at_once(BINANCE_USDM), self.clock),
+            Reconciler(self.journal, venue, self.record, self.clock),
             market=paper,
             equity=10_000.0,
             signal_interval="15m",

@@ -26,7 +26,7 @@ from trading_system.services.execution_engine.journal import (
     State,
 )
 from trading_system.services.execution_engine.journal_records import Booked
-from trading_system.venues.port import TradePoint
+from trading_system.venues.port import KnownStop, TradePoint
 
 
 def meant(journal: Journal, order=None, generation: int = 0, symbol: str = "BTCUSDT") -> JournalOrder:  # type: ignore[no-untyped-def]
@@ -196,9 +196,9 @@ def test_a_stop_is_remembered_until_its_fill_is_booked(journal: Journal) -> None
     meant(journal, target())
     journal.settled(client_id("s", 0), State.CANCELLED)
     journal.settled(client_id("s", 1), State.FILLED)
-    assert journal.stops_without_fill("BTCUSDT") == [client_id("s", 1), client_id("s", 2)]
+    assert [one.client_id for one in journal.stops_without_fill("BTCUSDT")] == [client_id("s", 1), client_id("s", 2)]
     journal.fill(fill_of(stop(), 1, generation=1))
-    assert journal.stops_without_fill("BTCUSDT") == [client_id("s", 2)]
+    assert journal.stops_without_fill("BTCUSDT") == [KnownStop(client_id("s", 2), 95.0, "")]
 
 
 def test_only_an_end_settles_an_order(journal: Journal) -> None:

@@ -187,8 +187,9 @@ class PaperVenue(Deaf):
         held = self._exchange.book(symbol).position
         return Position(symbol, held.side * held.held, held.entry)
 
-    async def position_mode_is_one_way(self) -> bool:
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
         """Return True: there is no other mode here."""
+        del symbol
         return True
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

@@ -36,11 +36,11 @@ from trading_system.services.execution_engine.journal_records import (
 )
 from trading_system.services.execution_engine.snapshot import Kept
 from trading_system.services.execution_engine.steps import step_close
+from trading_system.venues.port import LIQUIDATED
 
 log = logging.getLogger(__name__)
 
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
-LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a position
 
 
 class Books:
@@ -65,6 +65,11 @@ class Books:
     def orders_of(self, place: int) -> Sequence[Order]:
         """Return what should rest for a symbol now."""
         return self.account.slots[place].orders
+
+    def protection_of(self, place: int) -> float:
+        """Return the price of the stop that the position of a symbol's trade has or will have, 0.0 without a trade."""
+        trade = self.account.slots[place].trade
+        return 0.0 if trade is None else trade.stop
 
     def is_entering(self, place: int) -> bool:
         """Tell whether a symbol waits for its entry."""

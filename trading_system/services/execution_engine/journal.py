@@ -17,7 +17,7 @@ from typing import TypeVar
 from trading_system.contracts import from_ms
 from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.matching import Order, OrderType
-from trading_system.venues.port import TradePoint, VenueFill
+from trading_system.venues.port import KnownStop, TradePoint, VenueFill
 
 from .journal_records import LIVE, UNRESOLVED, JournalFill, JournalOrder, State
 
@@ -274,6 +274,19 @@ class Journal:
         where = "plan = ? AND name = ? ORDER BY generation DESC LIMIT 1"
         return self._one(where, (canonical[2:-1], canonical[-1]))
 
+    def taken_back(self, order: Order) -> int:
+        """Return how many of the newest generations of ``order``, as it is now, were rejected after they were taken."""
+        rows = self._db.execute(
+            f"SELECT {_ORDER_COLUMNS} FROM orders WHERE plan = ? AND name = ? ORDER BY generation DESC LIMIT 10",  # noqa: S608
+            (order.id[2:-1], order.id[-1]),
+        )
+        count = 0
+        for known in map(_order, rows):
+            if known.state != State.REJECTED or not known.venue_id or not known.is_for(order):
+                break
+            count += 1
+        return count
+
     def generation_for(self, plan: str, name: str) -> int:
         """Return the first generation of an order of ``plan`` that was never used."""
         row = self._db.execute(
@@ -281,14 +294,15 @@ class Journal:
         ).fetchone()
         return 0 if row[0] is None else int(row[0]) + 1
 
-    def stops_without_fill(self, symbol: str) -> list[str]:
-        """Return the client ids of stops that were not proven to have ended otherwise and whose fill is not booked."""
+    def stops_without_fill(self, symbol: str) -> list[KnownStop]:
+        """Return the stops that were not proven to have ended otherwise and whose fill is not booked, oldest first."""
         rows = self._db.execute(
-            "SELECT client_id FROM orders WHERE symbol = ? AND name = 's' AND state IN ('INTENT', 'ACKED', 'UNKNOWN', "
+            "SELECT client_id, price, venue_id FROM orders WHERE symbol = ? AND name = 's' "
+            "AND state IN ('INTENT', 'ACKED', 'UNKNOWN', "
             "'FILLED') AND NOT EXISTS (SELECT 1 FROM fills WHERE fills.client_id = orders.client_id) ORDER BY seq",
             (symbol,),
         )
-        return [row[0] for row in rows]
+        return [KnownStop(*row) for row in rows]
 
     def hold_to(self, origin: int) -> None:
         """Belong for good to the line whose history begins at ``origin`` (ms UTC). Raises: OtherJournalError."""

@@ -180,8 +180,9 @@ class BinanceUsdm:
             symbol, decoded(await self._read("/fapi/v3/positionRisk", {"symbol": symbol}), list[PositionRow])
         )
 
-    async def position_mode_is_one_way(self) -> bool:
-        """Tell whether the account is in one-way mode."""
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
+        """Tell whether the account, and with it ``symbol``, is in one-way mode."""
+        del symbol
         return not decoded(await self._read("/fapi/v1/positionSide/dual", {}), PositionMode).dualSidePosition
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

@@ -20,6 +20,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.services.step_bell import heard_step
 from trading_system.services.vital_signs import BAD_BELLS, Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.patience import patiently
@@ -102,7 +103,7 @@ class Letterbox(NamedTuple):
                 await self.bus.publish(channel, payload)
 
     async def keep(self, key: str, step: int, payload: bytes) -> None:
-        """Keep the newest fact under ``key`` for whoever shows it; said again every step, it outlives a lost server."""
+        """Keep the newest fact under ``key`` for whoever shows it; said again now and then, it outlives a lost server."""
         await self.bus.put_newest(key, step, payload, CACHE_S)
 
 
@@ -243,7 +244,7 @@ class Room(ABC):
     def _read_bell(self, symbol: str, payload: bytes) -> StepInput | None:
         """Return the step that a bell completes; a longer candle only announces that its minute follows."""
         if self.source != CANDLES:
-            said = to_step(payload)
+            said = heard_step(payload)
             return StepInput(said["step"], said["candles"], said)
         candle = to_candle(payload)
         longer = self._longer[symbol]

@@ -17,7 +17,7 @@ export PYO3_PYTHON = $(CURDIR)/$(BIN)/python
 
 help:
 	@echo "make setup   build everything into .venv"
-	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest"
+	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest; EXCHANGE=bybit_linear"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
 	@echo "make servers  install the servers that tests start (redis-server, FerretDB); make test does it as well"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
@@ -49,7 +49,7 @@ setup: .venv/installed .venv/rules-compiled
 developer: setup .venv/developer
 
 demo: setup
-	@$(BIN)/trading-system demo
+	@$(BIN)/trading-system demo $(if $(EXCHANGE),--exchange $(EXCHANGE))
 
 lint: developer
 	$(BIN)/ruff check .

@@ -45,9 +45,9 @@ from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Store, Stream
 from trading_system.terms import limits_of, signal_rules_of, terms_of
-from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock
-from trading_system.venues.port import VenueRecord
+from trading_system.venues.port import Venue
 
 if TYPE_CHECKING:
     from trading_system.services.telegram_engine.service import TelegramEngine
@@ -62,17 +62,6 @@ JOURNAL_FILE = "journal.db"
 PAPER_FILE = "paper.json"
 ALERTS = "alerts"
 PICTURED = 70  # candles in an alert picture
-
-
-class VenueAccess(NamedTuple):
-    """Where an exchange is and how to sign in there."""
-
-    http: str
-    ws: str
-    api_key: Secret
-    secret: Secret
-    record: VenueRecord
-    paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
 
 
 class Pace(NamedTuple):
@@ -90,7 +79,7 @@ class Line:
     execution: ExecutionEngine
     feed: DataFeed
     journal: Journal
-    venue: BinanceUsdm | PaperVenue
+    venue: Venue | PaperVenue
 
     def __init__(
         self,
@@ -242,7 +231,7 @@ class Line:
     async def _open_execution(self) -> None:
         settings, access, opened = self.settings, self._access, self._opened
         clock = SystemClock()
-        self.venue = self._paper_venue() if access.paper else self._signed_venue(clock)
+        self.venue = self._paper_venue() if access.paper else access.account(clock, self.journal.stops_without_fill)
         opened.push_async_callback(self.venue.close)
         await self._prepare_venue()
         self.execution = ExecutionEngine(
@@ -267,7 +256,7 @@ class Line:
         self._opened.push_async_callback(http.close)
         longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
         socket = Feed(
-            f"{access.ws}/market/ws",
+            access.market_stream,
             list(self._origins),
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
@@ -294,18 +283,6 @@ class Line:
             self._tellers.append(telegram)
             self._beating.append(telegram)
             await telegram.start()
-
-    def _signed_venue(self, clock: SystemClock) -> BinanceUsdm:
-        access = self._access
-        return BinanceUsdm(
-            access.http,
-            access.ws,
-            access.api_key,
-            access.secret,
-            record=access.record,
-            clock=clock,
-            known_stops=self.journal.stops_without_fill,
-        )
 
     def _paper_venue(self) -> PaperVenue:
         account, venue = self.settings.account, self.settings.venue

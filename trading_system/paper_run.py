@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_store
 from trading_system.line_terms import begun
@@ -23,14 +23,13 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.secret import Secret
 from trading_system.services.room import CANDLES
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.stored_run import WireMismatchError, run_of
+from trading_system.venue_access import paper_access
 from trading_system.venue_clock import VenueClock
-from trading_system.venues.port import LOCAL_EXCHANGE
 
 LOOK_S = 0.25
 PAPER_PACE = Pace()
@@ -78,8 +77,7 @@ async def paper_line(
             await clock.measure()
             venue_ms, clock_off_ms = clock.now_ms, clock.measure  # the watch of this process measures it again
 
-    rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
-    access = VenueAccess(rest, stream, Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
+    access = paper_access(settings)
     line = Line(
         folder,
         settings,

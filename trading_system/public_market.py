@@ -11,6 +11,7 @@ import aiohttp
 
 from trading_system.rules.grid import Instrument
 from trading_system.settings import Settings
+from trading_system.venue_access import public_rest
 from trading_system.venues.binance_usdm.rows import (
     BracketRow,
     BracketsRow,
@@ -38,7 +39,7 @@ class PublicMarket:
     def __init__(self, http: aiohttp.ClientSession, settings: Settings) -> None:
         self._http = http
         self._settings = settings
-        self._url = settings.market.rest.rstrip("/")
+        self._url = public_rest(settings)
 
     async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
         """Return the records of ``symbols``; fees and maintenance, which are not public, from the settings.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from trading_system.app import STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import begun
@@ -37,12 +37,11 @@ from trading_system.store.errors import (
     StoreFileError,
     StoreReadOnlyError,
 )
+from trading_system.venue_access import VenueAccess, paper_access, simulated_access
 from trading_system.venue_clock import VenueClock
-from trading_system.venues.binance_usdm.account import BinanceUsdm
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import VenueError
 from trading_system.venues.loopback import require_loopback
-from trading_system.venues.port import LOCAL_EXCHANGE
 
 log = logging.getLogger(__name__)
 
@@ -256,8 +255,7 @@ class ServiceProcess:
             instruments = await market.instruments(symbols)
             return Begun(origin_before(await market.running_minute(symbols[0]), settings), instruments)
         state = await state_of(http, self._conductor)
-        access = self._access()
-        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        venue = self._access().account()
         try:
             return Begun((state["first_step"] - 1) * MINUTE_MS, await venue.instruments(symbols))
         finally:
@@ -266,10 +264,8 @@ class ServiceProcess:
     def _access(self) -> VenueAccess:
         settings = self._settings
         if self._conductor:
-            stream = self._conductor.replace("http", "ws", 1)
-            return VenueAccess(self._conductor, stream, settings.api_key, settings.api_secret, LOCAL_EXCHANGE)
-        rest, stream = settings.market.rest.rstrip("/"), settings.market.stream.rstrip("/")
-        return VenueAccess(rest, stream, settings.api_key, settings.api_secret, LOCAL_EXCHANGE, paper=True)
+            return simulated_access(settings, self._conductor, settings.api_key, settings.api_secret)
+        return paper_access(settings)
 
     def _pace(self) -> Pace:
         return REPLAY_PACE if self._conductor else PAPER_PACE

@@ -97,8 +97,8 @@ class MarketSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    rest: str = Field(default="https://fapi.binance.com", description="public REST of the venue, without a path")
-    stream: str = Field(default="wss://fstream.binance.com", description="its market streams, without a path")
+    rest: str = Field(default="", description="public REST of the venue, without a path; empty: its own host")
+    stream: str = Field(default="", description="its market streams, without a path; empty: its own host")
     signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
     conductor: str = Field(
         default="", description="a simulated exchange to trade on in lockstep, as `trading-system exchange` prints it"

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace, VenueAccess
+from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace
 from trading_system.replay import (
     LocalLine,
     LocalMarket,
@@ -33,19 +33,26 @@ from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.settings import Settings
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.server import SimulatorServer
+from trading_system.simulator.rehearsal import MarketClock, play_on
+from trading_system.simulator.server import SimulatorServer, wall_clock_ms
 from trading_system.stored_run import WireMismatchError, run_of
-from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venue_access import simulated_access
 from trading_system.venues.loopback import require_loopback
-from trading_system.venues.port import LOCAL_EXCHANGE
 
 REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
 CONNECT_S = 10.0
 SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
 
 
-def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript | None = None) -> SimulatorServer:
+def simulator_of(
+    inputs: CandleInputs,
+    settings: Settings,
+    faults: FaultScript | None = None,
+    wall_ms: Callable[[], int] = wall_clock_ms,
+) -> SimulatorServer:
     """Return an exchange that has ``inputs`` as its market: the warm-up as history, the rest still to come.
+
+    ``wall_ms`` is its clock.
 
     Raises: InputError when the candles end within the warm-up or are not minutes.
     """
@@ -66,7 +73,7 @@ def simulator_of(inputs: CandleInputs, settings: Settings, faults: FaultScript |
         leverage=int(settings.account.leverage),
         equity=settings.account.equity,
     )
-    return SimulatorServer(exchange, faults, SIMULATED_KEY, SIMULATED_SECRET)
+    return SimulatorServer(exchange, faults, SIMULATED_KEY, SIMULATED_SECRET, wall_ms)
 
 
 async def run_replay(
@@ -92,9 +99,7 @@ async def run_replay(
     addresses = await server.start()
     began = time.perf_counter()
     try:
-        access = VenueAccess(
-            addresses.http, addresses.ws, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
-        )
+        access = simulated_access(settings, addresses.http, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
         line = Line(folder, settings, inputs.instruments, inputs.origin, access, REPLAY_PACE, alerts=alerts)
         run = await trade_line(line, lambda: conduct(LocalLine(line), LocalMarket(server), stepped), warmed)
         seconds = time.perf_counter() - began
@@ -171,10 +176,8 @@ async def run_simulator(
                 f"{base}: expected an account that nobody trades, was one that another line listens to; stop that "
                 "line, or start a new `trading-system exchange`"
             )
-        access = VenueAccess(
-            base, base.replace("http", "ws", 1), Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET), LOCAL_EXCHANGE
-        )
-        venue = BinanceUsdm(access.http, access.ws, access.api_key, access.secret, record=access.record)
+        access = simulated_access(settings, base, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
+        venue = access.account()
         try:
             instruments = await venue.instruments(sorted(symbols))
         finally:
@@ -215,6 +218,35 @@ async def serve_exchange(
     try:
         if conducting:
             await conduct(ReportingLine(server.reports), LocalMarket(server))
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+def moved_to_now(inputs: CandleInputs, settings: Settings) -> CandleInputs:
+    """Return the same market, by whole minutes later, so that the minute after the warm-up is the running one."""
+    first = inputs.origin + settings.plans.warm_up * interval_ms(settings.signal_interval)
+    return inputs.moved_by(wall_clock_ms() // MINUTE_MS * MINUTE_MS - first)
+
+
+async def rehearse(
+    inputs: CandleInputs,
+    settings: Settings,
+    port: int,
+    faults: FaultScript | None,
+    say: Callable[[str], None],
+    speed: float,
+) -> None:
+    """Serve ``inputs``, which were moved to now, as a market that goes on by itself to its end.
+
+    speed: minutes of market a minute. ``say`` gets one line with the address.
+    """
+    clock = MarketClock(wall_clock_ms(), speed, wall_clock_ms)
+    server = simulator_of(inputs, settings, faults, clock.now_ms)
+    addresses = await server.start(port)
+    say(addresses.http)
+    try:
+        await play_on(server, clock)
         await asyncio.Event().wait()
     finally:
         await server.stop()

@@ -35,7 +35,7 @@ from trading_system.venues.errors import (
     VenueError,
 )
 from trading_system.venues.port import (
-    LOCAL_EXCHANGE,
+    BINANCE_USDM,
     OrderChanged,
     OrderStatus,
     Position,
@@ -44,6 +44,7 @@ from trading_system.venues.port import (
     UserEvent,
     VenueFill,
     VenueOrder,
+    answering_at_once,
 )
 
 SYMBOL = "BTCUSDT"
@@ -73,7 +74,9 @@ def wanted(name: str, kind: OrderType, side: int, price: float, quantity: float,
 
 
 def adapter_of(client: RawClient, **options: Any) -> BinanceUsdm:
-    return BinanceUsdm(client.at.http, client.at.ws, Secret(KEY), Secret(SECRET), record=LOCAL_EXCHANGE, **options)
+    return BinanceUsdm(
+        client.at.http, client.at.ws, Secret(KEY), Secret(SECRET), record=answering_at_once(BINANCE_USDM), **options
+    )
 
 
 @asynccontextmanager
@@ -163,7 +166,7 @@ async def test_refusals_come_with_their_own_types_and_the_venue_s_words() -> Non
 async def test_a_bracket_trade_is_played_over_the_wire_and_the_stop_s_fill_has_the_stop_s_name(tmp_path: Path) -> None:
     async with trading(CALM, FALL) as (client, adapter):
         journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, LOCAL_EXCHANGE, SkewedClock())
+        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
         async with aclosing(adapter.user_events()) as events:
             assert await anext(events) == StreamUp()
             assert await reconciler.reconcile(SYMBOL, [wanted("e", OrderType.MARKET, 1, 0.0, 2.0, 1)]) == Outcome()
@@ -241,7 +244,7 @@ async def test_an_accepted_order_whose_answer_is_lost_is_found_and_not_sent_agai
     faults = (Fault(FaultKind.LOST_ANSWER, nth=1),)
     async with trading(CALM, faults=faults) as (_, adapter):
         journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, LOCAL_EXCHANGE, SkewedClock())
+        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
         name, side = ("s", -1) if kind == OrderType.STOP else ("e", 1)
         assert await reconciler.reconcile(SYMBOL, [wanted(name, kind, side, 80.0, 1.0, 1)]) == Outcome()
         assert [state.client_id for state in await adapter.open_orders(SYMBOL)] == [cid(name)]
@@ -255,7 +258,7 @@ async def test_an_order_that_never_arrived_is_proven_absent(tmp_path: Path) -> N
         journal.intend(wanted("e", OrderType.LIMIT, 1, 90.0, 1.0, 1), SYMBOL, 0, created_ms=0, fence_at_ms=50)
         journal.close()
         journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, LOCAL_EXCHANGE, SkewedClock())
+        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
         desired = [wanted("e", OrderType.LIMIT, 1, 90.0, 1.0, 1)]
         assert await reconciler.reconcile(SYMBOL, desired) == Outcome(entry_not_placed=True)
         assert await adapter.open_orders(SYMBOL) == []
@@ -266,7 +269,7 @@ async def test_a_corrupted_signature_is_refused_and_the_stop_is_sent_under_a_new
     faults = (Fault(FaultKind.REFUSED_SIGNATURE, nth=1),)
     async with trading(CALM, faults=faults) as (_, adapter):
         journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, LOCAL_EXCHANGE, SkewedClock())
+        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
         assert await reconciler.reconcile(SYMBOL, [wanted("s", OrderType.STOP, -1, 80.0, 1.0, 1)]) == Outcome()
         assert [(order.state, order.code) for order in journal.orders_since(0)] == [
             (State.REJECTED, -1022),

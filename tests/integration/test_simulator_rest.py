@@ -10,8 +10,8 @@ import pytest
 from simulated_venue import CALM, SECRET, START, cid, venue
 
 from trading_system.rules.grid import Grid
-from trading_system.simulator.refusals import RefusedError
-from trading_system.simulator.signatures import Door, signature_of
+from trading_system.simulator.binance_usdm.refusal_codes import CodedRefusalError
+from trading_system.simulator.binance_usdm.signatures import Door, signature_of
 
 FALL = (100.0, 100.0, 90.0, 92.0)
 
@@ -126,7 +126,7 @@ def test_the_signature_covers_query_and_body_in_the_order_sent() -> None:
     query, body = "symbol=BTCUSDT&timestamp=1000000", "quantity=1"
     sign = signature_of(SECRET, query + body)
     door.check_signed(query, f"{body}&signature={sign}")
-    with pytest.raises(RefusedError, match="-1022"):
+    with pytest.raises(CodedRefusalError, match="-1022"):
         door.check_signed(query, f"quantity=2&signature={sign}")
 
 

@@ -30,13 +30,14 @@ from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
 from trading_system.venues.port import (
-    LOCAL_EXCHANGE,
+    BINANCE_USDM,
     OrderStatus,
     StreamCut,
     StreamUp,
     UserEvent,
     Venue,
     VenueFill,
+    answering_at_once,
 )
 
 ORIGIN = START // MINUTE  # the step before the first
@@ -98,7 +99,7 @@ class Desk:
             {self.instrument.symbol: ORIGIN},
             venue,
             self.journal,
-            Reconciler(self.journal, venue, LOCAL_EXCHANGE, self.clock),
+            Reconciler(self.journal, venue, answering_at_once(BINANCE_USDM), self.clock),
             market=paper,
             equity=10_000.0,
             signal_interval="15m",

@@ -31,7 +31,7 @@ from trading_system.rules.trade_plan import Plan, Target
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.fingerprint import line_of
 from trading_system.simulator.orders import OrderRequest, VenueOrder
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import Row, Tape, TapeError
 
 START = 1_700_000_040_000 // 60_000  # a step; what closes with it is already history
@@ -93,10 +93,10 @@ class Heard:
         self.said.append(f"account {reason}")
 
 
-def refusal_of(act: Callable[[], object]) -> int:
+def refusal_of(act: Callable[[], object]) -> Refusal:
     with pytest.raises(RefusedError) as caught:
         act()
-    return caught.value.code
+    return caught.value.reason
 
 
 def test_an_exchange_forgets_old_trades_and_their_orders_and_counts_on() -> None:
@@ -257,18 +257,18 @@ def test_funding_is_paid_on_the_position_at_the_close() -> None:
 def test_orders_that_break_a_rule_are_refused_and_change_nothing() -> None:
     exchange = exchange_of((100, 101, 99, 100), (100, 101, 99, 100), equity=100.0)
     place = exchange.place
-    assert refusal_of(lambda: place(order("LIMIT", 1, 0.04, 99.0))) == -4164
-    assert refusal_of(lambda: place(order("MARKET", 1, 5.1))) == -2019
-    assert refusal_of(lambda: place(order("LIMIT", -1, 1.0, 110.0, "1"))) == -2022
-    assert refusal_of(lambda: place(order("STOP", -1, 1.0, 100.0, "s"))) == -2021
-    assert refusal_of(lambda: place(order("STOP", 1, 1.0, 99.0, "s"))) == -2021
-    assert refusal_of(lambda: place(order("MARKET", 1, 1.0)._replace(symbol="ETHUSDT"))) == -1121
+    assert refusal_of(lambda: place(order("LIMIT", 1, 0.04, 99.0))) == Refusal.TOO_SMALL
+    assert refusal_of(lambda: place(order("MARKET", 1, 5.1))) == Refusal.NO_MARGIN
+    assert refusal_of(lambda: place(order("LIMIT", -1, 1.0, 110.0, "1"))) == Refusal.NOTHING_TO_REDUCE
+    assert refusal_of(lambda: place(order("STOP", -1, 1.0, 100.0, "s"))) == Refusal.STOP_PASSED
+    assert refusal_of(lambda: place(order("STOP", 1, 1.0, 99.0, "s"))) == Refusal.STOP_PASSED
+    assert refusal_of(lambda: place(order("MARKET", 1, 1.0)._replace(symbol="ETHUSDT"))) == Refusal.UNKNOWN_SYMBOL
     assert not exchange.orders
     place(order("LIMIT", 1, 1.0, 90.0))
-    assert refusal_of(lambda: place(order("LIMIT", 1, 1.0, 90.0))) == -4116
+    assert refusal_of(lambda: place(order("LIMIT", 1, 1.0, 90.0))) == Refusal.ID_IN_USE
     everything = order("STOP", -1, 0.0, 80.0, "s")._replace(close_position=True, reduce_only=False)
     place(everything)
-    assert refusal_of(lambda: place(everything._replace(client_id="other"))) == -4130
+    assert refusal_of(lambda: place(everything._replace(client_id="other"))) == Refusal.SECOND_CLOSING_STOP
 
 
 def test_a_client_id_is_free_again_once_its_order_is_over() -> None:
@@ -277,7 +277,7 @@ def test_a_client_id_is_free_again_once_its_order_is_over() -> None:
     exchange.cancel(first)
     second = exchange.place(order("LIMIT", 1, 1.0, 90.0))
     assert exchange.find(algo=False, client_id=first.client_id) is second
-    assert refusal_of(lambda: exchange.cancel(first)) == -2011
+    assert refusal_of(lambda: exchange.cancel(first)) == Refusal.NOT_OPEN
 
 
 def test_the_liquidity_of_one_symbol_waits_while_another_one_reacts() -> None:
@@ -361,7 +361,7 @@ class Hand:
             try:
                 self._live[id_] = (want, self.exchange.place(request))
             except RefusedError as refusal:
-                if refusal.code != -2021:
+                if refusal.reason != Refusal.STOP_PASSED:
                     raise
                 self.account = settle(stop_passed(self.account, place), place, time, self.terms, self.facts)
                 self._agree(place, time)

@@ -9,14 +9,13 @@ from typing import cast
 from sample_line import until
 from sample_trades import instrument_of
 
-from trading_system.app import Line, Pace, VenueAccess
-from trading_system.secret import Secret
+from trading_system.app import Line, Pace
 from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
 from trading_system.services.telegram_engine.service import TelegramEngine
-from trading_system.settings import Settings
+from trading_system.settings import Settings, settings_with
 from trading_system.store.errors import StoreError
-from trading_system.venues.port import LOCAL_EXCHANGE
+from trading_system.venue_access import paper_access
 
 
 class Part:
@@ -46,7 +45,7 @@ class Execution(Part, ExecutionEngine):
 
 
 def line_of(folder: Path) -> Line:
-    access = VenueAccess("http://127.0.0.1:1", "ws://127.0.0.1:1", Secret(""), Secret(""), LOCAL_EXCHANGE, paper=True)
+    access = paper_access(settings_with(["market.rest=http://127.0.0.1:1", "market.stream=ws://127.0.0.1:1"]))
     return Line(folder, Settings(), [instrument_of("BTCUSDT")], 0, access, Pace(poll_s=0.0))
 
 

@@ -26,7 +26,7 @@ from trading_system.store import StoreAwayError, StoreWriteError, Stream
 from trading_system.store.memory import MemoryStore
 from trading_system.store.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses, patiently
 from trading_system.store.port import Store
-from trading_system.venues.port import LOCAL_EXCHANGE
+from trading_system.venues.port import BINANCE_USDM, answering_at_once
 
 PLAN = plan_at(START)
 
@@ -190,7 +190,7 @@ async def test_an_expiry_in_the_step_of_an_outage_is_acted_on_and_an_entry_of_th
         {one.symbol: ORIGIN for one in both},
         desk.venue,
         desk.journal,
-        Reconciler(desk.journal, desk.venue, LOCAL_EXCHANGE, desk.clock),
+        Reconciler(desk.journal, desk.venue, answering_at_once(BINANCE_USDM), desk.clock),
         equity=10_000.0,
         signal_interval="15m",
     )

@@ -6,7 +6,7 @@ import typer
 
 from trading_system.cli.exit_codes import FAILED
 from trading_system.cli.given import new_folder, settings_of, speech_of
-from trading_system.cli.options import Out, Sets
+from trading_system.cli.options import Exchange, Out, Sets
 from trading_system.cli.said import say
 
 
@@ -14,12 +14,13 @@ def demo(
     out: Out = None,
     seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 20,
     days: Annotated[int, typer.Option(help="days traded after the warm-up", min=1)] = 7,
+    exchange: Exchange = None,
     set_: Sets = None,
 ) -> None:
     """Trade seven days of a synthetic market through the whole line, offline, and compare with the backtest."""
     from trading_system.demo import run_demo, say_verdict
 
-    settings = settings_of(set_)
+    settings = settings_of(set_, exchange=exchange)
     folder = out or new_folder(settings, "demo")
     done = run_demo(settings, folder, seed=seed, days=days)
     speech = speech_of(settings)

@@ -27,13 +27,27 @@ def exchange(
     from_: From = None,
     to: To = None,
     faults: Faults = None,
+    venue: Annotated[
+        str | None, typer.Option("--venue", metavar="NAME", help="whose wire it speaks; default: of the settings")
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="minutes of market a minute, beginning now, whoever is there; 0: in step with the line here"
+        ),
+    ] = 0.0,
     conductor: Annotated[bool, typer.Option(help="go on whenever the line that trades here is quiet")] = True,
 ) -> None:
-    """Serve a simulated Binance USDT-M exchange whose market is the given candles."""
+    """Serve a simulated exchange whose market is the given candles."""
     import asyncio
 
-    from trading_system.simulated_run import serve_exchange
+    from trading_system.simulated_run import moved_to_now, rehearse, serve_exchange
 
-    settings = settings_of(set_, signal_interval)
+    settings = settings_of(set_, signal_interval, venue)
     inputs = candles_of(replay, symbol, settings, instrument, bounds_of(from_, to))
-    asyncio.run(serve_exchange(inputs, settings, port, faults_of(faults), typer.echo, conducting=conductor))
+    if speed:
+        inputs = moved_to_now(inputs, settings)
+        asyncio.run(rehearse(inputs, settings, port, faults_of(faults, inputs, settings), typer.echo, speed))
+    else:
+        script = faults_of(faults, inputs, settings)
+        asyncio.run(serve_exchange(inputs, settings, port, script, typer.echo, conducting=conductor))

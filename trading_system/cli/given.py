@@ -16,13 +16,19 @@ config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
 Bounds = tuple[int | None, int | None]
 
 
-def settings_of(overrides: list[str] | None, signal_interval: str | None = None) -> "Settings":
+def settings_of(
+    overrides: list[str] | None, signal_interval: str | None = None, exchange: str | None = None
+) -> "Settings":
     """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
     from trading_system.redaction import PROCESS, passwords_in
     from trading_system.settings import secret_keys, settings_with
 
     settings = settings_with(
-        overrides or [], config_file.get(), signal_interval=signal_interval, language=language.get()
+        overrides or [],
+        config_file.get(),
+        signal_interval=signal_interval,
+        language=language.get(),
+        exchange=exchange,
     )
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
     PROCESS.hide(passwords_in(settings.bus_url, settings.database_url or ""))
@@ -63,11 +69,17 @@ def candles_of(
     return inputs
 
 
-def faults_of(path: Path | None) -> Any:
-    """Read a script of faults, if one is named. Raises: FaultError."""
-    from trading_system.simulator.faults import FaultScript, read_faults
+def faults_of(path: Path | None, inputs: Any, settings: "Settings") -> Any:
+    """Read a script of faults for the market of ``inputs`` after its warm-up, if one is named. Raises: FaultError."""
+    from trading_system.rules.interval_table import interval_ms
+    from trading_system.simulator.fault_file import read_faults
+    from trading_system.simulator.faults import FaultScript
 
-    return FaultScript(read_faults(path)) if path is not None else None
+    if path is None:
+        return None
+    first = (inputs.origin + settings.plans.warm_up * interval_ms(settings.signal_interval)) // 60_000 + 1
+    last = inputs.origin // 60_000 + inputs.minutes
+    return FaultScript(read_faults(path, first, last, [one.symbol for one in inputs.instruments]))
 
 
 def new_folder(settings: "Settings", *words: str) -> Path:

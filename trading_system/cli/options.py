@@ -20,6 +20,9 @@ def _symbol(name: str | None) -> str | None:
 
 
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one setting; repeatable")]
+Exchange = Annotated[
+    str | None, typer.Option("--exchange", metavar="NAME", help="the venue of the line; default: of the settings")
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="where the run's folder goes")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one object on standard output, nothing else")]
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]

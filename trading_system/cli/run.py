@@ -10,6 +10,7 @@ from trading_system.cli.exit_codes import INTERRUPTED
 from trading_system.cli.given import bounds_of, candles_of, faults_of, new_folder, settings_of, speech_of
 from trading_system.cli.options import (
     AsJson,
+    Exchange,
     Faults,
     From,
     InstrumentFile,
@@ -42,6 +43,7 @@ def run(
         str | None, typer.Option("--simulator", metavar="URL", help="a running `trading-system exchange`")
     ] = None,
     symbol: Symbols = [],  # noqa: B006  typer reads it as the default and never changes it
+    exchange: Exchange = None,
     signal_interval: SignalInterval = None,
     speed: Annotated[str, typer.Option(help="max: lockstep with the simulated market")] = "max",
     set_: Sets = None,
@@ -63,12 +65,12 @@ def run(
     import asyncio
 
     if service is not None:
-        _service(service, settings_of(set_, signal_interval), alerts=alerts)
+        _service(service, settings_of(set_, signal_interval, exchange), alerts=alerts)
         return
     if simulator is None and not replay:
-        symbol = symbol or list(settings_of(set_, signal_interval).symbols)
+        symbol = symbol or list(settings_of(set_, signal_interval, exchange).symbols)
     if simulator is None and not replay and symbol:
-        _paper(symbol, settings_of(set_, signal_interval), out, until, alerts=alerts, json=json)
+        _paper(symbol, settings_of(set_, signal_interval, exchange), out, until, alerts=alerts, json=json)
         return
     from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
@@ -81,7 +83,7 @@ def run(
             "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
             "--simulator URL with --symbol"
         )
-    settings = settings_of(set_, signal_interval)
+    settings = settings_of(set_, signal_interval, exchange)
     folder = out or new_folder(settings, "run", *symbol)
     earlier_run(folder, backtest=False)
     mode: Any = "PAPER" if alerts else None
@@ -99,7 +101,7 @@ def run(
                     inputs,
                     settings,
                     folder,
-                    faults=faults_of(faults),
+                    faults=faults_of(faults, inputs, settings),
                     alerts=mode,
                     stepped=lambda step: stepped(step - first),
                 )
@@ -156,6 +158,7 @@ def _paper(
     from trading_system.research.history_bounds import bound_ms
     from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import write
+    from trading_system.venue_access import public_rest
 
     folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
     earlier_run(folder, backtest=False)
@@ -165,7 +168,7 @@ def _paper(
     async def trade() -> Any:
         stop = _stop_by_signal()
         line, missing = await paper_line(symbols, settings, folder, alerts="PAPER" if alerts else None)
-        say(speech.say("note.paper", symbols=" ".join(symbols), url=settings.market.rest, folder=folder))
+        say(speech.say("note.paper", symbols=" ".join(symbols), url=public_rest(settings), folder=folder))
         with progress("progress.warm_up", missing, speech) as warmed:
             return await trade_paper(
                 line,

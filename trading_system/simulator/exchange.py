@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading_system.rules.account import fill_of
-from trading_system.rules.grid import Instrument, q8
+from trading_system.rules.grid import Instrument, grid_of_text, q8, text_of
 from trading_system.rules.matching import (
     MINUTE_MS,
     FillRules,
@@ -30,9 +30,10 @@ from trading_system.rules.matching import (
 from trading_system.rules.trade import liquidation_price
 from trading_system.simulator.fingerprint import line_of
 from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
+NOT_TRADED = Row(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)
 MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
 
 
@@ -99,7 +100,16 @@ class Book:
     open: dict[int, VenueOrder] = field(default_factory=dict)
     walk: Walk | None = None
     seen: int = 0
+    halted: tuple[int, int | None] | None = None  # after which step it stopped trading, and up to which; None: for ever
     resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
+
+    def row(self, step: int) -> Row:
+        """Return a minute of the market: none while the symbol is not traded."""
+        return NOT_TRADED if self.halts(step) else self.tape.row(step)
+
+    def halts(self, step: int) -> bool:
+        """Tell whether the symbol is not traded in the minute that closes with ``step``."""
+        return self.halted is not None and self.halted[0] < step and (self.halted[1] is None or step <= self.halted[1])
 
     @property
     def margin(self) -> float:
@@ -149,6 +159,7 @@ class Exchange:
             tape = given if isinstance(given, LiveTape) else Tape(instrument.symbol, given)
             position = Position(instrument.step)
             self.books[instrument.symbol] = Book(instrument, tape, position, leverage, tape.price_after(start_step))
+        self.venue = next(iter(self.books.values())).instrument.exchange
         spans = {(book.tape.first, book.tape.last) for book in self.books.values()}
         if len(spans) != 1:
             raise TapeError(f"expected all symbols over the same steps, was {sorted(spans)}; cut them to a common span")
@@ -187,7 +198,7 @@ class Exchange:
         """Follow one symbol's minute to its next fill; False when the minute is over."""
         if book.walk is None and not (book.open or book.position.side):
             return False
-        row = book.tape.row(self.step + 1)
+        row = book.row(self.step + 1)
         if row.gap:
             return False
         walk = book.walk or start_walk(row.minute, book.seen)
@@ -205,7 +216,7 @@ class Exchange:
         self.step += 1
         self.now = self.step * MINUTE_MS
         for symbol, book in self.books.items():
-            row = book.tape.row(self.step)
+            row = book.row(self.step)
             if not row.gap:
                 book.last = row.close
                 self.listener.minute_closed(self.step, symbol, row)
@@ -292,7 +303,7 @@ class Exchange:
     def place(self, request: OrderRequest) -> VenueOrder:
         """Accept an order; it rests, or waits for the market to go on.
 
-        Raises: RefusedError with the venue's code when the order breaks a rule; then nothing has changed.
+        Raises: RefusedError when the order breaks a rule; then nothing has changed.
         """
         book = self.book(request.symbol)
         self._check(book, request)
@@ -311,23 +322,58 @@ class Exchange:
         return order
 
     def cancel(self, order: VenueOrder) -> None:
-        """Take an open order out of its book. Raises: RefusedError -2011 when it is not open any more."""
+        """Take an open order out of its book. Raises: RefusedError when it is not open any more."""
         if not order.open:
-            raise RefusedError(-2011)
+            raise RefusedError(Refusal.NOT_OPEN)
         self._end(order, "CANCELED")
 
     def set_leverage(self, symbol: str, leverage: int) -> None:
         """Change a symbol's leverage. Raises: RefusedError when it lowers the leverage of an open position."""
         book = self.book(symbol)
         if book.position.side and leverage < book.leverage:
-            raise RefusedError(-2028)
+            raise RefusedError(Refusal.LEVERAGE_OF_POSITION)
         book.leverage, book.resting = leverage, None
 
+    def halt(self, symbol: str, until: int | None) -> None:
+        """Stop trading ``symbol`` up to step ``until``, or for ever; what rests for it stays and cannot fill."""
+        self.book(symbol).halted = (self.step, until)
+
+    def change_tick(self, symbol: str, factor: int) -> None:
+        """Make the price grid of ``symbol`` coarser by ``factor``; what rests stays where it is."""
+        book = self.book(symbol)
+        tick = book.instrument.tick
+        book.instrument = book.instrument._replace(tick=grid_of_text(text_of(tick.price(factor))))
+
+    def minutes(self, symbol: str, first: int | None, last: int | None, limit: int) -> list[Row]:
+        """Return up to ``limit`` minutes by step, oldest first, the last of them running and without a trade so far.
+
+        With ``first`` the oldest from there on, without it the newest up to ``last``; minutes that the venue does not
+        have are left out. Raises: RefusedError when the symbol is not traded here.
+        """
+        book = self.book(symbol)
+        oldest = book.tape.first if first is None else max(first, book.tape.first)
+        newest = self.step + 1 if last is None else min(last, self.step + 1)
+        steps = range(newest, oldest - 1, -1) if first is None else range(oldest, newest + 1)
+        rows: list[Row] = []
+        for step in steps:
+            row = self._running(book) if step > self.step else book.row(step)
+            if not row.gap:
+                rows.append(row)
+            if len(rows) == limit:
+                break
+        return rows[::-1] if first is None else rows
+
+    def _running(self, book: Book) -> Row:
+        if book.halts(self.step + 1):
+            return NOT_TRADED
+        price = book.tape.price_after(self.step)
+        return Row(self.step * MINUTE_MS, price, price, price, price, 0.0, 0)
+
     def book(self, symbol: str) -> Book:
-        """Return a symbol's book. Raises: RefusedError -1121 when it is not traded here."""
+        """Return a symbol's book. Raises: RefusedError when it is not traded here."""
         book = self.books.get(symbol)
         if book is None:
-            raise RefusedError(-1121)
+            raise RefusedError(Refusal.UNKNOWN_SYMBOL)
         return book
 
     def find(self, *, algo: bool, number: int = 0, client_id: str = "") -> VenueOrder | None:
@@ -391,26 +437,28 @@ class Exchange:
             self.listener.order_changed(order, status, None, self.now)
 
     def _check(self, book: Book, request: OrderRequest) -> None:
+        if book.halts(self.step + 1):
+            raise RefusedError(Refusal.NOT_TRADING)
         known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
         if known is not None and known.open:
-            raise RefusedError(-4116)
+            raise RefusedError(Refusal.ID_IN_USE)
         reducing = request.reduce_only or request.close_position
         if request.algo:
             self._check_stop(book, request)
         elif reducing and book.position.side != -request.side:
-            raise RefusedError(-2022)
+            raise RefusedError(Refusal.NOTHING_TO_REDUCE)
         price = request.price or book.last
         if not reducing and price * request.quantity < book.instrument.min_notional:
-            raise RefusedError(-4164, f"{book.instrument.min_notional:g}")
+            raise RefusedError(Refusal.TOO_SMALL, f"{book.instrument.min_notional:g}")
         if not reducing and not request.algo:
             opening = request.quantity - (book.position.held if book.position.side == -request.side else 0.0)
             if price * opening / book.leverage > self.available() + MARGIN_TOLERANCE:
-                raise RefusedError(-2019)
+                raise RefusedError(Refusal.NO_MARGIN)
 
     def _check_stop(self, book: Book, request: OrderRequest) -> None:
         if is_passed(request.side, request.price, book.last):
-            raise RefusedError(-2021)
+            raise RefusedError(Refusal.STOP_PASSED)
         if request.close_position and any(
             order.close_position and order.side == request.side for order in book.open.values()
         ):
-            raise RefusedError(-4130)
+            raise RefusedError(Refusal.SECOND_CLOSING_STOP)

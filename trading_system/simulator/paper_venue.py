@@ -17,10 +17,16 @@ from trading_system.simulator.exchange import Deaf, Exchange
 from trading_system.simulator.exchange_state import StateError, pack_exchange, restore_exchange
 from trading_system.simulator.orders import OrderRequest, Trade
 from trading_system.simulator.orders import VenueOrder as BookedOrder
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape
-from trading_system.venues.binance_usdm.outcomes import TABLE
-from trading_system.venues.outcomes import error_of, meaning_of
+from trading_system.venues.errors import (
+    NoSuchOrderError,
+    NothingToReduceError,
+    OutcomeUnknownError,
+    StopPassedError,
+    VenueError,
+)
+from trading_system.venues.errors import RefusedError as VenueRefusedError
 from trading_system.venues.port import (
     Ack,
     OrderChanged,
@@ -34,6 +40,7 @@ from trading_system.venues.port import (
     VenueOrder,
 )
 
+PAPER_CODE = 0  # a refusal here has a reason and no number
 TRADES_KEPT = 250
 """The newest trades that an account remembers at least; whoever trades on it books each before the next minute."""
 _STATUSES = {
@@ -156,7 +163,7 @@ class PaperVenue(Deaf):
         del symbol
         order = self._exchange.find(algo=kind == OrderType.STOP, client_id=client_id)
         if order is None:
-            raise _as_venue(RefusedError(-2011))
+            raise _as_venue(RefusedError(Refusal.NOT_OPEN))
         try:
             self._exchange.cancel(order)
         except RefusedError as error:
@@ -243,7 +250,16 @@ def _state(order: BookedOrder) -> OrderState:
     return OrderState(order.client_id, order.symbol, str(order.number), _STATUSES[order.status], order.filled)
 
 
-def _as_venue(error: RefusedError) -> Exception:
+def _as_venue(error: RefusedError) -> VenueError:
     """Return the refusal as the port says it."""
-    meaning = meaning_of(error.status, error.code, error.message, TABLE)
-    return error_of(meaning, error.code, error.message, 0.0) or error
+    match error.reason:
+        case Refusal.NOT_OPEN:
+            return NoSuchOrderError(str(error))
+        case Refusal.STOP_PASSED:
+            return StopPassedError(PAPER_CODE, str(error))
+        case Refusal.NOTHING_TO_REDUCE:
+            return NothingToReduceError(PAPER_CODE, str(error))
+        case Refusal.ID_IN_USE:
+            return OutcomeUnknownError(str(error))  # this very order may be the one that has the id
+        case _:
+            return VenueRefusedError(PAPER_CODE, str(error))

@@ -10,22 +10,22 @@ import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
-from trading_system.simulator import wire, wire_account
+from trading_system.simulator.disturbances import Disturbances, Troubles
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.listen_keys import ListenKeys
+from trading_system.simulator.minute_frames import MinuteFrames
 from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.protection import ProtectionWatch
 from trading_system.simulator.reports import Report, Reports
-from trading_system.simulator.rest import Rest
-from trading_system.simulator.signatures import Door
-from trading_system.simulator.streams import Streams
 from trading_system.simulator.tape import Row
+from trading_system.simulator.wire_port import Account, Answer, Request, UserFrame
+from trading_system.simulator.wires import WIRES
 
 _BREATH = 128  # steps after which a long advance lets others have the event loop
 
@@ -51,13 +51,6 @@ class _Minute(NamedTuple):
     running: bool  # whether the minute is shown before it closes, as far as a market played at once is shown at all
 
 
-class _Event(NamedTuple):
-    """A user event that has not gone out yet; it was written when it happened."""
-
-    kind: str
-    text: bytes
-
-
 class _StepEnd(NamedTuple):
     """The end of a step's frames."""
 
@@ -65,7 +58,7 @@ class _StepEnd(NamedTuple):
 
 
 class SimulatorServer:
-    """One venue with one account. ``wall_ms`` is the clock that signatures are checked against."""
+    """One account on the wire of its venue. ``wall_ms`` is the clock that signatures are checked against."""
 
     def __init__(
         self,
@@ -78,10 +71,13 @@ class SimulatorServer:
         self.exchange = exchange
         self.faults = faults or FaultScript()
         self.reports = Reports()
-        self._keys = ListenKeys(wall_ms)
-        self._rest = Rest(exchange, Door(api_key, secret, wall_ms), self.faults, self._keys)
-        self._streams = Streams(self.faults, self._keys)
-        self._outbox: deque[_Minute | _Event | _StepEnd] = deque()
+        self._disturbances = Disturbances(exchange, self.faults)
+        clock = partial(_disturbed, wall_ms, self._disturbances)
+        self._troubles = Troubles(self.faults, clock)
+        self._minutes = MinuteFrames(self.faults)
+        account, silent = Account(api_key, secret), self._disturbances.is_silent
+        self._wire = WIRES[exchange.venue](exchange, account, self.faults, clock, silent)
+        self._outbox: deque[_Minute | UserFrame | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
         self._shown = True
@@ -99,7 +95,7 @@ class SimulatorServer:
 
     async def stop(self) -> None:
         """Close all connections and the port."""
-        await self._streams.close()
+        await self._wire.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -118,18 +114,21 @@ class SimulatorServer:
             self.protection.look()
             if self.exchange.step > standing.step:
                 self._outbox.append(_StepEnd(self.exchange.step))
+                lag_s = self._disturbances.lag_s(self.exchange.step)
+                if lag_s:
+                    await asyncio.sleep(lag_s)
             await self._flush()
             if self.exchange.step % _BREATH == 0:
                 await asyncio.sleep(0)
 
     def quiet(self) -> dict[str, Any]:
         """Return whether everything that was asked is answered and everything said is handed to the system."""
-        waiting = len(self._outbox) + self._streams.unsent
+        waiting = len(self._outbox) + self._wire.unsent
         return {"quiet": not waiting and not self._handling, "requests": self._handling, "unsent": waiting}
 
     def trades(self) -> dict[str, Any]:
         """Return the account's trades as the venue booked them, and their canonical lines."""
-        rows = [{**wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
+        rows = [{**self._wire.trade_row(trade), "clientOrderId": trade.client_id} for trade in self.exchange.trades()]
         return {"trades": rows, "lines": self.exchange.fingerprint_lines()}
 
     def orders(self) -> list[str]:
@@ -149,11 +148,12 @@ class SimulatorServer:
             "wallet": self.exchange.wallet,
             "open_orders": sum(len(book.open) for book in self.exchange.books.values()),
             "positions": sum(1 for book in self.exchange.books.values() if book.position.side),
-            "user_sockets": self._streams.user_sockets,
+            "user_sockets": self._wire.user_sockets,
             "fences": self.exchange.fences._asdict(),
             "wire": self.wire,
             "faults": dict(self.faults.fired),
             "faults_waiting": len(self.faults.waiting),
+            "asked_in_ban": self._troubles.asked_in_ban,
             "protection": self.protection.said(),
         }
 
@@ -161,9 +161,9 @@ class SimulatorServer:
     def wire(self) -> dict[str, int]:
         """What went over the wire: market frames and user events sent, signed requests that passed the door."""
         return {
-            "frames": self._streams.frames,
-            "signed_requests": self._rest.signed_requests,
-            "user_events": self._streams.user_events,
+            "frames": self._wire.frames,
+            "signed_requests": self._wire.signed_requests,
+            "user_events": self._wire.user_events,
         }
 
     # --- what the exchange says
@@ -173,62 +173,54 @@ class SimulatorServer:
         self._outbox.append(_Minute(step, symbol, row, self._shown))
 
     def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
-        """Keep an ORDER_TRADE_UPDATE for the user stream."""
-        self._say(wire.order_event(order, execution, trade, now))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.order_frames(order, execution, trade, now))
 
     def algo_changed(self, order: VenueOrder, now: int) -> None:
-        """Keep an ALGO_UPDATE for the user stream."""
-        self._say(wire.algo_event(order, now))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.algo_frames(order, now))
 
     def account_changed(self, symbol: str, reason: str, now: int) -> None:
-        """Keep an ACCOUNT_UPDATE for the user stream."""
-        self._say(wire_account.account_event(self.exchange, symbol, reason, now))
-
-    def _say(self, event: dict[str, Any]) -> None:
-        self._outbox.append(_Event(event["e"], msgspec.json.encode(event)))
+        """Keep it for the user stream."""
+        self._outbox.extend(self._wire.account_frames(symbol, reason, now))
 
     async def _flush(self) -> None:
         """Send what waits, in the order in which it happened; taken one by one, so two flushes cannot overtake."""
         while self._outbox:
             said = self._outbox.popleft()
             if isinstance(said, _Minute):
-                grid = self.exchange.books[said.symbol].instrument.step
-                await self._streams.send_late(said.step)
-                await self._streams.send_minute(said.step, said.symbol, said.row, grid, running=said.running)
-            elif isinstance(said, _Event):
-                await self._streams.send_event(said.kind, said.text)
+                for shown in [
+                    *self._minutes.due(said.step),
+                    *self._minutes.of(said.step, said.symbol, said.row, running=said.running),
+                ]:
+                    await self._wire.show(shown)
+            elif isinstance(said, UserFrame):
+                await self._wire.send_event(said)
             else:
-                self._cut_after(said.step)
-
-    def _cut_after(self, step: int) -> None:
-        cuts = self.faults.after_step(step)
-        if "cut" in cuts:
-            self._streams.cut_market()
-        if "user_cut" in cuts:
-            self._streams.cut_user()
+                await self._disturbances.after_step(said.step, self._wire)
 
     # --- the port
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._streams.serve(request)
+            return await self._wire.serve(request)
         path, _, query = request.raw_path.partition("?")
         if path.startswith("/_sim/"):
             return await self._control(request, path)
         self._handling += 1
         try:
             body = await request.text() if request.can_read_body else ""
-            key = request.headers.get("X-MBX-APIKEY")
-            answer = self._rest.answer(request.method, path, query, body, key)
+            trouble = self._troubles.of_request()
+            if trouble is not None:
+                return _sent(self._wire.trouble(trouble))
+            answer = self._wire.answer(Request(request.method, path, query, body, request.headers))
             self.protection.look()
             await self._flush()
         finally:
             self._handling -= 1
         if answer.lost and request.transport is not None:
             request.transport.abort()
-        return web.Response(
-            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
-        )
+        return _sent(answer)
 
     async def _control(self, request: web.BaseRequest, path: str) -> web.Response:
         """The control plane: answers on loopback only, and is no part of any venue's interface."""
@@ -292,6 +284,17 @@ class _AdvanceWish(msgspec.Struct):
     """The body of ``POST /_sim/advance``."""
 
     until: int | None = None
+
+
+def _disturbed(wall_ms: Callable[[], int], disturbances: Disturbances) -> int:
+    """Return the venue's clock: it may have jumped or drifted away from this machine's."""
+    return wall_ms() + disturbances.clock_off_ms
+
+
+def _sent(answer: Answer) -> web.Response:
+    """Return an answer as it leaves: JSON, or the page of whatever stands before the venue."""
+    kind = "text/html" if answer.body.startswith(b"<") else "application/json"
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers, content_type=kind)
 
 
 def _is_loopback(remote: str | None) -> bool:

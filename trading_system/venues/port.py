@@ -6,7 +6,7 @@ is never an empty answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -33,8 +33,13 @@ class VenueRecord(NamedTuple):
 BINANCE_USDM = VenueRecord("binance_usdm", 3_000, 18_000, 60_000, 2_000, 2_500)
 """Binance USDT-M: 3 s window, 10 s engine timeout, 5 s lag; 60 s for the eventually consistent stop service."""
 
-LOCAL_EXCHANGE = VenueRecord("binance_usdm", 3_000, 50, 50, 20, 2_500)
-"""The local exchange answers at once or never."""
+KnownStops = Callable[[str], Sequence[str]]
+"""Returns the client ids of the stops of a symbol whose fill is not known yet."""
+
+
+def answering_at_once(record: VenueRecord) -> VenueRecord:
+    """Return the constants of a venue for an exchange on this machine: it answers at once or never."""
+    return record._replace(fence_ms=50, algo_fence_ms=50, not_found_gap_ms=20)
 
 
 class VenueOrder(NamedTuple):

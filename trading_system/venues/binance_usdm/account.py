@@ -35,7 +35,7 @@ from trading_system.venues.binance_usdm.rows import (
     position_of,
 )
 from trading_system.venues.binance_usdm.signing import payload_of, signed_payload
-from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, KnownStops, StopChildren
+from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, StopChildren
 from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock
 from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
@@ -44,6 +44,7 @@ from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waitin
 from trading_system.venues.port import (
     BINANCE_USDM,
     Ack,
+    KnownStops,
     OrderState,
     Position,
     UserEvent,

@@ -6,10 +6,7 @@ client ids alone are no proof.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-KnownStops = Callable[[str], Sequence[str]]
-"""Returns the client ids of the stops of a symbol whose fill is not known yet."""
+from trading_system.venues.port import KnownStops
 
 FOREIGN_NAMES = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-")
 """Orders that the exchange itself sends against our position."""

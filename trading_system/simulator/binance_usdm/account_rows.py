@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trading_system.rules.grid import Grid, text_of
+from trading_system.simulator.binance_usdm.frames import Json, money
 from trading_system.simulator.exchange import Book, Exchange
-from trading_system.simulator.wire import Json, money
 
 MAX_LEVERAGE = 125
 _NOTHING = "0.00000000"

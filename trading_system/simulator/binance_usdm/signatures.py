@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-from trading_system.simulator.order_requests import required, whole
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.binance_usdm.order_requests import required, whole
+from trading_system.simulator.binance_usdm.refusal_codes import CodedRefusalError
 
 AHEAD_MS = 1000  # a timestamp may lie this far in the future
 WINDOW_MS = 5000
@@ -34,31 +34,31 @@ class Door:
         self.wall_ms = wall_ms
 
     def check_key(self, api_key: str | None) -> None:
-        """Raise RefusedError -2014 without a key, -2015 with an unknown one."""
+        """Raise CodedRefusalError -2014 without a key, -2015 with an unknown one."""
         if not api_key:
-            raise RefusedError(-2014)
+            raise CodedRefusalError(-2014)
         if not hmac.compare_digest(api_key.encode(), self._api_key.encode()):
-            raise RefusedError(-2015)
+            raise CodedRefusalError(-2015)
 
     def check_signed(self, query: str, body: str, *, damaged: bool = False) -> None:
         """Check a signed request's time and signature; ``damaged`` says that one character of it was lost on the way.
 
-        Raises: RefusedError -1102 (no timestamp or signature), -1131, -1021 (outside of the window), -1022.
+        Raises: CodedRefusalError -1102 (no timestamp or signature), -1131, -1021 (outside of the window), -1022.
         """
         params = parameters(query, body)
         stamp = whole({"timestamp": required(params, "timestamp")}, "timestamp", 0)
         window = whole(params, "recvWindow", WINDOW_MS)
         if window > WIDEST_WINDOW_MS:
-            raise RefusedError(-1131)
+            raise CodedRefusalError(-1131)
         given = required(params, "signature")
         now = self.wall_ms()
         if not now - window <= stamp < now + AHEAD_MS:
-            raise RefusedError(-1021)
+            raise CodedRefusalError(-1021)
         payload = _unsigned(query) + _unsigned(body)
         if damaged:
             given = ("1" if given[0] == "0" else "0") + given[1:]
         if not hmac.compare_digest(given.lower().encode(), signature_of(self._secret, payload).encode()):
-            raise RefusedError(-1022)
+            raise CodedRefusalError(-1022)
 
 
 def _unsigned(text: str) -> str:

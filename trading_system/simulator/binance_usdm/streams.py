@@ -1,72 +1,50 @@
 """The venue's WebSocket streams: who listens to what, and what goes out over which socket, faults included.
 
-What is said is written in `wire.py`; when it is said is decided by the exchange and the server.
+What is said is written in `frames.py`; when it is said is decided by the exchange and the server.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
 
 from trading_system.rules.grid import Grid
-from trading_system.simulator import wire
-from trading_system.simulator.faults import FaultKind, FaultScript
-from trading_system.simulator.listen_keys import ListenKeys
-from trading_system.simulator.tape import Row
+from trading_system.simulator.binance_usdm import frames
+from trading_system.simulator.binance_usdm.listen_keys import ListenKeys
+from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.minute_frames import Shown
+from trading_system.simulator.sockets import Socket
 
 _STREAM = re.compile(r"[a-z0-9_]+@[A-Za-z0-9_@]+")
 _KLINE = "@kline_1m"
 
 
-class Socket:
-    """One connection of a listener. ``combined``: each payload is wrapped with its stream's name.
-
-    ``silent``: subscriptions are acknowledged and nothing ever comes, as on the venue's retired addresses.
-    """
+class _Listener(Socket):
+    """A connection with what it subscribed to. ``combined``: each payload is wrapped with its stream's name."""
 
     def __init__(self, ws: web.WebSocketResponse, transport: Any, *, combined: bool, silent: bool = False) -> None:
-        self.ws = ws
+        super().__init__(ws, transport, silent=silent)
         self.combined = combined
-        self.silent = silent
         self.streams: set[str] = set()
         self.events: frozenset[str] = frozenset()
         self.key = ""
-        self._transport = transport
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the operating system has not taken yet."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    async def send(self, data: bytes) -> bool:
-        """Send one text frame; False when the connection is gone."""
-        try:
-            await self.ws.send_frame(data, WSMsgType.TEXT)
-        except (ConnectionError, RuntimeError):
-            return False
-        return True
-
-    def break_off(self) -> None:
-        """End the connection without a word."""
-        if self._transport is not None:
-            self._transport.abort()
 
 
 class Streams:
     """All sockets of the venue. ``frames`` and ``user_events`` count what was handed to a socket."""
 
-    def __init__(self, faults: FaultScript, keys: ListenKeys) -> None:
+    def __init__(self, faults: FaultScript, keys: ListenKeys, is_silent: Callable[[], bool]) -> None:
+        self._is_silent = is_silent
         self._faults = faults
         self._keys = keys
-        self._market: set[Socket] = set()
-        self._user: set[Socket] = set()
-        self._listeners: defaultdict[str, list[Socket]] = defaultdict(list)
-        self._late: list[tuple[int, str, str]] = []
+        self._market: set[_Listener] = set()
+        self._user: set[_Listener] = set()
+        self._listeners: defaultdict[str, list[_Listener]] = defaultdict(list)
         self.frames = 0
         self.user_events = 0
 
@@ -82,37 +60,24 @@ class Streams:
 
     # --- market
 
-    async def send_minute(self, step: int, symbol: str, row: Row, grid: Grid, *, running: bool = True) -> None:
-        """Send the running frame of a minute, if asked for, and its close, as far as the script of faults lets it."""
-        fault = self._faults.at_close(step, symbol)
-        stream = symbol.lower() + _KLINE
+    async def show(self, shown: Shown, step: Grid) -> None:
+        """Send a frame to everyone who subscribed to its candle."""
+        stream = shown.symbol.lower() + _KLINE
         if stream not in self._listeners:
             return
-        closed = wire.kline_frame(symbol, row, closed=True, step=grid)
-        if running:
-            await self._send(stream, wire.kline_frame(symbol, row, closed=False, step=grid))
-        if fault == FaultKind.LATE_CLOSE:
-            self._late.append((step, stream, closed))
-        elif fault == FaultKind.CORRUPTED_FRAME:
-            middle = len(closed) // 2
-            await self._send(stream, f"{closed[:middle]}\0\0\0{closed[middle + 3 :]}")
-        elif fault != FaultKind.MISSING_CLOSE:
-            await self._send(stream, closed)
-            if fault == FaultKind.DUPLICATED_CLOSE:
-                await self._send(stream, closed)
+        frame = frames.kline_frame(shown.symbol, shown.row, closed=shown.closed, step=step)
+        if shown.damaged:
+            middle = len(frame) // 2
+            frame = f"{frame[:middle]}\0\0\0{frame[middle + 3 :]}"
+        await self._send(stream, frame)
 
-    async def send_late(self, step: int) -> None:
-        """Send the closes that a step before ``step`` kept back."""
-        due = [late for late in self._late if late[0] < step]
-        self._late = [late for late in self._late if late[0] >= step]
-        for _, stream, frame in due:
-            await self._send(stream, frame)
+    def market_sockets(self) -> list[Socket]:
+        """Return all connections that hear the market."""
+        return list(self._market)
 
-    def cut_market(self) -> None:
-        """Break all market connections off."""
-        for socket in list(self._market):
-            self._forget(socket)
-            socket.break_off()
+    def is_combined(self, socket: Socket) -> bool:
+        """Tell whether payloads on ``socket`` are wrapped with their stream's name."""
+        return isinstance(socket, _Listener) and socket.combined
 
     async def _send(self, stream: str, frame: str) -> None:
         plain = wrapped = b""
@@ -167,7 +132,9 @@ class Streams:
             await ws.prepare(request)
         except ConnectionResetError:  # the client left before it was let in
             return web.Response(status=400)
-        socket = Socket(ws, request.transport, combined=door == "stream", silent=area != "market")
+        socket = _Listener(
+            ws, request.transport, combined=door == "stream", silent=area != "market" or self._is_silent()
+        )
         self._market.add(socket)
         self._subscribe(socket, [name for name in named if _STREAM.fullmatch(name)])
         try:
@@ -184,7 +151,7 @@ class Streams:
             await ws.prepare(request)
         except ConnectionResetError:  # the client left before it was let in
             return web.Response(status=400)
-        socket = Socket(ws, request.transport, combined=combined)
+        socket = _Listener(ws, request.transport, combined=combined)
         socket.key = key
         socket.events = frozenset(filter(None, request.query.get("events", "").split("/")))
         self._user.add(socket)
@@ -200,7 +167,7 @@ class Streams:
         for socket in (*self._market, *self._user):
             await socket.ws.close()
 
-    def _control(self, socket: Socket, text: str | bytes) -> Any:
+    def _control(self, socket: _Listener, text: str | bytes) -> Any:
         """Return the answer to a control message; keys that the venue does not know are ignored."""
         try:
             said = msgspec.json.decode(text)
@@ -226,14 +193,14 @@ class Streams:
             self._unsubscribe(socket, params)
         return {"result": None, "id": number}
 
-    def _subscribe(self, socket: Socket, names: Iterable[str]) -> None:
+    def _subscribe(self, socket: _Listener, names: Iterable[str]) -> None:
         for name in names:
             if name not in socket.streams:
                 socket.streams.add(name)
                 if not socket.silent:
                     self._listeners[name].append(socket)
 
-    def _unsubscribe(self, socket: Socket, names: Iterable[str]) -> None:
+    def _unsubscribe(self, socket: _Listener, names: Iterable[str]) -> None:
         for name in names:
             socket.streams.discard(name)
             listeners = self._listeners.get(name, [])
@@ -242,7 +209,7 @@ class Streams:
             if not listeners:
                 self._listeners.pop(name, None)
 
-    def _forget(self, socket: Socket) -> None:
+    def _forget(self, socket: _Listener) -> None:
         self._market.discard(socket)
         self._unsubscribe(socket, list(socket.streams))
 

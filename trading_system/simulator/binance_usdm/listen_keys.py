@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from trading_system.simulator.refusals import RefusedError
+from trading_system.simulator.binance_usdm.refusal_codes import CodedRefusalError
 
 VALID_MS = 60 * 60_000
 
@@ -26,9 +26,9 @@ class ListenKeys:
         return self._key
 
     def extend(self) -> str:
-        """Extend the living key. Raises: RefusedError -1125 when there is none."""
+        """Extend the living key. Raises: CodedRefusalError -1125 when there is none."""
         if not self.valid(self._key):
-            raise RefusedError(-1125)
+            raise CodedRefusalError(-1125)
         return self.open()
 
     def close(self) -> None:

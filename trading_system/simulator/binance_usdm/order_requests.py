@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.matching import OrderType
+from trading_system.simulator.binance_usdm.account_rows import decimals
+from trading_system.simulator.binance_usdm.refusal_codes import CodedRefusalError
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.orders import OrderRequest
-from trading_system.simulator.refusals import RefusedError
-from trading_system.simulator.wire_account import decimals
 
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -24,18 +24,18 @@ _SIDES = {"BUY": 1, "SELL": -1}
 def read_order(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
     """Return the request of ``POST /fapi/v1/order``: LIMIT (GTC only) or MARKET.
 
-    Raises: RefusedError with the code of the first rule that a parameter breaks.
+    Raises: CodedRefusalError with the code of the first rule that a parameter breaks.
     """
     instrument = exchange.book(required(params, "symbol")).instrument
     kind = required(params, "type")
     if kind in _MOVED_TO_ALGO:
-        raise RefusedError(-4120)
+        raise CodedRefusalError(-4120)
     if kind not in {"LIMIT", "MARKET"}:
-        raise RefusedError(-1116)
+        raise CodedRefusalError(-1116)
     price = 0.0
     if kind == "LIMIT":
         if required(params, "timeInForce") != "GTC":
-            raise RefusedError(-1115)  # the only one that this venue plays
+            raise CodedRefusalError(-1115)  # the only one that this venue plays
         price = _price(required(params, "price"), "price", instrument)
     return OrderRequest(
         symbol=instrument.symbol,
@@ -51,20 +51,20 @@ def read_order(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
 def read_algo(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
     """Return the request of ``POST /fapi/v1/algoOrder``: a STOP_MARKET on the last price, the only kind played here.
 
-    Raises: RefusedError with the code of the first rule that a parameter breaks.
+    Raises: CodedRefusalError with the code of the first rule that a parameter breaks.
     """
     instrument = exchange.book(required(params, "symbol")).instrument
     if required(params, "algoType") != "CONDITIONAL":
-        raise RefusedError(-1130, "algoType")
+        raise CodedRefusalError(-1130, "algoType")
     if required(params, "type") != "STOP_MARKET":
-        raise RefusedError(-1116)
+        raise CodedRefusalError(-1116)
     if params.get("workingType", "CONTRACT_PRICE") != "CONTRACT_PRICE":
-        raise RefusedError(-1130, "workingType")  # there is no mark price in this market
+        raise CodedRefusalError(-1130, "workingType")  # there is no mark price in this market
     close, reduce = _flag(params, "closePosition"), _flag(params, "reduceOnly")
     if close and "quantity" in params:
-        raise RefusedError(-4137)
+        raise CodedRefusalError(-4137)
     if close and "reduceOnly" in params:
-        raise RefusedError(-4138)
+        raise CodedRefusalError(-4138)
     return OrderRequest(
         symbol=instrument.symbol,
         side=_side(params),
@@ -79,69 +79,69 @@ def read_algo(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
 
 
 def required(params: Mapping[str, str], name: str) -> str:
-    """Return a parameter that must be there. Raises: RefusedError -1102 when it is missing or empty."""
+    """Return a parameter that must be there. Raises: CodedRefusalError -1102 when it is missing or empty."""
     value = params.get(name, "")
     if not value:
-        raise RefusedError(-1102, name)
+        raise CodedRefusalError(-1102, name)
     return value
 
 
 def whole(params: Mapping[str, str], name: str, default: int) -> int:
-    """Return a whole number, or ``default`` when it was not sent. Raises: RefusedError -1102 when it is none."""
+    """Return a whole number, or ``default`` when it was not sent. Raises: CodedRefusalError -1102 when it is none."""
     value = params.get(name, "")
     if not value:
         return default
     if not re.fullmatch(r"[0-9]{1,18}", value):
-        raise RefusedError(-1102, name)
+        raise CodedRefusalError(-1102, name)
     return int(value)
 
 
 def _side(params: Mapping[str, str]) -> int:
     side = _SIDES.get(required(params, "side"))
     if side is None:
-        raise RefusedError(-1117)
+        raise CodedRefusalError(-1117)
     if params.get("positionSide", "BOTH") != "BOTH":
-        raise RefusedError(-4061)
+        raise CodedRefusalError(-4061)
     return side
 
 
 def _client_id(value: str) -> str:
     if value and not _CLIENT_ID.fullmatch(value):
-        raise RefusedError(-4015)
+        raise CodedRefusalError(-4015)
     return value
 
 
 def _flag(params: Mapping[str, str], name: str) -> bool:
     value = params.get(name, "false").lower()
     if value not in {"true", "false"}:
-        raise RefusedError(-1130, name)
+        raise CodedRefusalError(-1130, name)
     return value == "true"
 
 
 def _price(text: str, name: str, instrument: Instrument) -> float:
     value = _number(text, name, decimals(instrument.tick) + 1)
     if value <= 0:
-        raise RefusedError(-4001)
+        raise CodedRefusalError(-4001)
     return _on_grid(value, instrument.tick, -4014)
 
 
 def _quantity(text: str, instrument: Instrument) -> float:
     value = _number(text, "quantity", decimals(instrument.step))
     if value <= 0:
-        raise RefusedError(-4003)
+        raise CodedRefusalError(-4003)
     return _on_grid(value, instrument.step, -4023)
 
 
 def _number(text: str, name: str, precision: int) -> float:
     if not _NUMBER.fullmatch(text):
-        raise RefusedError(-1102, name)
+        raise CodedRefusalError(-1102, name)
     places = text.partition(".")[2].rstrip("0")
     if len(places) > precision:
-        raise RefusedError(-1111)
+        raise CodedRefusalError(-1111)
     return float(text)
 
 
 def _on_grid(value: float, grid: Grid, code: int) -> float:
     if not grid.holds(value):
-        raise RefusedError(code)
+        raise CodedRefusalError(code)
     return value

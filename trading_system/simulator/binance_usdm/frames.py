@@ -42,6 +42,12 @@ def kline_frame(symbol: str, row: Row, *, closed: bool, step: Grid) -> str:
     )
 
 
+def shutdown_notice(now: int, *, combined: bool) -> bytes:
+    """Return the notice that this server goes away; ``now`` in ms UTC."""
+    said = f'{{"e":"serverShutdown","E":{now}}}'
+    return (f'{{"stream":"!serverShutdown","data":{said}}}' if combined else said).encode()
+
+
 def kline_row(row: Row) -> list[Any]:
     """Return one row of ``GET /fapi/v1/klines``."""
     prices = (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close), text_of(row.volume))

@@ -1,0 +1,1 @@
+"""The wire of Binance USDT-M in front of the simulated exchange."""

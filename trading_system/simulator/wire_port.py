@@ -1,0 +1,135 @@
+"""What a venue's wire is to the server in front of the exchange: it answers, it streams, and it decides no fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from aiohttp import web
+
+from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.faults import FaultKind, FaultScript
+from trading_system.simulator.minute_frames import Shown
+from trading_system.simulator.orders import Trade, VenueOrder
+from trading_system.simulator.sockets import Socket
+
+
+class Request(NamedTuple):
+    """One request; ``query`` and ``body`` are the texts as they were sent, names in ``headers`` have any case."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+    headers: Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """One answer; ``lost`` says that the request was handled but the connection breaks before the answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    lost: bool = False
+
+
+class Trouble(NamedTuple):
+    """Why a request gets no answer. ``until``: the end of a ban, ms UTC of the venue's clock, 0 without one."""
+
+    kind: FaultKind
+    now: int
+    until: int
+    again: bool = False  # asked once more although it was told to wait
+
+
+class UserFrame(NamedTuple):
+    """An event of the account as it goes out; ``kind`` is the name by which a listener asks for it."""
+
+    kind: str
+    text: bytes
+
+
+class Wire(Protocol):
+    """A venue's REST and sockets before one exchange."""
+
+    @property
+    def frames(self) -> int:
+        """How many market frames were handed to a socket."""
+
+    @property
+    def user_events(self) -> int:
+        """How many user events were handed to a socket."""
+
+    @property
+    def signed_requests(self) -> int:
+        """How many requests passed the door with a signature."""
+
+    @property
+    def user_sockets(self) -> int:
+        """How many connections hear the user stream."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for a slow listener, over all sockets."""
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer to one request."""
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
+
+    def trouble(self, trouble: Trouble) -> Answer:
+        """Return what a request meets that is not answered: a limit, a ban, a venue that is away."""
+
+    async def show(self, shown: Shown) -> None:
+        """Send one frame of a candle to everyone who subscribed to it."""
+
+    async def send_event(self, frame: UserFrame) -> None:
+        """Send one user event to everyone who may hear it and asked for its kind."""
+
+    def order_frames(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> Iterable[UserFrame]:
+        """Return what the user stream says of a changed order; written now, sent later."""
+
+    def algo_frames(self, order: VenueOrder, now: int) -> Iterable[UserFrame]:
+        """Return what the user stream says of a changed conditional order."""
+
+    def account_frames(self, symbol: str, reason: str, now: int) -> Iterable[UserFrame]:
+        """Return what the user stream says of a changed wallet and position."""
+
+    def trade_row(self, trade: Trade) -> dict[str, Any]:
+        """Return a trade in the venue's own words."""
+
+    def market_sockets(self) -> Sequence[Socket]:
+        """Return all connections that hear the market."""
+
+    def shutdown_notice(self, socket: Socket) -> bytes:
+        """Return what the venue says on ``socket`` before it takes a server away."""
+
+    def cut_user(self) -> None:
+        """Break all user connections off."""
+
+    async def close(self) -> None:
+        """Say good-bye on all connections."""
+
+
+class Account(NamedTuple):
+    """The one account of the venue: the key that names it and the secret that signs for it."""
+
+    api_key: str
+    secret: str
+
+
+class WireMaker(Protocol):
+    """Makes a wire."""
+
+    def __call__(
+        self,
+        exchange: Exchange,
+        account: Account,
+        faults: FaultScript,
+        wall_ms: Callable[[], int],
+        is_silent: Callable[[], bool],
+    ) -> Wire:
+        """``wall_ms``: the clock (ms UTC) against which signatures are checked; ``is_silent``: asked for each market
+        connection that opens whether it acknowledges and brings nothing.
+        """

@@ -1,0 +1,10 @@
+"""Which wire each venue speaks: the one place of the simulator that lists venues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trading_system.simulator.binance_usdm.wire import BinanceUsdmWire
+from trading_system.simulator.wire_port import WireMaker
+
+WIRES: Mapping[str, WireMaker] = {"binance_usdm": BinanceUsdmWire}

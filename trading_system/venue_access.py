@@ -1,0 +1,60 @@
+"""Where a line's exchange is and how to sign in there: the venue's own hosts, or an exchange on this machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trading_system.secret import Secret
+from trading_system.settings import Settings
+from trading_system.venues.clock import Clock, SystemClock
+from trading_system.venues.known import VENUES, KnownVenue
+from trading_system.venues.port import KnownStops, Venue, VenueRecord, answering_at_once
+
+
+class VenueAccess(NamedTuple):
+    """One exchange: base URLs without a path and a trailing slash, keys, and the fences by which it is proven."""
+
+    venue: KnownVenue
+    http: str
+    ws: str
+    api_key: Secret
+    secret: Secret
+    record: VenueRecord
+    paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
+
+    @property
+    def market_stream(self) -> str:
+        """The URL at which candles are subscribed to."""
+        return f"{self.ws}{self.venue.market_path}"
+
+    def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
+        """Return the account behind the venue port. Raises: NotLoopbackError for an address beyond this machine."""
+        return self.venue.account(
+            self.http,
+            self.ws,
+            self.api_key,
+            self.secret,
+            record=self.record,
+            clock=clock or SystemClock(),
+            known_stops=known_stops,
+        )
+
+
+def simulated_access(settings: Settings, http: str, api_key: Secret, secret: Secret) -> VenueAccess:
+    """Return the way to an exchange on this machine, which answers at once or never."""
+    venue = VENUES[settings.exchange]
+    ws = http.replace("http", "ws", 1)
+    return VenueAccess(venue, http, ws, api_key, secret, answering_at_once(venue.record))
+
+
+def paper_access(settings: Settings) -> VenueAccess:
+    """Return the way to the venue's public market for an account that is kept in this process."""
+    venue = VENUES[settings.exchange]
+    ws = (settings.market.stream or venue.stream).rstrip("/")
+    record = answering_at_once(venue.record)
+    return VenueAccess(venue, public_rest(settings), ws, Secret(""), Secret(""), record, paper=True)
+
+
+def public_rest(settings: Settings) -> str:
+    """Return the host of the venue's public REST, without a trailing slash."""
+    return (settings.market.rest or VENUES[settings.exchange].rest).rstrip("/")

@@ -39,7 +39,7 @@ from trading_system.store.port import Store
 from trading_system.stored_run import run_in
 from trading_system.terms import signal_rules_of, terms_of
 from trading_system.venues.clock import SystemClock
-from trading_system.venues.port import LOCAL_EXCHANGE
+from trading_system.venues.port import BINANCE_USDM, answering_at_once
 
 SEED = 6
 TICK, STEP, START_PRICE = Grid(1, 10_000), Grid(1, 10), 10.0
@@ -137,7 +137,7 @@ class CrowdLine:
             origins,
             self.venue,
             self.journal,
-            Reconciler(self.journal, self.venue, LOCAL_EXCHANGE, SystemClock()),
+            Reconciler(self.journal, self.venue, answering_at_once(BINANCE_USDM), SystemClock()),
             equity=account.equity,
             signal_interval=settings.signal_interval,
             market=self.venue,

@@ -14,7 +14,7 @@ class NewestAccount:
     """Keeps what one account holds under ``Account`` and ``{symbol}_Position``; a flat symbol has no key."""
 
     def __init__(self, letterbox: Letterbox, terms: Terms) -> None:
-        self._facts = NewestFacts(letterbox)
+        self._facts = NewestFacts(letterbox.bus)
         self._terms = terms
         self._symbols = [one.symbol for one in terms.instruments]
         self._exchange = terms.instruments[0].exchange

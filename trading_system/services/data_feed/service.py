@@ -28,7 +28,7 @@ from trading_system.rules.sequencer import ClosedCandle, accept
 from trading_system.rules.sequencer import Sequence as Minutes
 from trading_system.rules.words import candle_dto, candle_record, gap_record
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
-from trading_system.services.room import CANDLES, Letterbox
+from trading_system.services.room import CANDLES, Letterbox, Post
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
@@ -157,7 +157,7 @@ class DataFeed:
             if not rows:
                 return total
             total += len(rows)
-            await self._take(symbol, rows)
+            await self._take([(symbol, rows)])
 
     async def _resume(self, symbol: str, origin: int) -> None:
         stream = self._stream(symbol)
@@ -199,10 +199,9 @@ class DataFeed:
             if longest == 0:
                 return
             for n in range(longest):
-                for symbol, chunk in chunks.items():
-                    if n < len(chunk):
-                        await self._take(symbol, chunk[n : n + 1])
-                        fetched += 1
+                wave = [(symbol, chunk[n : n + 1]) for symbol, chunk in chunks.items() if n < len(chunk)]
+                await self._take(wave)
+                fetched += len(wave)
                 if n % 200 == 0:
                     progress(fetched)
                     await asyncio.sleep(0)
@@ -213,9 +212,9 @@ class DataFeed:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                for event in self._socket.drain():
+                if events := self._socket.drain():
                     self._heard = asyncio.get_running_loop().time()
-                    await self._on_event(event)
+                    await self._on_events(events)
                 for symbol in sorted(self._wanted):
                     await self._repair_all(symbol)
                 self._wanted.clear()
@@ -225,14 +224,23 @@ class DataFeed:
             log.exception("the data feed stopped")
             self.failure = error
 
+    async def _on_events(self, events: Sequence[tuple[Any, ...]]) -> None:
+        """Take what came together; candles that follow each other are one wave."""
+        wave: list[tuple[str, Sequence[ClosedCandle]]] = []
+        for event in events:
+            self.counts[event[0]] = self.counts.get(event[0], 0) + 1
+            if event[0] == "candle":
+                self._waits_for = "next_minute"
+                wave.append((event[1], (ClosedCandle(*event[2:8]),)))
+                continue
+            await self._take(wave)
+            wave = []
+            await self._on_event(event)
+        await self._take(wave)
+
     async def _on_event(self, event: tuple[Any, ...]) -> None:
         kind = event[0]
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        if kind == "candle":
-            self._waits_for = "next_minute"
-            _, symbol, open_time, *numbers, _ = event
-            await self._take(symbol, (ClosedCandle(open_time, *numbers),))
-        elif kind == "running":
+        if kind == "running":
             await self._show(event)
         elif kind == "subscribed":
             self._waits_for = "next_minute"
@@ -257,20 +265,31 @@ class DataFeed:
             if repaired:
                 self.counts["repaired"] = self.counts.get("repaired", 0) + repaired
 
-    async def _take(self, symbol: str, candles: Sequence[ClosedCandle]) -> None:
-        done = accept(self._minutes[symbol], candles)
-        self._minutes[symbol] = done.sequence
-        for candle in done.publish:
-            await self._post(symbol, candle)
-        for candle in done.corrections:
-            step = candle.open_time // MINUTE_MS + 1
-            payload = serialize(candle._asdict())
-            await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
-            self.counts["corrections"] = self.counts.get("corrections", 0) + 1
-        if done.missing_from is not None:
+    async def _take(self, wave: Sequence[tuple[str, Sequence[ClosedCandle]]]) -> None:
+        """Sequence what came of several symbols, post it together, and then ask for what is missing of them."""
+        posts: list[Post] = []
+        missing: list[str] = []
+        for symbol, candles in wave:
+            done = accept(self._minutes[symbol], candles)
+            self._minutes[symbol] = done.sequence
+            posts += [self._post_of(symbol, candle) for candle in done.publish]
+            for candle in done.corrections:
+                await self._correct(symbol, candle)
+            if done.missing_from is not None:
+                missing.append(symbol)
+        await self._letterbox.post_many(posts)
+        for post in posts:
+            await self._keep_newest(post.stream.symbol, post.step)
+        for symbol in missing:
             await self._repair_all(symbol)
 
-    async def _post(self, symbol: str, closed: ClosedCandle) -> None:
+    async def _correct(self, symbol: str, candle: ClosedCandle) -> None:
+        step = candle.open_time // MINUTE_MS + 1
+        payload = serialize(candle._asdict())
+        await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
+        self.counts["corrections"] = self.counts.get("corrections", 0) + 1
+
+    def _post_of(self, symbol: str, closed: ClosedCandle) -> Post:
         exchange = self._instruments[symbol].exchange
         record = gap_record(closed.open_time)
         if not closed.gap:
@@ -287,8 +306,7 @@ class DataFeed:
         after = step - 1 if symbol in self._begun else None
         self._begun.add(symbol)
         bells = [(channel, payload) for payload in payloads]
-        await self._letterbox.post(self._stream(symbol), step, payloads, after=after, bells=bells)
-        await self._keep_newest(symbol, step)
+        return Post(self._stream(symbol), step, payloads, after, bells)
 
     async def _keep_newest(self, symbol: str, step: int) -> None:
         if symbol in self._last:

@@ -297,9 +297,9 @@ class Line:
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()
-        if not await self.venue.position_mode_is_one_way():
-            raise HedgeModeError
         for one in self.instruments:
+            if not await self.venue.position_mode_is_one_way(one.symbol):
+                raise HedgeModeError
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
 

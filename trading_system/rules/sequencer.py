@@ -19,6 +19,7 @@ PATIENCE_MS = 30_000  # ... until then; the next minute asks again
 FIRST_PAUSE_MS = 2_000  # between two questions for the same minute; each pause is twice the one before
 AGREE_MS = 2_000  # two reads confirm each other only when so much time lies between them
 GAP_AFTER_MS = 10_000  # REST may lack a minute for the first seconds after it
+NEWEST_MS = 600_000  # a newest row that stays the newest for longer is a market that stands still
 
 
 class ClosedCandle(NamedTuple):
@@ -99,18 +100,18 @@ class Page(NamedTuple):
 class Settled(NamedTuple):
     """The closed minutes of an answer, in order from the one asked for, gaps named.
 
-    ``unproven_gap``: what follows is a minute that is a gap if a second answer lacks it too.
+    ``unproven_gap``: the open time of the minute that follows, if it is a gap should a second answer lack it too.
     """
 
     closed: tuple[ClosedCandle, ...]
-    unproven_gap: bool = False
+    unproven_gap: int | None = None
 
 
 def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Settled:
     """Return what ``page``, which was asked for ``start`` on, proves together with an ``earlier`` answer.
 
-    A row is closed when its minute is over by the exchange's clock and a newer row exists or both answers state the
-    same. A minute is a gap when both answers lack it although they have newer ones. ``now``: the exchange's time when
+    A row is closed when its minute is over by the exchange's clock and a newer row exists, or both answers state the
+    same as the newest row soon after its close. A minute is a gap when both answers lack it although they have newer ones. ``now``: the exchange's time when
     it was asked, ms UTC; None where the market's time does not pass by itself: then only a newer row proves anything.
     """
     rows = {row.open_time: row for row in page.rows}
@@ -123,12 +124,13 @@ def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Set
             if time >= page.proven or (now is not None and time + MINUTE_MS + GAP_AFTER_MS > now):
                 break
             if earlier is None or time >= earlier.proven or time in before:
-                return Settled(tuple(closed), unproven_gap=True)
+                return Settled(tuple(closed), time)
             closed.append(gap_at(time))
             continue
         if now is not None and time + MINUTE_MS + OVER_MS > now:
             break
-        if time >= page.proven and (now is None or before.get(time) != row):
+        stands_still = now is None or time + MINUTE_MS + NEWEST_MS < now
+        if time >= page.proven and (stands_still or before.get(time) != row):
             break
         closed.append(row)
     return Settled(tuple(closed))

@@ -163,7 +163,9 @@ class PublicRest:
         timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
         proxy = self._proxy.reveal() or None
         if proxy and urlsplit(proxy).scheme not in {"http", "https"}:
-            raise ProxyRefusedError(_shown(proxy), f"{urlsplit(proxy).scheme}, which carries no REST here: expected http")
+            raise ProxyRefusedError(
+                _shown(proxy), f"{urlsplit(proxy).scheme}, which carries no REST here: expected http"
+            )
         try:
             async with self._http.get(f"{self.base}{path}", params=params, timeout=timeout, proxy=proxy) as answer:
                 return Answered(answer.status, answer.headers, await answer.read())

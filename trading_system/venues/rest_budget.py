@@ -76,7 +76,9 @@ class RestBudget:
             return
         if now >= self._banned_until:
             end = datetime.fromtimestamp(until / 1000, UTC)
-            log.warning("%s: no request before %s UTC, for it says %s", self.terms.name, f"{end:%Y-%m-%d %H:%M:%S}", why)
+            log.warning(
+                "%s: no request before %s UTC, for it says %s", self.terms.name, f"{end:%Y-%m-%d %H:%M:%S}", why
+            )
         self._banned_until = until
 
     @property

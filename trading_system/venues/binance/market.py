@@ -174,9 +174,7 @@ class BinanceMarket:
         info = await self._get("exchangeInfo", {}, self.wire.instruments_weight, _exchange_info)
         return {row.symbol: row for row in info.symbols}
 
-    async def _get(
-        self, name: str, params: Mapping[str, str], weight: int, read: Callable[[bytes], Answer]
-    ) -> Answer:
+    async def _get(self, name: str, params: Mapping[str, str], weight: int, read: Callable[[bytes], Answer]) -> Answer:
         path = f"{self.wire.prefix}/{name}"
         try:
             return await self._rest.get(path, params, weight, read)
@@ -198,4 +196,3 @@ class BinanceMarket:
                 self._rest.base, f"a record of {row.symbol} without tick, step or least notional ({error!r})"
             ) from None
         return Instrument(self.wire.name, row.symbol, tick, step, notional, *self._terms)
-

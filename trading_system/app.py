@@ -258,6 +258,7 @@ class Line:
         socket = Feed(
             access.market_stream,
             list(self._origins),
+            venue=access.venue.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
         )

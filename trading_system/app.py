@@ -268,7 +268,7 @@ class Line:
             self.instruments,
             self._origins,
             wanted,
-            socket,
+            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
             access.market(http),
             pace.ask_after_s,
             self._venue_ms if pace.by_clock else None,

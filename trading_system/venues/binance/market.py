@@ -29,7 +29,7 @@ TRADING = "TRADING"
 
 
 class BinanceWire(NamedTuple):
-    """One Binance market. ``rows_weight``: what a request of so many rows weighs; ``page`` rows are the cheapest each."""
+    """One Binance market. ``rows_weight``: what a request of so many rows weighs; ``page``: the cheapest number."""
 
     name: str
     prefix: str

@@ -49,7 +49,7 @@ SPOT_BUDGET = BudgetTerms("bybit", 600, 5_000)
 class Rows(msgspec.Struct, Generic[Row], rename="camel"):
     """The ``result`` of a listing: ``{"list":[...],"nextPageCursor":""}``."""
 
-    list: list[Row]
+    rows: list[Row] = msgspec.field(name="list")
     next_page_cursor: str | None = None
 
 
@@ -164,7 +164,7 @@ class BybitMarket:
     async def volumes(self) -> Mapping[str, float]:
         """Return ``turnover24h`` of ``tickers``."""
         rows = await self._get("tickers", {"category": self.wire.category}, _tickers)
-        return {row.symbol: row.turnover for row in rows.result.list}
+        return {row.symbol: row.turnover for row in rows.result.rows}
 
     async def server_time(self) -> int:
         """Return ``time`` of the answer."""
@@ -183,7 +183,7 @@ class BybitMarket:
         }  # fmt: skip
 
         def read(body: bytes) -> tuple[ClosedCandle, ...]:
-            candles = [candle_of(row[0], row[1:6]) for row in reversed(_klines(body).result.list)]
+            candles = [candle_of(row[0], row[1:6]) for row in reversed(_klines(body).result.rows)]
             return in_order(candles, start or (candles[0].open_time if candles else 0))
 
         path = "/v5/market/kline"
@@ -200,7 +200,7 @@ class BybitMarket:
         for _ in range(NO_MORE_PAGES):
             params = {"category": self.wire.category, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
             listing = await self._get("instruments-info", params, _symbols)
-            rows |= {row.symbol: row for row in listing.result.list}
+            rows |= {row.symbol: row for row in listing.result.rows}
             cursor = listing.result.next_page_cursor or ""
             if not cursor:
                 return rows

@@ -29,10 +29,10 @@ from trading_system.contracts import (
 )
 from trading_system.rules.records import Records
 from trading_system.services.indicator_engine.service import IndicatorEngine
-from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY, Letterbox
+from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY, Letterbox, Post
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.store.memory import MemoryStore
-from trading_system.store.port import Row, Store
+from trading_system.store.port import Row, Store, Stream
 from trading_system.store.sqlite import SqliteStore
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -191,6 +191,22 @@ async def test_a_bell_that_leaves_the_process_rings_after_a_commit() -> None:
         await feed.start()
         await feed.stop()
         assert store.commits == commits
+
+
+async def test_a_wave_is_one_commit_and_no_bell_of_it_rings_before_all_of_it_is_stored() -> None:
+    store, bus = CommittedStore(), ListeningBus(leaves_process=True)
+    seen: list[tuple[str, int, list[int | None]]] = []
+
+    async def hear(payload: bytes) -> None:
+        heads = [(await rows_of(store, CANDLES, symbol))[0] for symbol in SYMBOLS]
+        seen.append((payload.decode(), store.commits, heads))
+
+    await bus.subscribe("closed", hear)
+    posts = [
+        Post(Stream(CANDLES, EXCHANGE, symbol), 7, [b"row"], None, [("closed", symbol.encode())]) for symbol in SYMBOLS
+    ]
+    await Letterbox(store, bus).post_many(posts)
+    assert seen == [(symbol, 1, [7, 7]) for symbol in SYMBOLS]
 
 
 async def test_a_forged_bell_of_another_process_says_nothing_that_is_not_stored() -> None:

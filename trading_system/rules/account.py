@@ -250,9 +250,11 @@ def drop_entry(
 
 def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:
     """Handle the instant T after the minute was walked: mark, funding, the day, expiries, new entries."""
+    slots = list(account.slots)  # changed in one go: a tuple a symbol would be their number squared
     for place, said in instant.symbols.items():
         if said.minute.close > 0:
-            account = _with_slot(account, place, account.slots[place]._replace(close=said.minute.close))
+            slots[place] = slots[place]._replace(close=said.minute.close)
+    account = account._replace(slots=tuple(slots))
     account = _mark(account, instant, terms, facts)
     account = _fund(account, instant, terms, facts)
     account = roll_day(account, instant.time)

@@ -11,6 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from trading_system.bus.port import Bus, Subscription
@@ -19,6 +20,7 @@ from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.services.step_bell import heard_step
 from trading_system.services.vital_signs import BAD_BELLS, Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.patience import patiently
@@ -57,6 +59,16 @@ class StepInput(NamedTuple):
         return gap_record((self.step - 1) * MINUTE_MS) if minute is None else candle_record(minute)
 
 
+class Post(NamedTuple):
+    """A step of one stream, and the bells (channel, payload) that tell of it. ``after``: the stream's head before."""
+
+    stream: Stream
+    step: int
+    payloads: Sequence[bytes]
+    after: int | None
+    bells: Sequence[tuple[str, bytes]]
+
+
 class Letterbox(NamedTuple):
     """Store and bus as one: what is posted is in the store before its bell rings."""
 
@@ -72,18 +84,26 @@ class Letterbox(NamedTuple):
         after: int | None,
         bells: Sequence[tuple[str, bytes]],
     ) -> None:
-        """Append a step and ring its bells; when the bus leaves the process the step is committed in between.
+        """Post one step; see ``post_many``."""
+        await self.post_many((Post(stream, step, payloads, after, bells),))
 
+    async def post_many(self, posts: Sequence[Post]) -> None:
+        """Append all steps, then ring their bells in order; a bus that leaves the process hears of what is committed.
+
+        One commit for all: a wave of symbols that close the same minute costs as much as one of them.
         While the store is away this waits for it: no bell rings of what is not stored.
         """
-        await patiently(lambda: self.store.append(stream, step, payloads, after=after))
+        store = self.store
+        for stream, step, payloads, after, _ in posts:
+            await patiently(partial(store.append, stream, step, payloads, after=after))
         if self.bus.leaves_process:
-            await patiently(self.store.commit)
-        for channel, payload in bells:
-            await self.bus.publish(channel, payload)
+            await patiently(store.commit)
+        for post in posts:
+            for channel, payload in post.bells:
+                await self.bus.publish(channel, payload)
 
     async def keep(self, key: str, step: int, payload: bytes) -> None:
-        """Keep the newest fact under ``key`` for whoever shows it; said again every step, it outlives a lost server."""
+        """Keep the newest fact under ``key`` for whoever shows it; said again now and then, it outlives a lost server."""
         await self.bus.put_newest(key, step, payload, CACHE_S)
 
 
@@ -224,7 +244,7 @@ class Room(ABC):
     def _read_bell(self, symbol: str, payload: bytes) -> StepInput | None:
         """Return the step that a bell completes; a longer candle only announces that its minute follows."""
         if self.source != CANDLES:
-            said = to_step(payload)
+            said = heard_step(payload)
             return StepInput(said["step"], said["candles"], said)
         candle = to_candle(payload)
         longer = self._longer[symbol]

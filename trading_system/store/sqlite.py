@@ -215,13 +215,13 @@ class SqliteStore:
     def _carry_out(self) -> None:
         batch = self._pending.batch()  # from here on nothing else runs in this process
         try:
-            shut_out = self._write(batch)
-            self._connection.execute("ROLLBACK" if shut_out else "COMMIT")
+            is_ours = self._write(batch)
+            self._connection.execute("COMMIT" if is_ours else "ROLLBACK")
         except sqlite3.Error as error:
             raise self._undone(error) from error
-        if shut_out is not None:
+        if not is_ours:
             self._forget()
-            raise shut_out
+            raise self._overtaken(batch)
         self._heads.update({written.stream: written.step for written in batch.streams})
         self._pending.settle(batch)
 
@@ -295,23 +295,35 @@ class SqliteStore:
             else:
                 return True
 
-    def _write(self, batch: Batch) -> HeadMovedError | None:
-        """Write rows, heads and documents; return what is wrong if a head is not where this store left it."""
-        execute = self._connection.execute
-        for stream, after, step, rows in batch.streams:
-            kind, exchange, symbol = stream
-            if after is None:
-                moved = execute(_FIRST_HEAD, (exchange, symbol, kind, step)).rowcount
-            else:
-                moved = execute(_MOVE_HEAD, (step, exchange, symbol, kind, after)).rowcount
-            if moved != 1:
-                return HeadMovedError(stream, after, self._committed_head(stream))
-            self._connection.executemany(
-                _APPEND, [(exchange, symbol, row.step, kind, row.n, row.payload) for row in rows]
-            )
-        for kind, document in batch.documents:
-            execute(_PUT_DOCUMENT, (kind, *document))
-        return None
+    def _write(self, batch: Batch) -> bool:
+        """Write heads, rows and documents; tell whether every head was where this store left it.
+
+        One statement for each kind of thing, not one a stream: a minute of hundreds of symbols is one batch.
+        """
+        many = self._connection.executemany
+        begun = [
+            (exchange, symbol, kind, step) for (kind, exchange, symbol), after, step, _ in batch.streams if after is None
+        ]
+        moved = [
+            (step, exchange, symbol, kind, after)
+            for (kind, exchange, symbol), after, step, _ in batch.streams
+            if after is not None
+        ]
+        if many(_FIRST_HEAD, begun).rowcount != len(begun) or many(_MOVE_HEAD, moved).rowcount != len(moved):
+            return False
+        rows = [
+            (exchange, symbol, step, kind, n, payload)
+            for (kind, exchange, symbol), _, _, added in batch.streams
+            for step, n, payload in added
+        ]
+        many(_APPEND, rows)
+        many(_PUT_DOCUMENT, [(kind, *document) for kind, document in batch.documents])
+        return True
+
+    def _overtaken(self, batch: Batch) -> HeadMovedError:
+        """Return which stream of a batch that was shut out another process has moved; heads never go back."""
+        heads = [(stream, after, self._committed_head(stream)) for stream, after, _, _ in batch.streams]
+        return next(HeadMovedError(stream, after, was) for stream, after, was in heads if was != after)
 
     def _committed_head(self, stream: Stream) -> int | None:
         rows = self._query(_HEAD, (stream.exchange, stream.symbol, stream.kind))

@@ -6,6 +6,7 @@ from trading_system.contracts import ACCOUNT_KEY, position_key, serialize
 from trading_system.rules.account import Account, Terms
 from trading_system.rules.account_words import account_dto, position_dto
 from trading_system.rules.holdings import holdings
+from trading_system.services.newest_facts import NewestFacts
 from trading_system.services.room import Letterbox
 
 
@@ -13,7 +14,7 @@ class NewestAccount:
     """Keeps what one account holds under ``Account`` and ``{symbol}_Position``; a flat symbol has no key."""
 
     def __init__(self, letterbox: Letterbox, terms: Terms) -> None:
-        self._letterbox = letterbox
+        self._facts = NewestFacts(letterbox)
         self._terms = terms
         self._symbols = [one.symbol for one in terms.instruments]
         self._exchange = terms.instruments[0].exchange
@@ -24,5 +25,5 @@ class NewestAccount:
         held = holdings(account, self._symbols, closes)
         positions = {one.symbol: serialize(position_dto(one, self._exchange)) for one in held if not one.waiting}
         for symbol in self._symbols:
-            await self._letterbox.keep(position_key(symbol), step, positions.get(symbol, b""))
-        await self._letterbox.keep(ACCOUNT_KEY, step, serialize(account_dto(account, self._terms, held, step)))
+            await self._facts.keep(position_key(symbol), step, positions.get(symbol, b""))
+        await self._facts.keep(ACCOUNT_KEY, step, serialize(account_dto(account, self._terms, held, step)))

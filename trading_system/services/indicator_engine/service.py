@@ -9,7 +9,9 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, past_boundary
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.words import high_low_dto
+from trading_system.services.newest_facts import NewestFacts
 from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room, StepInput
+from trading_system.services.step_bell import step_bell
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
 
@@ -27,6 +29,7 @@ class IndicatorEngine(Room):
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
         names = [name for name in (terms.signal, terms.higher) if name]
         self._newest: dict[str, bytes] = {}
+        self._facts = NewestFacts(letterbox)
         self._lengths = [length for length in map(interval_ms, names) if length > MINUTE_MS]
 
     def channel(self, symbol: str) -> str:
@@ -47,7 +50,7 @@ class IndicatorEngine(Room):
     async def keep_newest(self, symbol: str, step: int) -> None:
         """Keep the newest swing."""
         if symbol in self._newest:
-            await self._letterbox.keep(last_hl_key(symbol), step, self._newest[symbol])
+            await self._facts.keep(last_hl_key(symbol), step, self._newest[symbol])
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute and say its swings."""
@@ -64,7 +67,7 @@ class IndicatorEngine(Room):
         payload = serialize(word)
         if swings:
             self._newest[symbol] = serialize(swings[-1])
-        bell = (hl_updated_channel(symbol), payload)
+        bell = (hl_updated_channel(symbol), step_bell(payload, word))
         stream = self.stream(self.target, symbol)
         rows = [payload] if swings else []  # an empty minute costs no row
         await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=[bell])

@@ -18,7 +18,9 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.live_blocks import LiveBlock, LiveBlocks
 from trading_system.rules.signals import SignalRules, judge
 from trading_system.rules.words import event_dto, refusal_dto, signal_dto
+from trading_system.services.newest_facts import NewestFacts
 from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.step_bell import step_bell
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
 SIDES: tuple[tuple[Literal["long", "short"], int], ...] = (("long", 1), ("short", -1))
@@ -56,6 +58,7 @@ class StrategyEngine(Room):
         self._rules = rules
         self._blocks = {one.symbol: LiveBlocks() for one in instruments}
         self._closes: dict[str, float] = {}
+        self._facts = NewestFacts(letterbox)
         self._written: dict[tuple[str, str], tuple[LiveBlock, bytes]] = {}
 
     def channel(self, symbol: str) -> str:
@@ -73,7 +76,7 @@ class StrategyEngine(Room):
         for name, side in SIDES:
             nearest = self._blocks[symbol].nearest(side, self._closes[symbol])
             payload = b"" if nearest is None else self._payload(symbol, name, nearest)
-            await self._letterbox.keep(nearest_order_block_key(symbol, name), step, payload)
+            await self._facts.keep(nearest_order_block_key(symbol, name), step, payload)
 
     async def handle(self, symbol: str, said: StepInput) -> None:
         """Fold the minute, judge what it made knowable, and say it."""
@@ -94,7 +97,7 @@ class StrategyEngine(Room):
         if said.minute is None:
             word["gap"] = True
         payload = serialize(word)
-        bells = [(strategy_step_channel(symbol), payload)]
+        bells: list[tuple[str, bytes]] = [(strategy_step_channel(symbol), step_bell(payload, word))]
         bells.extend((trade_signal_channel(symbol), serialize(signal)) for signal in signals)
         stream = self.stream(self.target, symbol)
         rows = [payload] if found else []  # an empty minute costs no row

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from trading_system.bus.port import Bus, Subscription
 from trading_system.contracts import CandleDTO, ContractError, StepDTO, to_candle, to_ms, to_step
+from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
@@ -33,6 +34,7 @@ HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
 ALERTS = "alerts"  # of the whole account; its step is a running number from 1, a row an AlertDTO
+STEPS_IN_A_ROW = 50
 BEHIND_STEPS = 2  # one minute may be on its way
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
 CACHE_S = 600.0  # how long a newest fact outlives its room
@@ -117,7 +119,7 @@ class Room(ABC):
     def __init__(self, letterbox: Letterbox, exchange: str, origins: Mapping[str, int]) -> None:
         self._letterbox = letterbox
         self._exchange = exchange
-        self._origins = origins  # the step before the first, by symbol
+        self._origins = dict(origins)  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
         self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
         self._away = False  # the store did not answer when it was last asked
@@ -125,39 +127,88 @@ class Room(ABC):
         self._midway: set[str] = set()  # symbols whose step was begun: one that was cut short is never begun again
         self._locks = {symbol: asyncio.Lock() for symbol in origins}
         self._subscriptions: list[Subscription] = []
+        self._bells: dict[str, Subscription] = {}
+        self._new: set[str] = set()  # symbols that were added while running and have not reached the others yet
         self.counts: Counter[str] = Counter()
         self.failure: Exception | None = None
 
     async def start(self) -> None:
         """Rebuild the room's state from the store, listen, and handle what came while it was away."""
-        for symbol, origin in self._origins.items():
-            head = await self._letterbox.store.head(self.output(symbol))
-            self._checkpoints[symbol] = origin if head is None else head
-            await self.restore(symbol, origin, self._checkpoints[symbol])
+        for symbol in self._origins:
+            await self._take_up(symbol)
         for symbol in self._origins:
             await self._listen(symbol)
         for symbol in self._origins:
             await self.keep_newest(symbol, self._checkpoints[symbol])
         await self.catch_up()
 
+    async def add(self, instrument: Instrument, origin: int) -> None:
+        """Work on one more symbol, from where its stream stands; ``origin``: the step before its first. Once is enough.
+
+        The others go on meanwhile. Raises: StoreError, with the symbol not added.
+        """
+        symbol = instrument.symbol
+        if symbol in self._origins:
+            return
+        self.prepare(instrument, origin)
+        self._longer[symbol], self._locks[symbol] = [], asyncio.Lock()
+        self._origins[symbol] = origin
+        self._new.add(symbol)
+        try:
+            await self._take_up(symbol)
+            await self._listen(symbol)
+            await self.keep_newest(symbol, self._checkpoints[symbol])
+            async with self._locks[symbol]:
+                await self._catch_up(symbol)
+        except StoreAwayError:
+            await self.remove(symbol)
+            raise
+
+    async def remove(self, symbol: str) -> None:
+        """Let go of a symbol after the step that is being handled; of one that is not known nothing happens."""
+        if symbol not in self._origins:
+            return
+        async with self._locks[symbol]:
+            bell = self._bells.pop(symbol, None)
+            if bell is not None:
+                await bell.cancel()
+            for known in (self._origins, self._checkpoints, self._heads, self._longer):
+                known.pop(symbol, None)
+            self._new.discard(symbol)
+        self._locks.pop(symbol, None)
+        self.forget(symbol)
+
+    def prepare(self, instrument: Instrument, origin: int) -> None:  # noqa: B027  not every room has a state a symbol
+        """Make the state of a symbol that is added."""
+
+    def forget(self, symbol: str) -> None:  # noqa: B027  not every room has a state a symbol
+        """Let go of the state of a symbol that was removed."""
+
     async def stop(self) -> None:
         """Stop listening."""
-        for subscription in self._subscriptions:
+        for subscription in (*self._subscriptions, *self._bells.values()):
             await subscription.cancel()
         self._subscriptions.clear()
+        self._bells.clear()
 
     async def catch_up(self) -> None:
         """Handle every stored step that no bell brought, for every symbol."""
-        for symbol in self._origins:
-            async with self._locks[symbol]:
-                await self._catch_up(symbol)
+        for symbol in list(self._origins):
+            lock = self._locks.get(symbol)
+            if lock is None:  # removed meanwhile
+                continue
+            async with lock:
+                if symbol in self._origins:
+                    await self._catch_up(symbol)
 
     def health(self) -> Vitals:
         """Return how far the room has come for every symbol, and by how much it is behind what is stored for it."""
-        if not self._checkpoints or min(self._checkpoints.values()) == min(self._origins.values()):
+        done = max(self._checkpoints.values(), default=0)
+        self._new = {symbol for symbol in self._new if self._checkpoints.get(symbol, 0) + BEHIND_STEPS < done}
+        steps = [step for symbol, step in self._checkpoints.items() if symbol not in self._new]
+        if not steps or min(steps) == min(self._origins.values()):
             return Vitals(None, {}, "first_step", "waiting")
-        step = min(self._checkpoints.values())
-        return self.vitals(step, max(self._checkpoints.values()))
+        return self.vitals(min(steps), done)
 
     def vitals(self, step: int, done: int) -> Vitals:
         """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
@@ -222,7 +273,14 @@ class Room(ABC):
         async def hear(payload: bytes) -> None:
             await self._hear(symbol, payload)
 
-        self._subscriptions.append(await self._letterbox.bus.subscribe(self.channel(symbol), hear))
+        self._bells[symbol] = await self._letterbox.bus.subscribe(self.channel(symbol), hear)
+
+    async def _take_up(self, symbol: str) -> None:
+        """Bring a symbol's state to where this room's own stream ends."""
+        origin = self._origins[symbol]
+        head = await self._letterbox.store.head(self.output(symbol))
+        self._checkpoints[symbol] = origin if head is None else head
+        await self.restore(symbol, origin, self._checkpoints[symbol])
 
     async def _hear(self, symbol: str, payload: bytes) -> None:
         try:
@@ -234,7 +292,12 @@ class Room(ABC):
             return
         if said is None:
             return
-        async with self._locks[symbol]:
+        lock = self._locks.get(symbol)
+        if lock is None:  # a bell that was on its way when the symbol was removed
+            return
+        async with lock:
+            if symbol not in self._origins:
+                return
             expected = self._checkpoints[symbol] + 1
             if said.step == expected and not self._letterbox.bus.leaves_process and self.is_whole(said):
                 await self._handle(symbol, said)
@@ -270,8 +333,10 @@ class Room(ABC):
             self._heads[symbol] = head
         if head is None or head <= checkpoint:
             return
-        for said in await self.stored_steps(symbol, checkpoint, head):
+        for n, said in enumerate(await self.stored_steps(symbol, checkpoint, head), 1):
             await self._handle(symbol, said)
+            if n % STEPS_IN_A_ROW == 0:  # a long history of one symbol must not hold up the others
+                await asyncio.sleep(0)
 
     async def _handle(self, symbol: str, said: StepInput) -> None:
         if self.failure is not None or symbol in self._midway:

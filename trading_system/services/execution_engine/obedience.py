@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from trading_system.contracts import SYSTEM_COMMAND
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.execution_engine.agreement import Agreement
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
+from trading_system.services.execution_engine.joining import Membership
 from trading_system.services.execution_engine.snapshot import Snapshot
 from trading_system.services.room import Letterbox
 from trading_system.store.errors import StoreAwayError, StoreError
@@ -78,4 +79,22 @@ class Obedience:
         self._desk.close(request)
         for place in books.changed_since(before):
             await self._agreement.reach(place, time)
+        await self._letterbox.bus.publish(SYSTEM_COMMAND, answer)
+
+    async def obey_about_symbols(self, request: Request, step: int, members: Membership, flat: Iterable[int]) -> None:
+        """Act on a request about the line's symbols: changes and answer in one commit. Raises: StoreError.
+
+        flat: the places with which nothing is open.
+        """
+        asked = members.ask(request.command, request.word.get("arguments", {}), step, flat)
+        log.info("%s %d: %s: %s", request.sender, request.number, request.command, asked.reply.sentence)
+        now_ms = (step + 1) * MINUTE_MS if self._venue_ms is None else self._venue_ms()
+        try:
+            await members.write(asked.changes, step)
+            answer = await patiently(lambda: self._desk.answer(request, asked.reply, now_ms))
+            await self._letterbox.store.commit(forced=True)
+        except StoreAwayError:
+            self._desk.close(request)
+            raise
+        self._desk.close(request)
         await self._letterbox.bus.publish(SYSTEM_COMMAND, answer)

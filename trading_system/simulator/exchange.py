@@ -7,7 +7,6 @@ It decides what an order request is answered and when time moves. How orders fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,18 +21,16 @@ from trading_system.rules.matching import (
     Order,
     OrderType,
     Role,
-    Walk,
     is_passed,
     next_match,
     start_walk,
 )
-from trading_system.rules.trade import liquidation_price
-from trading_system.simulator.fingerprint import line_of
+from trading_system.simulator.books import NOT_TRADED, Book
+from trading_system.simulator.fingerprint import line_of, stop_of
 from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
 from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
-NOT_TRADED = Row(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)
 MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
 
 
@@ -86,46 +83,6 @@ class Deaf:
 
     def account_changed(self, symbol: str, reason: str, now: int) -> None:
         """Ignore it."""
-
-
-@dataclass(slots=True)
-class Book:
-    """One symbol at the venue: its minutes, open orders, position, and where the path of the minute stands."""
-
-    instrument: Instrument
-    tape: Tape | LiveTape
-    position: Position
-    leverage: int
-    last: float
-    open: dict[int, VenueOrder] = field(default_factory=dict)
-    walk: Walk | None = None
-    seen: int = 0
-    halted: tuple[int, int | None] | None = None  # after which step it stopped trading, and up to which; None: for ever
-    resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
-
-    def row(self, step: int) -> Row:
-        """Return a minute of the market: none while the symbol is not traded."""
-        return NOT_TRADED if self.halts(step) else self.tape.row(step)
-
-    def halts(self, step: int) -> bool:
-        """Tell whether the symbol is not traded in the minute that closes with ``step``."""
-        return self.halted is not None and self.halted[0] < step and (self.halted[1] is None or step <= self.halted[1])
-
-    @property
-    def margin(self) -> float:
-        """The initial margin that the position and the entries waiting for it hold."""
-        held = self.position.entry * self.position.held / self.leverage
-        waiting = 0.0
-        for order in self.open.values():
-            if order.role == Role.ENTRY and not order.algo:
-                waiting += (order.price or self.last) * order.quantity / self.leverage
-        return held + waiting
-
-    @property
-    def liquidation(self) -> float:
-        """The price at which the venue ends the position; 0.0 when flat."""
-        side = self.position.side
-        return liquidation_price(side, self.position.entry, self.leverage, self.instrument) if side else 0.0
 
 
 class Exchange:
@@ -289,6 +246,8 @@ class Exchange:
         )
         trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time)
         self._trades.append(trade)
+        if met.role == Role.ENTRY and order.stop:
+            self._protect(book, order, match.time)
         self.listener.account_changed(order.symbol, "ORDER", self.now)
         execution = "CALCULATED" if met.role == Role.LIQUIDATION else "TRADE"
         self.listener.order_changed(order, execution, trade, self.now)
@@ -298,6 +257,22 @@ class Exchange:
         if not book.position.side:
             for left in [left for left in book.open.values() if left.role == Role.EXIT]:
                 self._end(left, "EXPIRED")  # a market order does not wait for a position to come
+            left_stop = book.position_stop
+            if left_stop is not None:
+                self._end(left_stop, "CANCELED")
+
+    def _protect(self, book: Book, entry: VenueOrder, time: int) -> VenueOrder:
+        """Give the position the stop that its entry carried, at once; a later entry's stop replaces an earlier one."""
+        known = book.position_stop
+        if known is not None:
+            self._end(known, "CANCELED")
+        self._number += 1
+        wish = ("", entry.symbol, -entry.side, OrderType.STOP, entry.stop, 0.0)
+        stop = VenueOrder(self._number, *wish, False, True, True, time, time, entry=entry.number)
+        self.orders[stop.number] = book.open[stop.number] = stop
+        book.resting = None
+        self.listener.algo_changed(stop, self.now)
+        return stop
 
     def _trigger(self, book: Book, algo: VenueOrder, quantity: float, time: int) -> VenueOrder:
         """Turn a conditional order into a market order of its own number and its own client id."""
@@ -330,7 +305,7 @@ class Exchange:
         client_id = request.client_id or f"sim-{self._number}"
         wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
         flags = (request.reduce_only, request.algo, request.close_position)
-        order = VenueOrder(self._number, *wish, *flags, self.now, self.now)
+        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, stop=request.stop)
         self.orders[order.number] = book.open[order.number] = order
         self._by_client[order.algo, client_id] = order.number
         book.resting = None
@@ -339,6 +314,43 @@ class Exchange:
         else:
             self.listener.order_changed(order, "NEW", None, self.now)
         return order
+
+    def reject(self, request: OrderRequest) -> VenueOrder:
+        """Take an order in and say afterwards that it is rejected: a venue that answers before it decides."""
+        self._number += 1
+        client_id = request.client_id or f"sim-{self._number}"
+        wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
+        flags = (request.reduce_only, request.algo, request.close_position)
+        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, "REJECTED")
+        self.orders[order.number] = order
+        self._by_client[order.algo, client_id] = order.number
+        self.listener.order_changed(order, "REJECTED", None, self.now)
+        return order
+
+    def set_position_stop(self, symbol: str, price: float) -> None:
+        """Move the stop that belongs to the position, or give it one; 0.0 takes it away.
+
+        Raises: RefusedError without a position, and when the price is beyond the stop already.
+        """
+        book = self.book(symbol)
+        side, stop = book.position.side, book.position_stop
+        if not side:
+            raise RefusedError(Refusal.NOTHING_TO_REDUCE)
+        if price and is_passed(-side, price, book.last):
+            raise RefusedError(Refusal.STOP_PASSED)
+        if not price:
+            if stop is not None:
+                self._end(stop, "CANCELED")
+        elif stop is not None:
+            stop.price, stop.updated, book.resting = price, self.now, None
+            self.listener.algo_changed(stop, self.now)
+        else:
+            opened = self._entry_before(symbol)
+            if opened is None:
+                raise RefusedError(Refusal.NOTHING_TO_REDUCE)
+            entry = self.orders[opened.order]
+            entry.stop = price
+            self._protect(book, entry, self.now)
 
     def cancel(self, order: VenueOrder) -> None:
         """Take an open order out of its book. Raises: RefusedError when it is not open any more."""
@@ -438,7 +450,10 @@ class Exchange:
             entry = self._entry_before(trade.symbol, trade.id)
             return "" if entry is None else self.owner(entry)
         parent = self.orders[trade.order].parent
-        return self.orders[parent].client_id if parent else trade.client_id
+        if not parent:
+            return trade.client_id
+        stop = self.orders[parent]
+        return stop_of(self.orders[stop.entry].client_id) if stop.entry else stop.client_id
 
     def _entry_before(self, symbol: str, before: int | None = None) -> Trade | None:
         """Return the newest trade that opened a position in ``symbol``, of those with an id below ``before``."""
@@ -467,6 +482,8 @@ class Exchange:
         elif reducing and book.position.side != -request.side:
             raise RefusedError(Refusal.NOTHING_TO_REDUCE)
         price = request.price or book.last
+        if request.stop and is_passed(-request.side, request.stop, price):
+            raise RefusedError(Refusal.STOP_BEYOND_ENTRY, f"{request.stop:g}")
         if not reducing and price * request.quantity < book.instrument.min_notional:
             raise RefusedError(Refusal.TOO_SMALL, f"{book.instrument.min_notional:g}")
         if not reducing and not request.algo:

@@ -10,6 +10,11 @@ from trading_system.simulator.orders import Trade
 _KINDS = {"e": "entry", "s": "stop", "x": "exit"}
 
 
+def stop_of(entry_id: str) -> str:
+    """Return the client order id by which the stop of a position is known whose entry carried it without a name."""
+    return f"{canonical(entry_id)[:-1]}s00" if is_ours(entry_id) else ""
+
+
 def line_of(trade: Trade, owner: str) -> str:
     """Return ``kind|id|time|price|qty|fee`` of a trade that belongs to the client order id ``owner``.
 

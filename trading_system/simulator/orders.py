@@ -13,7 +13,8 @@ class OrderRequest(NamedTuple):
     """One order as asked for, its numbers already on the instrument's grids.
 
     ``price`` is the limit or the trigger (0.0 at market); ``quantity`` is 0.0 only with ``close_position``. ``algo``
-    says that it came to the service of conditional orders.
+    says that it came to the service of conditional orders. ``stop`` is the price of a stop that an entry carries and
+    that its position will have, 0.0 without.
     """
 
     symbol: str
@@ -25,6 +26,7 @@ class OrderRequest(NamedTuple):
     reduce_only: bool = False
     algo: bool = False
     close_position: bool = False
+    stop: float = 0.0
 
 
 @dataclass(slots=True)
@@ -32,7 +34,9 @@ class VenueOrder:
     """One order in the venue's books. It changes in place; only the exchange writes it.
 
     ``number`` is its orderId, or algoId, and its place in the order of arrival over both services. ``child`` is the
-    orderId that a triggered algo order became, ``parent`` the algoId that an order came from. Times are ms UTC.
+    orderId that a triggered algo order became, ``parent`` the algoId that an order came from. ``stop`` is the price of
+    the stop that an entry carries; ``entry`` is, of the stop that a position has by itself, the order that opened it.
+    Times are ms UTC.
     """
 
     number: int
@@ -52,6 +56,8 @@ class VenueOrder:
     average: float = 0.0
     child: int = 0
     parent: int = 0
+    stop: float = 0.0
+    entry: int = 0
 
     @property
     def open(self) -> bool:

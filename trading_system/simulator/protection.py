@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trading_system.rules.matching import OrderType
-from trading_system.simulator.exchange import Book
+from trading_system.simulator.books import Book
 
 
 class ProtectionWatch:

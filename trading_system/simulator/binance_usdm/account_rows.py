@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from trading_system.rules.grid import Grid, text_of
 from trading_system.simulator.binance_usdm.frames import Json, money
-from trading_system.simulator.exchange import Book, Exchange
+from trading_system.simulator.books import Book
+from trading_system.simulator.exchange import Exchange
 
 MAX_LEVERAGE = 125
 _NOTHING = "0.00000000"
@@ -25,9 +26,9 @@ def account_event(exchange: Exchange, symbol: str, reason: str, now: int) -> Jso
         "pa": _signed(book),
         "ep": text_of(book.position.entry),
         "cr": _NOTHING,
-        "up": money(_unrealised(book)),
+        "up": money(book.unrealised),
         "mt": "isolated",
-        "iw": money(_isolated(book)),
+        "iw": money(book.initial_margin),
         "ps": "BOTH",
         "ma": "USDT",
         "bep": text_of(book.position.entry),
@@ -38,8 +39,8 @@ def account_event(exchange: Exchange, symbol: str, reason: str, now: int) -> Jso
 
 def position_row(book: Book) -> Json:
     """Return one row of ``GET /fapi/v3/positionRisk``: it has neither leverage nor margin type."""
-    initial = money(_isolated(book))
-    waiting = money(book.margin - _isolated(book))
+    initial = money(book.initial_margin)
+    waiting = money(book.margin - book.initial_margin)
     return {
         "symbol": book.instrument.symbol,
         "positionSide": "BOTH",
@@ -47,14 +48,14 @@ def position_row(book: Book) -> Json:
         "entryPrice": text_of(book.position.entry),
         "breakEvenPrice": text_of(book.position.entry),
         "markPrice": text_of(book.last),
-        "unRealizedProfit": money(_unrealised(book)),
+        "unRealizedProfit": money(book.unrealised),
         "liquidationPrice": text_of(book.liquidation),
-        "isolatedMargin": money(_isolated(book) + _unrealised(book)),
+        "isolatedMargin": money(book.initial_margin + book.unrealised),
         "notional": money(book.position.side * book.position.held * book.last),
         "marginAsset": "USDT",
         "isolatedWallet": initial,
         "initialMargin": initial,
-        "maintMargin": money(book.position.held * book.last * book.instrument.maintenance_margin),
+        "maintMargin": money(book.maintenance),
         "positionInitialMargin": initial,
         "openOrderInitialMargin": waiting,
         "adl": 0,
@@ -83,11 +84,11 @@ def balance_row(exchange: Exchange) -> Json:
 def account_summary(exchange: Exchange) -> Json:
     """Return ``GET /fapi/v3/account``."""
     books = exchange.books.values()
-    wallet, profit = exchange.wallet, sum(_unrealised(book) for book in books)
-    initial = sum(_isolated(book) for book in books)
+    wallet, profit = exchange.wallet, sum(book.unrealised for book in books)
+    initial = sum(book.initial_margin for book in books)
     sums = {
         "initialMargin": money(sum(book.margin for book in books)),
-        "maintMargin": money(sum(b.position.held * b.last * b.instrument.maintenance_margin for b in books)),
+        "maintMargin": money(sum(book.maintenance for book in books)),
         "walletBalance": money(wallet),
         "unrealizedProfit": money(profit),
         "marginBalance": money(wallet + profit),
@@ -187,11 +188,3 @@ def bracket_row(book: Book) -> Json:
 
 def _signed(book: Book) -> str:
     return text_of(book.position.side * book.position.held)
-
-
-def _unrealised(book: Book) -> float:
-    return book.position.side * (book.last - book.position.entry) * book.position.held
-
-
-def _isolated(book: Book) -> float:
-    return book.position.entry * book.position.held / book.leverage

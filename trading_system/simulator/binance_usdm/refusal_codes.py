@@ -62,6 +62,7 @@ CODES: Mapping[Refusal, int] = {
     Refusal.TOO_SMALL: -4164,
     Refusal.NO_MARGIN: -2019,
     Refusal.STOP_PASSED: -2021,
+    Refusal.STOP_BEYOND_ENTRY: -2021,
     Refusal.SECOND_CLOSING_STOP: -4130,
     Refusal.LEVERAGE_OF_POSITION: -2028,
 }

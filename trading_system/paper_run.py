@@ -20,14 +20,14 @@ from trading_system.research.candle_inputs import InputError
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
 from trading_system.rules.grid import Instrument
-from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import State
 from trading_system.services.room import CANDLES
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.stored_run import WireMismatchError, run_of
+from trading_system.terms import origin_before
 from trading_system.venue_access import paper_access
 from trading_system.venue_clock import VenueClock
 
@@ -93,14 +93,6 @@ async def paper_line(
     return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))
 
 
-def origin_before(now: int, settings: Settings) -> int:
-    """Return the newest origin (ms UTC) of a line whose warm-up is over at ``now``, on the longest interval's grid."""
-    warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
-    longest = interval_ms(settings.higher_interval or settings.signal_interval)
-    begin = now - warm_up
-    return int(begin - past_boundary(begin, longest))
-
-
 async def trade_paper(
     line: Line,
     stop: asyncio.Event,
@@ -155,7 +147,9 @@ def paper_run(run: Run, line: Line, seconds: float) -> Run:
 async def _traded_to_the_end(line: Line) -> None:
     """Wait until the account has closed the last step that every symbol's candles bring."""
     store = line.letterbox.store
-    heads = [await store.head(Stream(CANDLES, one.exchange, one.symbol)) or 0 for one in line.instruments]
+    exchange = line.instruments[0].exchange
+    members = line.execution.roster.of_state(State.JOINED, State.LEAVING)
+    heads = [await store.head(Stream(CANDLES, exchange, one.symbol)) or 0 for one in members]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + STALLED_AFTER_S
     while line.execution.progress.step < min(heads):

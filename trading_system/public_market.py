@@ -10,6 +10,7 @@ from typing import TypeVar
 import aiohttp
 
 from trading_system.rules.grid import Instrument
+from trading_system.rules.symbols import is_symbol
 from trading_system.settings import Settings
 from trading_system.venue_access import public_rest
 from trading_system.venues.binance_usdm.rows import (
@@ -18,10 +19,12 @@ from trading_system.venues.binance_usdm.rows import (
     CommissionRow,
     ExchangeInfo,
     ServerTime,
+    VolumeRow,
     decoded,
+    finite,
     instrument_of,
 )
-from trading_system.venues.errors import VenueError
+from trading_system.venues.errors import NoSuchSymbolError, VenueError
 
 Shape = TypeVar("Shape")
 
@@ -31,6 +34,10 @@ CLOCK_SAMPLES = 3
 
 class PublicMarketError(RuntimeError):
     """The venue's public endpoints did not answer, or do not know what was asked for."""
+
+
+class UnknownSymbolError(PublicMarketError, NoSuchSymbolError):
+    """A symbol that the venue does not trade."""
 
 
 class PublicMarket:
@@ -52,15 +59,39 @@ class PublicMarket:
         rates = CommissionRow(venue.maker_fee, venue.taker_fee)
         found = []
         for symbol in symbols:
+            if symbol in rows and rows[symbol].status != "TRADING":
+                raise UnknownSymbolError(
+                    f"{symbol}: expected a symbol that {self._url} trades, was in the state {rows[symbol].status}; "
+                    "choose another one"
+                )
             if symbol not in rows:
                 near = difflib.get_close_matches(symbol, rows, n=1)
                 hint = f"; did you mean {near[0]}?" if near else "; give a symbol that it trades"
-                raise PublicMarketError(
+                raise UnknownSymbolError(
                     f"{symbol}: expected one of the {len(rows)} symbols of {self._url}, was not{hint}"
                 )
             brackets = BracketsRow(symbol, [BracketRow(venue.maintenance_margin)])
             found.append(instrument_of(self._settings.exchange, rows[symbol], rates, brackets))
         return tuple(found)
+
+    async def most_traded(self, count: int) -> list[str]:
+        """Return the ``count`` USDT perpetuals that trade with the largest 24 h volume in USDT, the largest first.
+
+        Raises: PublicMarketError when the venue does not answer, or lists fewer.
+        """
+        info = await self._get("/fapi/v1/exchangeInfo", {}, ExchangeInfo)
+        trades = {
+            row.symbol
+            for row in info.symbols
+            if (row.status, row.contract_type, row.quote) == ("TRADING", "PERPETUAL", "USDT") and is_symbol(row.symbol)
+        }
+        rows = await self._get("/fapi/v1/ticker/24hr", {}, list[VolumeRow])
+        volumes = {row.symbol: finite(row.quote_volume) for row in rows if row.symbol in trades}
+        if len(volumes) < count:
+            raise PublicMarketError(
+                f"{self._url}: expected at least {count} USDT perpetuals that trade, was {len(volumes)}; ask for fewer"
+            )
+        return sorted(volumes, key=lambda symbol: (-volumes[symbol], symbol))[:count]
 
     async def running_minute(self, symbol: str) -> int:
         """Return the open time (ms UTC) of the minute that is not closed yet. Raises: PublicMarketError."""

@@ -18,7 +18,7 @@ from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import begun
-from trading_system.paper_run import PAPER_PACE, origin_before
+from trading_system.paper_run import PAPER_PACE
 from trading_system.public_market import PublicMarket, PublicMarketError
 from trading_system.replay import LineFailedError, report_moves
 from trading_system.rules.grid import Instrument
@@ -37,6 +37,7 @@ from trading_system.store.errors import (
     StoreFileError,
     StoreReadOnlyError,
 )
+from trading_system.terms import origin_before
 from trading_system.venue_access import VenueAccess, paper_access, simulated_access
 from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock

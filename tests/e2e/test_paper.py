@@ -12,7 +12,8 @@ from paper_exchange import PublicFeed, assert_equal_to_its_backtest
 from small_markets import SIX, made_market, quick_settings, small_settings, with_gaps
 
 from trading_system.app import PAPER_FILE
-from trading_system.paper_run import origin_before, paper_line, trade_paper
+from trading_system.paper_run import paper_line, trade_paper
+from trading_system.terms import origin_before
 from trading_system.public_market import PublicMarketError
 from trading_system.replay import LineFailedError, LocalMarket
 from trading_system.research.candle_inputs import InputError

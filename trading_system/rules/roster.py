@@ -101,13 +101,13 @@ class Member(NamedTuple):
 class Roster(NamedTuple):
     """All symbols that a line ever knew. ``places``: those that ever joined, in the order of the account's slots.
 
-    ``origin``: the step before the line's first. ``count``: how many changes are folded in.
+    ``origin``: the step before the line's first. ``known``: how many changes are folded in.
     """
 
     origin: int
     members: Mapping[str, Member]
     places: tuple[str, ...]
-    count: int = 0
+    known: int = 0
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -172,9 +172,9 @@ def new_roster(origin: int, instruments: Sequence[Instrument], why: Why = Why.BY
 
 def after(roster: Roster, changes: Iterable[Change]) -> Roster:
     """Return the roster after ``changes``, which follow those that it holds."""
-    members, places, count = dict(roster.members), roster.places, roster.count
+    members, places, known = dict(roster.members), roster.places, roster.known
     for change in changes:
-        count += 1
+        known += 1
         symbol, state = change.symbol, change.state
         have = members.get(symbol, Member(symbol, state, change.why))
         have = have._replace(state=state, why=change.why, detail=change.detail)
@@ -191,7 +191,7 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
             left = change.step if state == State.LEFT else None
             have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left)))
         members[symbol] = have
-    return Roster(roster.origin, members, places, count)
+    return Roster(roster.origin, members, places, known)
 
 
 _change = msgspec.json.Decoder(Change)

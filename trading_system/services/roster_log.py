@@ -6,6 +6,7 @@ Every process reads it in order and learns there, and nowhere else, which symbol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from trading_system.rules.roster import Change, Roster, after, pack_change, unpack_change
 from trading_system.services.room import WHOLE_ACCOUNT
@@ -25,17 +26,14 @@ class RosterLog:
     async def read(self, roster: Roster) -> Roster:
         """Return ``roster`` after the changes that it does not hold yet. Raises: UnreadableChangeError; StoreError."""
         head = await self._store.head(self._stream)
-        if head is None or head <= roster.count:
+        if head is None or head <= roster.known:
             return roster
-        rows = await self._store.read(self._stream, roster.count, head)
+        rows = await self._store.read(self._stream, roster.known, head)
         return after(roster, [unpack_change(row.payload) for row in rows])
 
     async def append(self, roster: Roster, changes: Sequence[Change]) -> Roster:
         """Write ``changes`` after those that ``roster`` holds, and return it after them. Raises: StoreError."""
-        for n, change in enumerate(changes, roster.count + 1):
+        for n, change in enumerate(changes, roster.known + 1):
             payload, before = pack_change(change), n - 1 if n > 1 else None
-            await patiently(lambda n=n, payload=payload, before=before: self._append(n, payload, before))
+            await patiently(partial(self._store.append, self._stream, n, [payload], after=before))
         return after(roster, changes)
-
-    async def _append(self, number: int, payload: bytes, before: int | None) -> None:
-        await self._store.append(self._stream, number, [payload], after=before)

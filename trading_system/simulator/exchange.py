@@ -188,7 +188,6 @@ class Exchange:
 
     def _close_step(self) -> None:
         self._turn = 0
-        self._let_in()
         self.step += 1
         self.now = self.step * MINUTE_MS
         for symbol, book in self.books.items():
@@ -202,6 +201,7 @@ class Exchange:
             if rate is not None and book.position.side:
                 self.wallet -= q8(book.position.side * book.position.held * book.last * rate)
                 self.listener.account_changed(symbol, "FUNDING_FEE", self.now)
+        self._let_in()
 
     def _resting(self, book: Book) -> tuple[Order, ...]:
         """Return what can fill: entries, and with a position the orders that make it smaller and its liquidation."""

@@ -302,7 +302,9 @@ class SqliteStore:
         """
         many = self._connection.executemany
         begun = [
-            (exchange, symbol, kind, step) for (kind, exchange, symbol), after, step, _ in batch.streams if after is None
+            (exchange, symbol, kind, step)
+            for (kind, exchange, symbol), after, step, _ in batch.streams
+            if after is None
         ]
         moved = [
             (step, exchange, symbol, kind, after)

@@ -81,7 +81,8 @@ class DataFeed:
     ) -> None:
         self._letterbox = letterbox
         self._instruments = {one.symbol: one for one in instruments}
-        self._origins = origins
+        self._origins = dict(origins)
+        self._lengths = longer
         self._longer = {one.symbol: LongerCandles(MINUTE_MS, longer, one.step) for one in instruments}
         self._longest = max(longer, default=MINUTE_MS)
         self._socket = socket
@@ -95,6 +96,7 @@ class DataFeed:
         self._wanted: set[str] = set()
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._warming: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
         self.counts: dict[str, int] = {}
         self._waits_for = "history"
@@ -117,19 +119,56 @@ class DataFeed:
         self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.stop()
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        tasks = [*self._warming.values(), *([] if self._pump is None else [self._pump])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def add(self, instrument: Instrument, origin: int) -> None:
+        """Feed one more symbol, which warms up on its own; ``origin``: the step before its first."""
+        symbol = instrument.symbol
+        if symbol in self._instruments:
+            return
+        self._instruments[symbol], self._origins[symbol] = instrument, origin
+        self._longer[symbol] = LongerCandles(MINUTE_MS, self._lengths, instrument.step)
+        self._warming[symbol] = asyncio.create_task(self._warm_up_alone(symbol, origin), name=f"data_feed:{symbol}")
+
+    async def remove(self, symbol: str) -> None:
+        """Feed a symbol no more."""
+        task = self._warming.pop(symbol, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for known in (self._instruments, self._origins, self._longer, self._minutes, self._last):
+            known.pop(symbol, None)
+        self._begun.discard(symbol)
+        self._wanted.discard(symbol)
+
+    async def _warm_up_alone(self, symbol: str, origin: int) -> None:
+        """Fetch a symbol's history while the others go on."""
+        while True:
+            try:
+                await self._resume(symbol, origin)
+                await self.repair(symbol)
+            except HistoryUnavailableError as error:
+                log.warning("%s", error)
+                await asyncio.sleep(self._ask_after_s)
+                continue
+            except StoreError as error:
+                self.failure = error
+            self._warming.pop(symbol, None)
+            return
 
     async def poll(self) -> None:
         """Ask for the minutes of symbols that stayed behind the others since the last poll, or of all in silence."""
         now = asyncio.get_running_loop().time()
         if now - self._heard >= self._ask_after_s:
             self._heard = now
-            self._wanted.update(self._minutes)
+            self._wanted.update(filter(self._is_warm, self._minutes))
             self._wake.set()
-        newest = max(minutes.last.open_time for minutes in self._minutes.values())
-        behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
+        fed = {symbol: minutes.last.open_time for symbol, minutes in self._minutes.items() if self._is_warm(symbol)}
+        newest = max(fed.values(), default=0)
+        behind = {symbol for symbol, last in fed.items() if last < newest}
         late, self._behind = behind & self._behind, behind
         for symbol in late:
             self._wanted.add(symbol)
@@ -138,13 +177,17 @@ class DataFeed:
 
     def health(self) -> Vitals:
         """Return the last minute stored for every symbol, and how often the socket was cut and minutes were missed."""
-        steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in self._minutes.values()]
+        warm = [minutes for symbol, minutes in self._minutes.items() if self._is_warm(symbol)]
+        steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in warm]
         step = min(steps, default=None)
         if step is not None and step <= min(self._origins.values()):
             step = None
         status: Vital = "ok" if self._waits_for == "next_minute" else "waiting"
         counts = {name: self.counts.get(name, 0) for name in ("cut", "bad_frame", "repaired", "corrections")}
         return Vitals(step, {**counts}, self._waits_for, status)
+
+    def _is_warm(self, symbol: str) -> bool:
+        return symbol not in self._warming
 
     async def repair(self, symbol: str) -> int:
         """Ask the exchange for what follows the newest minute, until it has no more; return how many came."""
@@ -216,9 +259,9 @@ class DataFeed:
                 for event in self._socket.drain():
                     self._heard = asyncio.get_running_loop().time()
                     await self._on_event(event)
-                for symbol in sorted(self._wanted):
+                wanted, self._wanted = sorted(self._wanted), set()
+                for symbol in wanted:
                     await self._repair_all(symbol)
-                self._wanted.clear()
         except StoreError as error:
             self.failure = error  # its sentence is the line's; a traceback adds nothing
         except Exception as error:
@@ -231,6 +274,8 @@ class DataFeed:
         if kind == "candle":
             self._waits_for = "next_minute"
             _, symbol, open_time, *numbers, _ = event
+            if symbol not in self._minutes or not self._is_warm(symbol):
+                return
             await self._take(symbol, (ClosedCandle(open_time, *numbers),))
         elif kind == "running":
             await self._show(event)
@@ -248,6 +293,8 @@ class DataFeed:
 
     async def _repair_all(self, only: str = "") -> None:
         for symbol in [only] if only else list(self._minutes):
+            if symbol not in self._minutes or not self._is_warm(symbol):
+                continue
             try:
                 repaired = await self.repair(symbol)
             except HistoryUnavailableError as error:

@@ -84,7 +84,8 @@ class ExecutionEngine(Room):
     ) -> None:
         """Keep what the account is traded with; terms and origins are those with which the line began.
 
-        joining: what a symbol needs to join while running; without it none can. market: the venue itself if it is told its minutes (paper). venue_ms: the venue's time now, by which a signal's
+        joining: what a symbol needs to join while running; without it none can.
+        market: the venue itself if it is told its minutes (paper). venue_ms: the venue's time now, by which a signal's
         age is taken; without it, or with a ``signal_max_age_ms`` of 0, no signal is too old.
         """
         super().__init__(letterbox, terms.instruments[0].exchange, origins)

@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 
 from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import Roster, new_roster
+from trading_system.services.roster_log import RosterLog
 from trading_system.settings import Settings
 from trading_system.store.port import Store
 
@@ -45,6 +48,15 @@ async def begun(store: Store) -> tuple[int, tuple[Instrument, ...]] | None:
         return None
     terms = msgspec.json.decode(lines[0].payload)
     return terms["origin"], tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
+
+
+async def roster_of(store: Store) -> Roster | None:
+    """Return the symbols of the store's line as they stand, None for a new store. Raises: StoreError."""
+    kept = await begun(store)
+    if kept is None:
+        return None
+    origin, instruments = kept
+    return await RosterLog(store, instruments[0].exchange).read(new_roster(origin // MINUTE_MS, instruments))
 
 
 def _terms(settings: Settings, instruments: Sequence[Instrument], origin: int) -> dict[str, Any]:

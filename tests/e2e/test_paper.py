@@ -13,7 +13,6 @@ from small_markets import SIX, made_market, quick_settings, small_settings, with
 
 from trading_system.app import PAPER_FILE
 from trading_system.paper_run import paper_line, trade_paper
-from trading_system.terms import origin_before
 from trading_system.public_market import PublicMarketError
 from trading_system.replay import LineFailedError, LocalMarket
 from trading_system.research.candle_inputs import InputError
@@ -23,6 +22,7 @@ from trading_system.rules.risk import Rejection
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
+from trading_system.terms import origin_before
 
 pytestmark = pytest.mark.slow
 

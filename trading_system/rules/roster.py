@@ -97,6 +97,15 @@ class Member(NamedTuple):
     stints: tuple[Stint, ...] = ()
     detail: str = ""
 
+    def at(self, step: int) -> Place:
+        """Return what the account does with the symbol in ``step``."""
+        return next((here for stint in self.stints if (here := stint.at(step)) != Place.OUT), Place.OUT)
+
+    def end(self, head: int) -> int:
+        """Return the last step up to ``head`` that is part of what the line did with the symbol."""
+        left = self.stints[-1].left if self.stints else None
+        return head if left is None else min(left, head)
+
 
 class Roster(NamedTuple):
     """All symbols that a line ever knew. ``places``: those that ever joined, in the order of the account's slots.
@@ -143,23 +152,14 @@ class Roster(NamedTuple):
 
     def at(self, step: int) -> dict[int, Place]:
         """Return the places of the account that take part in ``step``."""
-        found: dict[int, Place] = {}
-        for place, symbol in enumerate(self.places):
-            for stint in self.members[symbol].stints:
-                if (here := stint.at(step)) != Place.OUT:
-                    found[place] = here
-        return found
+        places = ((place, self.members[symbol].at(step)) for place, symbol in enumerate(self.places))
+        return {place: here for place, here in places if here != Place.OUT}
 
     @property
     def settled_after(self) -> int:
         """The step after which ``at`` says the same of every step, as far as is known."""
         edges = [edge for one in self.members.values() for stint in one.stints for edge in stint if edge is not None]
         return max(edges, default=self.origin)
-
-    def end_of(self, symbol: str, head: int) -> int:
-        """Return the last step up to ``head`` that is part of what the line did with ``symbol``."""
-        left = self.members[symbol].stints[-1].left
-        return head if left is None else min(left, head)
 
 
 def new_roster(origin: int, instruments: Sequence[Instrument], why: Why = Why.BY_HAND) -> Roster:
@@ -168,6 +168,15 @@ def new_roster(origin: int, instruments: Sequence[Instrument], why: Why = Why.BY
         one.symbol: Member(one.symbol, State.JOINED, why, one, origin, (Stint(origin + 1),)) for one in instruments
     }
     return Roster(origin, members, tuple(members))
+
+
+def roster_of_names(origins: Mapping[str, int]) -> Roster:
+    """Return the roster of a line that began after ``origins``, for whoever needs no instrument."""
+    members = {
+        symbol: Member(symbol, State.JOINED, Why.BY_HAND, None, origin, (Stint(origin + 1),))
+        for symbol, origin in origins.items()
+    }
+    return Roster(min(origins.values()), members, tuple(members))
 
 
 def after(roster: Roster, changes: Iterable[Change]) -> Roster:

@@ -165,11 +165,11 @@ class Membership:
         ]
 
     def joins(self, step: int) -> list[Change]:
-        """Return the joining of every symbol that brings ``step`` too, and is ready."""
+        """Return the joining, after ``step``, of every symbol that is ready and has come as far as the account."""
         return [
-            Change(one.symbol, State.JOINED, step, one.why)
+            Change(one.symbol, State.JOINED, step + 1, one.why)
             for one in self.roster.of_state(State.JOINING)
-            if one.symbol in self._ready and step in self._arrived.get(one.symbol, ())
+            if one.symbol in self._ready and max(self._arrived.get(one.symbol, ()), default=0) >= step
         ]
 
     def released(self, step: int, flat: Iterable[int]) -> list[Change]:
@@ -205,9 +205,9 @@ class Membership:
         return self._arrived.pop(symbol, {})
 
     def forget_before(self, step: int) -> None:
-        """Let go of steps that were closed without the symbols that are joining."""
+        """Let go of steps before ``step``, which were closed without the symbols that are joining."""
         for kept in self._arrived.values():
-            for old in [one for one in kept if one <= step]:
+            for old in [one for one in kept if one < step]:
                 del kept[old]
 
     def _names(self, places: Iterable[int]) -> frozenset[str]:

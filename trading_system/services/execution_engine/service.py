@@ -298,7 +298,7 @@ class ExecutionEngine(Room):
                         await self._on_event(self._events.popleft())
                     elif (request := self._due_command()) is not None:
                         await self._obey(request)
-                    elif not self._rejoined or (await self._admitted() and await self._is_played()):
+                    elif not self._rejoined or await self._is_played():
                         await self._close()
                         if not self._rejoined:
                             await self._rejoin()
@@ -324,25 +324,18 @@ class ExecutionEngine(Room):
             if not self._rejoined:
                 await self._close()
                 await self._rejoin()
-            elif await self._admitted() and await self._is_played():
+            elif await self._is_played():
                 await self._close()
 
-    async def _admitted(self) -> bool:
-        """Let the symbols join that bring the next step too; their joining is stored before it is acted on."""
-        if self._is_playing:
-            return True
-        step = self._step + 1
-        joins = self._members.joins(step)
-        if joins:
-            await self._write_changes(joins)
-            await self._commit()
-        return self._ready()
-
     async def _change_symbols(self) -> None:
-        """Write down what the venue said of symbols that are asked for, and a choice by volume."""
+        """Write down who joins, what the venue said of symbols that are asked for, and a choice by volume.
+
+        A minute that has begun to be played goes on without those that join.
+        """
         if self._watch.is_missing or not self._rejoined:
             return
-        await self._write_changes(self._members.due(self._step, self._releasable()))
+        joins = [] if self._is_playing else self._members.joins(self._step)
+        await self._write_changes([*joins, *self._members.due(self._step, self._releasable())])
         if self._ready():  # who has left was the one that was waited for
             self._wake.set()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from trading_system.contracts import SYSTEM_COMMAND
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.symbol_commands import SYMBOL_COMMANDS
 from trading_system.services.execution_engine.agreement import Agreement
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
@@ -44,12 +45,13 @@ class Obedience:
         """Return the request to be acted on now, if one waits.
 
         A venue that is told its minutes plays the running one as a whole: what a person asks in the middle of it must
-        not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing.
+        not act on its beginning, and waits for its end. Nothing is lost to who has nothing there and wants nothing, nor
+        by what is asked of the symbols, which acts on the closes of minutes alone.
         """
         request = self._desk.next
         if request is None:
             return None
-        at_once = market is None or (market.idle and request.command != "take")
+        at_once = market is None or request.command in SYMBOL_COMMANDS or (market.idle and request.command != "take")
         return request if at_once or has_just_closed else None
 
     async def obey(self, request: Request, step: int) -> None:

@@ -233,7 +233,9 @@ class ExecutionEngine(Room):
         return Stream(EXECUTION, self._exchange, WHOLE_ACCOUNT)
 
     async def restore(self, symbol: str, origin: int, checkpoint: int) -> None:
-        """Do nothing: the snapshot holds the account."""
+        """Restore nothing: the snapshot holds the account. A joining symbol shows by its last step that it is there."""
+        if self._members.is_joining(symbol):
+            self._checkpoints[symbol] = max(checkpoint - 1, origin)
 
     def prepare(self, instrument: Instrument, origin: int) -> None:
         """Do nothing: a symbol's slot is made in the step in which it joins."""

@@ -296,6 +296,7 @@ class Line:
         socket = Feed(
             access.market_stream,
             list(self.roster.fed),
+            venue=access.venue.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
         )
@@ -336,9 +337,9 @@ class Line:
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()
-        if not await self.venue.position_mode_is_one_way():
-            raise HedgeModeError
         for one in self._held_instruments():
+            if not await self.venue.position_mode_is_one_way(one.symbol):
+                raise HedgeModeError
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from measure.markets import START_MS
-
 from trading_system.bus.port import Bus
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.runs import Run
@@ -39,7 +38,7 @@ from trading_system.store.port import Store
 from trading_system.stored_run import run_in
 from trading_system.terms import signal_rules_of, terms_of
 from trading_system.venues.clock import SystemClock
-from trading_system.venues.port import LOCAL_EXCHANGE
+from trading_system.venues.port import BINANCE_USDM, answering_at_once
 
 SEED = 6
 TICK, STEP, START_PRICE = Grid(1, 10_000), Grid(1, 10), 10.0
@@ -137,7 +136,7 @@ class CrowdLine:
             origins,
             self.venue,
             self.journal,
-            Reconciler(self.journal, self.venue, LOCAL_EXCHANGE, SystemClock()),
+            Reconciler(self.journal, self.venue, answering_at_once(BINANCE_USDM), SystemClock()),
             equity=account.equity,
             signal_interval=settings.signal_interval,
             market=self.venue,
@@ -150,7 +149,7 @@ class CrowdLine:
         self.feed = DataFeed(self.letterbox, one, origins, longer, self.market, self.market, ask_after_s=1e9)
         self._opened = AsyncExitStack()
 
-    async def __aenter__(self) -> CrowdLine:
+    async def __aenter__(self) -> Self:
         """Start every room and fetch the history."""
         self._opened.callback(self.journal.close)
         self._opened.push_async_callback(self.letterbox.store.close)

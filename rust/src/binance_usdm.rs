@@ -4,15 +4,10 @@
 //! Only under `/market/ws` (raw payloads) or `/market/stream` (payloads wrapped with their stream's name); the unrouted
 //! addresses still acknowledge a kline subscription and never send one.
 
-use std::borrow::Cow;
-
-use crate::decimal;
 use crate::event::Candle;
+use crate::fields::{check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, Frame, INTERVAL_MS};
-
-/// Times outside 2000..2100 are not times of candles.
-const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
 
 /// `{"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":1}`
 ///
@@ -115,16 +110,6 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         return Err(BadFrame::field("data", "an object", "missing"));
     }
     read_payload(payload, None)
-}
-
-/// Keeps the value of a field; a second value for the same field makes the frame ambiguous and hence bad.
-fn fill<'a>(slot: &mut Scalar<'a>, name: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
-    let value = scanner.value()?;
-    if *slot != Scalar::Missing {
-        return Err(BadFrame::field(name, "one value", "two"));
-    }
-    *slot = value;
-    Ok(())
 }
 
 fn payload_field<'a>(payload: &mut Payload<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
@@ -233,12 +218,7 @@ fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<
         volume: read_decimal("k.v", &kline.volume)?,
         event_time,
     };
-    if candle.high < candle.open.max(candle.close) {
-        return Err(BadFrame::field("k.h", &format!("at least {}", candle.open.max(candle.close)), candle.high));
-    }
-    if candle.low > candle.open.min(candle.close) {
-        return Err(BadFrame::field("k.l", &format!("at most {}", candle.open.min(candle.close)), candle.low));
-    }
+    check_range(&candle, "k.h", "k.l")?;
     Ok(Frame::Kline { symbol, closed, candle })
 }
 
@@ -253,36 +233,4 @@ fn check_stream(name: &str, symbol: &str) -> Result<(), BadFrame> {
     }
     let expected = format!("\"{}@kline_1m\"", shortened(&symbol.to_lowercase()));
     Err(BadFrame::field("stream", &expected, format_args!("\"{}\"", shortened(name))))
-}
-
-fn read_text<'s>(name: &str, value: &'s Scalar<'_>) -> Result<&'s str, BadFrame> {
-    match value {
-        Scalar::Text(Cow::Borrowed(text)) => Ok(text),
-        Scalar::Text(Cow::Owned(text)) => Ok(text),
-        other => Err(BadFrame::field(name, "a text", other.shown())),
-    }
-}
-
-fn read_time(name: &str, value: &Scalar<'_>) -> Result<i64, BadFrame> {
-    match value {
-        Scalar::Integer(ms) if PLAUSIBLE_MS.contains(ms) => Ok(*ms),
-        other => Err(BadFrame::field(name, "a time in ms", other.shown())),
-    }
-}
-
-fn read_decimal(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
-    if let Scalar::Text(text) = value {
-        if let Some(number) = decimal::parse(text) {
-            return Ok(number);
-        }
-    }
-    Err(BadFrame::field(name, "a text with a decimal number, not negative", value.shown()))
-}
-
-fn read_price(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
-    let price = read_decimal(name, value)?;
-    if price > 0.0 {
-        return Ok(price);
-    }
-    Err(BadFrame::field(name, "a price above zero", value.shown()))
 }

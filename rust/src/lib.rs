@@ -4,9 +4,11 @@
 
 pub mod backoff;
 pub mod binance_usdm;
+pub mod bybit;
 pub mod connection;
 pub mod decimal;
 pub mod event;
+pub mod fields;
 pub mod outbox;
 pub mod scan;
 pub mod session;

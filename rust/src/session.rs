@@ -35,6 +35,7 @@ pub struct Session {
     unanswered: Vec<(u64, i64)>,
     /// When the last few messages left, oldest first.
     sent_at: VecDeque<i64>,
+    signed_life_at: i64,
     subscribed_at: Option<i64>,
     last_data: Option<i64>,
     /// Per symbol: when it was last heard.
@@ -83,6 +84,7 @@ impl Session {
             unasked_from: count,
             unanswered: Vec::new(),
             sent_at: VecDeque::new(),
+            signed_life_at: 0,
             subscribed_at: None,
             last_data: None,
             heard_at: vec![None; count],
@@ -111,6 +113,7 @@ impl Session {
         self.unasked_from = 0;
         self.unanswered.clear();
         self.sent_at.clear();
+        self.signed_life_at = now_ms;
         self.subscribed_at = None;
         self.last_data = None;
         self.heard_at.fill(None);
@@ -161,6 +164,12 @@ impl Session {
             return;
         }
         self.ask(now_ms, out);
+        if let Some((sign, every_ms)) = self.venue.sign_of_life() {
+            if now_ms - self.signed_life_at >= every_ms {
+                self.signed_life_at = now_ms;
+                out.sends.push(sign);
+            }
+        }
         let limit_ms = self.patience.ack_timeout_ms;
         if limit_ms > 0 {
             if let Some(&(id, _)) = self.unanswered.iter().find(|(_, sent_at)| now_ms - sent_at >= limit_ms) {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::binance_usdm;
+use crate::{binance_usdm, bybit};
 
 /// The length of a base candle; longer intervals are folded from it elsewhere.
 pub const INTERVAL_MS: i64 = 60_000;
@@ -11,6 +11,7 @@ pub const INTERVAL_MS: i64 = 60_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Venue {
     BinanceUsdm,
+    BybitLinear,
 }
 
 /// An argument that no session can be made of: which one, what was expected, what it was.
@@ -34,7 +35,12 @@ impl Venue {
     pub fn named(name: &str) -> Result<Venue, BadArgument> {
         match name {
             "binance_usdm" => Ok(Venue::BinanceUsdm),
-            other => Err(BadArgument { name: "venue", expected: "binance_usdm".into(), was: format!("{other:?}") }),
+            "bybit_linear" => Ok(Venue::BybitLinear),
+            other => Err(BadArgument {
+                name: "venue",
+                expected: "binance_usdm or bybit_linear".into(),
+                was: format!("{other:?}"),
+            }),
         }
     }
 
@@ -42,6 +48,7 @@ impl Venue {
     pub fn streams_per_message(self) -> usize {
         match self {
             Venue::BinanceUsdm => 200,
+            Venue::BybitLinear => 100,
         }
     }
 
@@ -49,25 +56,37 @@ impl Venue {
     pub fn streams_per_connection(self) -> usize {
         match self {
             Venue::BinanceUsdm => 1024,
+            // 21,000 characters of topics; the longest names have some twenty letters.
+            Venue::BybitLinear => 700,
         }
     }
 
     /// Messages that may leave within any one second; pongs and pings need the room that is left.
     pub fn messages_per_second(self) -> usize {
         match self {
-            Venue::BinanceUsdm => 3,
+            Venue::BinanceUsdm | Venue::BybitLinear => 3,
         }
     }
 
     pub fn subscribe(self, id: u64, symbols: &[String]) -> String {
         match self {
             Venue::BinanceUsdm => binance_usdm::subscribe(id, symbols),
+            Venue::BybitLinear => bybit::subscribe(id, symbols),
+        }
+    }
+
+    /// What a client must say, and how often (ms), so that it is not taken for dead; None where the server pings.
+    pub fn sign_of_life(self) -> Option<(String, i64)> {
+        match self {
+            Venue::BinanceUsdm => None,
+            Venue::BybitLinear => Some((bybit::ping(), bybit::PING_EVERY_MS)),
         }
     }
 
     pub fn read(self, bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         match self {
             Venue::BinanceUsdm => binance_usdm::read(bytes),
+            Venue::BybitLinear => bybit::read(bytes),
         }
     }
 }

@@ -124,10 +124,11 @@ class Executioner(FaultScript):
         self._at = at
         self.line: asyncio.subprocess.Process | None = None
         self.killed = 0
+        self._orders = 0
 
     def on_order_request(self) -> Fault | None:
-        self._order_requests += 1
-        accepted = self._at.get(self._order_requests)
+        self._orders += 1
+        accepted = self._at.get(self._orders)
         if accepted is None:
             return None
         self.kill()

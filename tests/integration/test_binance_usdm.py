@@ -36,11 +36,13 @@ from trading_system.venues.errors import (
 )
 from trading_system.venues.port import (
     BINANCE_USDM,
+    KnownStop,
     OrderChanged,
     OrderStatus,
     Position,
     StreamCut,
     StreamUp,
+    TradePoint,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -121,7 +123,7 @@ async def test_the_instrument_is_the_record_that_the_exchange_was_made_of() -> N
 
 async def test_mode_leverage_and_margin_are_set_and_what_is_so_already_is_fine() -> None:
     async with trading(CALM) as (_, adapter):
-        assert await adapter.position_mode_is_one_way()
+        assert await adapter.position_mode_is_one_way(SYMBOL)
         await adapter.set_leverage(SYMBOL, 5)
         await adapter.set_isolated_margin(SYMBOL)
         await adapter.set_isolated_margin(SYMBOL)
@@ -209,15 +211,14 @@ async def test_fills_are_read_by_rest_under_the_names_that_were_sent_page_by_pag
         await stopped_out(client, adapter)
         fills = await adapter.fills(SYMBOL)
         assert [fill.client_id for fill in fills] == [cid("e"), cid("s")]
-        assert await adapter.fills(SYMBOL, after_id=fills[0].trade_id) == fills[1:]
-        assert await adapter.fills(SYMBOL, since_ms=fills[0].time) == fills
-        assert await adapter.newest_trade_id(SYMBOL) == fills[1].trade_id
+        assert await adapter.fills(SYMBOL, TradePoint(fills[1].number, 0)) == fills[1:]
+        assert (await adapter.newest_trade(SYMBOL)).number == fills[1].number
 
 
 async def test_after_a_restart_the_journal_s_stops_name_the_fill(monkeypatch: pytest.MonkeyPatch) -> None:
     async with trading(CALM, FALL) as (client, adapter):
         await stopped_out(client, adapter)
-        knowing = adapter_of(client, known_stops=lambda _: [cid("s"), cid("s", "07")])
+        knowing = adapter_of(client, known_stops=lambda _: [KnownStop(cid("s", gen), 95.0, "") for gen in ("00", "07")])
         forgetful = adapter_of(client)
         try:
             assert [fill.client_id for fill in await knowing.fills(SYMBOL)] == [cid("e"), cid("s")]
@@ -468,7 +469,7 @@ TRADE = {
     "m": True,
     "new": {"field": 1},
 }
-FILLED = VenueFill(70, cid("e"), SYMBOL, 5, 100.5, 0.1, 0.005, True)
+FILLED = VenueFill("70", 70, cid("e"), SYMBOL, 5, 100.5, 0.1, 0.005, True)
 
 
 def update(**changes: Any) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import Order, OrderType, Role
 from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
 from trading_system.venues.port import (
+    EVER,
     Ack,
     OrderState,
     OrderStatus,
     Position,
     StreamUp,
+    TradePoint,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -128,7 +130,7 @@ class FakeVenue:
         self._read(f"position {symbol}")
         return Position(symbol, self.quantity, 100.0 if self.quantity else 0.0)
 
-    async def position_mode_is_one_way(self) -> bool:
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
         return True
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
@@ -137,12 +139,12 @@ class FakeVenue:
     async def set_isolated_margin(self, symbol: str) -> None:
         raise NotImplementedError
 
-    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
+    async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
         self._read(f"fills {symbol}")
-        return [trade for trade in self.trades if trade.trade_id > after_id]
+        return [trade for trade in self.trades if trade.number >= since.number]
 
-    async def newest_trade_id(self, symbol: str) -> int:
-        return max((trade.trade_id for trade in self.trades), default=0)
+    async def newest_trade(self, symbol: str) -> TradePoint:
+        return TradePoint(max((trade.number for trade in self.trades), default=0), self.clock.wall_ms())
 
     async def user_events(self) -> AsyncGenerator[UserEvent, None]:
         yield StreamUp()
@@ -186,6 +188,6 @@ def leave(quantity: float = 2.0, plan: str = PLAN) -> Order:
     return Order(f"tm{plan}x", Role.EXIT, OrderType.MARKET, -1, 0.0, quantity, 9)
 
 
-def fill_of(order: Order, trade_id: int, generation: int = 0, quantity: float | None = None) -> VenueFill:
-    size = order.quantity if quantity is None else quantity
-    return VenueFill(trade_id, f"{order.id}0{generation}", "BTCUSDT", START_MS, order.price or 100.0, size, 0.05, False)
+def fill_of(order: Order, number: int, generation: int = 0, quantity: float | None = None) -> VenueFill:
+    size, name = order.quantity if quantity is None else quantity, f"{order.id}0{generation}"
+    return VenueFill(str(number), number, name, "BTCUSDT", START_MS, order.price or 100.0, size, 0.05, False)

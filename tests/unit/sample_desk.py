@@ -85,6 +85,7 @@ class Desk:
         self.step = ORIGIN
         self.advised = advised
         self.is_paper = paper
+        self.record = answering_at_once(BINANCE_USDM)
         self.venue_ms = self.clock.wall_ms if live else None
 
     async def live(self) -> None:
@@ -99,7 +100,7 @@ class Desk:
             {self.instrument.symbol: ORIGIN},
             venue,
             self.journal,
-            Reconciler(self.journal, venue, answering_at_once(BINANCE_USDM), self.clock),
+            Reconciler(self.journal, venue, self.record, self.clock),
             market=paper,
             equity=10_000.0,
             signal_interval="15m",
@@ -207,7 +208,7 @@ class Desk:
         self.venue.quantity = round(self.venue.quantity + order.side * order.quantity, 3)
         number = len(self.venue.trades) + 1
         time = self.step * MINUTE + at
-        fill = VenueFill(number, client_id, order.symbol, time, price, order.quantity, fee, False)
+        fill = VenueFill(str(number), number, client_id, order.symbol, time, price, order.quantity, fee, False)
         self.venue.trades.append(fill)
         return fill
 

@@ -40,10 +40,9 @@ class ListeningBus(MemoryBus):
         self.leaves_process = leaves_process
         self.rung: list[tuple[str, bytes]] = []
 
-    async def publish(self, channel: str, payload: bytes) -> None:
-        self.rung.append((channel, payload))
-        if self.hears(channel):
-            await super().publish(channel, payload)
+    async def publish_many(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        self.rung += messages
+        await super().publish_many([message for message in messages if self.hears(message[0])])
 
 
 class History:

@@ -300,7 +300,7 @@ async def test_an_order_that_ended_while_the_stream_was_cut_is_sent_again(desk: 
 
 
 async def test_a_trade_of_another_program_is_left_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    await desk.hear(VenueFill(7, "web_123", "BTCUSDT", START, 100.0, 1.0, 0.0, False))
+    await desk.hear(VenueFill("7", 7, "web_123", "BTCUSDT", START, 100.0, 1.0, 0.0, False))
     await desk.minute(101.0)
     assert of(await desk.facts(), Fill) == []
     assert "not ours" in caplog.text
@@ -310,7 +310,7 @@ async def test_a_trade_of_another_program_is_left_alone(desk: Desk, caplog: pyte
 async def test_a_fill_that_no_trade_explains_stops_execution(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     await desk.minute(101.0, plans=[PLAN])
     order = desk.venue.held[desk.venue.live()[0]].order
-    stray = VenueFill(9, order.client_id[:-3] + "200", "BTCUSDT", START, 100.0, 1.0, 0.0, False)
+    stray = VenueFill("9", 9, order.client_id[:-3] + "200", "BTCUSDT", START, 100.0, 1.0, 0.0, False)
     await desk.minute(101.0, events=[desk.event("ob_mitigated", desk.step + 1, ref="zone")])
     with pytest.raises(UnexpectedFillError, match="no trade holds the symbol's slot"):
         await desk.hear(stray)
@@ -392,9 +392,9 @@ async def test_a_fill_booked_before_the_close_of_the_minute_before_it_is_booked_
 
 async def test_what_was_traded_on_the_account_before_the_first_start_is_none_of_ours(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    desk.venue.trades.append(VenueFill(41, "web_1", "BTCUSDT", START - 1, 100.0, 1.0, 0.0, False))
+    desk.venue.trades.append(VenueFill("41", 41, "web_1", "BTCUSDT", START - 1, 100.0, 1.0, 0.0, False))
     await desk.live()
-    assert desk.journal.last_trade("BTCUSDT") == 41
+    assert desk.journal.unread("BTCUSDT").number == 42
     assert desk.journal.fills_since(0) == []
     await desk.die()
 

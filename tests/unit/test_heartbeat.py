@@ -27,6 +27,7 @@ from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_k
 from trading_system.redaction import PROCESS
 from trading_system.secret import Secret
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
+from trading_system.services.execution_engine.journal import State
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
 from trading_system.services.room import Letterbox
 from trading_system.services.vital_signs import Vitals
@@ -200,6 +201,20 @@ async def test_the_feed_says_which_of_the_exchange_s_doors_it_waits_for() -> Non
     socket.say(("cut", "reset by peer"))
     await until(lambda: feed.health().waits_for == "socket")
     await feed.stop()
+
+
+async def test_a_position_that_was_born_with_its_stop_is_bare_only_once_that_stop_has_ended(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.record = desk.record._replace(born_protected=True)
+    await desk.live()
+    await desk.minute(101.0, plans=[plan_at((desk.step + 1) * 60_000)])
+    await desk.fill("e", 100.0)
+    stop = next(order for order in desk.journal.live("BTCUSDT") if order.name == "s")
+    desk.journal.unknown_outcome(stop.client_id, "cut")
+    assert desk.execution.health().progress["unprotected"] == ""
+    desk.journal.settled(stop.client_id, State.CANCELLED)
+    assert desk.execution.health().progress["unprotected"] == "BTCUSDT"
+    await desk.die()
 
 
 async def test_execution_names_the_position_whose_stop_does_not_rest_at_the_venue(tmp_path: Path) -> None:

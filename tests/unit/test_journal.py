@@ -18,12 +18,15 @@ from trading_system.rules.matching import Role
 from trading_system.services.execution_engine.journal import (
     Journal,
     JournalError,
+    JournalFill,
     JournalInUseError,
     JournalOrder,
     NewerJournalError,
     OtherJournalError,
     State,
 )
+from trading_system.services.execution_engine.journal_records import Booked
+from trading_system.venues.port import KnownStop, TradePoint
 
 
 def meant(journal: Journal, order=None, generation: int = 0, symbol: str = "BTCUSDT") -> JournalOrder:  # type: ignore[no-untyped-def]
@@ -141,13 +144,50 @@ def test_a_trade_that_is_not_ours_is_booked_too(journal: Journal) -> None:
 
 
 def test_trades_are_read_on_from_the_last_one_booked(journal: Journal) -> None:
-    assert journal.last_trade("BTCUSDT") == 0
-    journal.begin_trades_at("BTCUSDT", 40)
-    journal.begin_trades_at("BTCUSDT", 90)
-    assert journal.last_trade("BTCUSDT") == 40
+    assert journal.unread("BTCUSDT") == TradePoint(1, 0)
+    journal.begin_trades_at("BTCUSDT", TradePoint(40, 7))
+    journal.begin_trades_at("BTCUSDT", TradePoint(90, 8))
+    assert journal.unread("BTCUSDT") == TradePoint(41, 7)
     journal.fill(fill_of(entry(), 41))
-    assert journal.last_trade("BTCUSDT") == 41
-    assert journal.last_trade("ETHUSDT") == 0
+    assert journal.unread("BTCUSDT") == TradePoint(41, START_MS)  # its siblings may still be to come
+    assert journal.unread("ETHUSDT") == TradePoint(1, 0)
+
+
+def test_trades_of_one_match_share_their_number_and_are_told_apart_by_their_ids(journal: Journal) -> None:
+    first = fill_of(entry(), 41, quantity=0.5)
+    second = first._replace(trade_id="e0cbe81d-0f18-5866-9415-cf319b5dab3b")
+    assert [journal.fill(fill) for fill in (first, second, first)] == [True, True, False]
+    one, other = journal.fills_since(0)
+    booked = Booked().and_also(one)
+    assert booked.has(one)
+    assert not booked.has(other)
+    assert booked.and_also(other).has(other)
+
+
+def test_a_journal_of_the_first_version_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    meant(journal)
+    journal.close()
+    old = sqlite3.connect(path)
+    old.executescript(
+        """
+        DROP TABLE fills;
+        CREATE TABLE fills (seq INTEGER PRIMARY KEY AUTOINCREMENT, symbol TEXT NOT NULL, trade_id INTEGER NOT NULL,
+            client_id TEXT NOT NULL, time INTEGER NOT NULL, price REAL NOT NULL, quantity REAL NOT NULL,
+            fee REAL NOT NULL, maker INTEGER NOT NULL, UNIQUE (symbol, trade_id));
+        CREATE INDEX fills_of_order ON fills (client_id);
+        UPDATE meta SET value = 1 WHERE key = 'version';
+        """
+    )
+    old.execute("INSERT INTO fills VALUES (3, 'BTCUSDT', 41, ?, 5, 100.0, 2.0, 0.1, 1)", (client_id("e"),))
+    old.commit()
+    old.close()
+    for _ in range(2):
+        journal = Journal(path)
+        assert journal.fills_since(0) == [JournalFill(3, "41", 41, client_id("e"), "BTCUSDT", 5, 100.0, 2.0, 0.1, True)]
+        assert not journal.fill(fill_of(entry(), 41))
+        journal.close()
 
 
 def test_a_stop_is_remembered_until_its_fill_is_booked(journal: Journal) -> None:
@@ -156,9 +196,9 @@ def test_a_stop_is_remembered_until_its_fill_is_booked(journal: Journal) -> None
     meant(journal, target())
     journal.settled(client_id("s", 0), State.CANCELLED)
     journal.settled(client_id("s", 1), State.FILLED)
-    assert journal.stops_without_fill("BTCUSDT") == [client_id("s", 1), client_id("s", 2)]
+    assert [one.client_id for one in journal.stops_without_fill("BTCUSDT")] == [client_id("s", 1), client_id("s", 2)]
     journal.fill(fill_of(stop(), 1, generation=1))
-    assert journal.stops_without_fill("BTCUSDT") == [client_id("s", 2)]
+    assert journal.stops_without_fill("BTCUSDT") == [KnownStop(client_id("s", 2), 95.0, "")]
 
 
 def test_only_an_end_settles_an_order(journal: Journal) -> None:
@@ -233,7 +273,7 @@ def test_a_journal_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) 
     edited.commit()
     edited.close()
     for _ in range(2):  # the refusal gives the lock back
-        with pytest.raises(NewerJournalError, match="expected a journal of version 1 or older, was 99"):
+        with pytest.raises(NewerJournalError, match="expected a journal of version 2 or older, was 99"):
             Journal(path)
 
 

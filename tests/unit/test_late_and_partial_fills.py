@@ -59,8 +59,8 @@ def part(desk: Desk, name: str, quantity: float, price: float) -> VenueFill:
     client_id = next(client_id for client_id in desk.venue.live() if client_id[-3] == name)
     order = desk.venue.held[client_id].order
     desk.venue.quantity = round(desk.venue.quantity + order.side * quantity, 3)
-    time = desk.step * MINUTE + 15_000
-    fill = VenueFill(len(desk.venue.trades) + 1, client_id, order.symbol, time, price, quantity, 0.0, False)
+    time, number = desk.step * MINUTE + 15_000, len(desk.venue.trades) + 1
+    fill = VenueFill(str(number), number, client_id, order.symbol, time, price, quantity, 0.0, False)
     desk.venue.trades.append(fill)
     return fill
 
@@ -152,7 +152,7 @@ async def test_a_liquidation_is_booked_and_rung_like_any_other_fill(desk: Desk) 
     await desk.fill("e", 100.0)
     await desk.minute(101.0)
     desk.venue.quantity = 0.0
-    await desk.hear(VenueFill(9, "autoclose-1", "BTCUSDT", desk.step * MINUTE + 1, 80.5, 50.0, 0.0, False))
+    await desk.hear(VenueFill("9", 9, "autoclose-1", "BTCUSDT", desk.step * MINUTE + 1, 80.5, 50.0, 0.0, False))
     await desk.minute(81.0)
     (closed,) = of(await desk.facts(), Closed)
     assert (closed.reason, closed.earned) == ("liquidation", -975.0)

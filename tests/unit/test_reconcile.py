@@ -26,7 +26,7 @@ from fake_venue import (
     target,
 )
 
-from trading_system.rules.matching import Order
+from trading_system.rules.matching import Order, Role
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
 from trading_system.venues.errors import (
@@ -536,3 +536,45 @@ async def test_a_position_that_cannot_be_read_is_not_flat(desk: Desk) -> None:
 async def test_two_calls_for_one_symbol_wait_for_each_other(desk: Desk) -> None:
     await asyncio.gather(desk.want(entry()), desk.want(entry()), desk.want(entry()))
     assert desk.venue.log == [f"place {client_id('e')}"]
+
+
+async def test_an_entry_carries_the_stop_of_its_position_and_nothing_else_does(desk: Desk) -> None:
+    sent: list[VenueOrder] = []
+    desk.venue.before_place = sent.append
+    assert await desk.reconciler.reconcile(SYMBOL, [entry()], 95.0) == AGREED
+    assert desk.journal.fill(fill_of(entry(), 1))
+    desk.venue.quantity = 2.0
+    assert await desk.reconciler.reconcile(SYMBOL, [stop(), target()], 95.0) == AGREED
+    assert [(order.role, order.protection) for order in sent] == [
+        (Role.ENTRY, 95.0),
+        (Role.STOP, 0.0),
+        (Role.TARGET, 0.0),
+    ]
+
+
+async def test_an_entry_whose_stop_is_passed_already_is_refused_and_leaves_nothing_to_leave(desk: Desk) -> None:
+    desk.venue.placings.append(StopPassedError(10001, "StopLoss set for Buy position should lower than base_price"))
+    outcome = await desk.reconciler.reconcile(SYMBOL, [entry()], 95.0)
+    assert not outcome.stop_passed
+    assert outcome.entry_refused is not None
+
+
+async def test_an_entry_that_was_taken_and_then_rejected_is_refused(desk: Desk) -> None:
+    await desk.want(entry())
+    rejected = OrderChanged(client_id("e"), SYMBOL, OrderStatus.REJECTED, "1")
+    assert desk.reconciler.changed(rejected)
+    assert (await desk.want(entry())).entry_refused == (0, "the venue says rejected")
+
+
+async def test_a_target_that_is_taken_and_then_rejected_again_and_again_is_sent_ever_more_seldom(desk: Desk) -> None:
+    desk.venue.quantity = 2.0
+    for generation in range(4):
+        assert await desk.want(stop(), target()) == AGREED
+        desk.venue.held[client_id("1", generation)].status = OrderStatus.REJECTED
+        assert desk.reconciler.changed(
+            OrderChanged(client_id("1", generation), SYMBOL, OrderStatus.REJECTED, str(generation))
+        )
+    assert [wait for wait in desk.clock.sleeps if wait] == [0.5, 1.0]
+    desk.venue.quantity = 0.0
+    assert await desk.want(stop(), target()) == Outcome(flat=True)
+    assert len(desk.venue.requests("place")) == 5

@@ -11,7 +11,7 @@ from sample_line import until
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.contracts import candle_close_channel, from_ms, serialize
-from trading_system.services.room import CANDLES, Letterbox, Room, RoomFailedError, StepInput
+from trading_system.services.room import CANDLES, Letterbox, Post, Room, RoomFailedError, StepInput, Wave
 from trading_system.store.errors import HeadMovedError
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
@@ -40,12 +40,13 @@ class Echo(Room):
         assert symbol in self._origins
         self.rebuilt.append(said.step - ORIGIN)
 
-    async def handle(self, symbol: str, said: StepInput) -> None:
-        if said.step - ORIGIN == self.breaks_at:
-            raise ArithmeticError("cannot")
-        self.handled.append((symbol, said.step - ORIGIN, len(said.candles), said.minute is None))
-        stream = self.stream(OUT, symbol)
-        await self._letterbox.post(stream, said.step, [b"x"], after=self.after(symbol), bells=[])
+    async def handle(self, wave: Wave) -> None:
+        for symbol, said in wave:
+            if said.step - ORIGIN == self.breaks_at:
+                raise ArithmeticError("cannot")
+            self.handled.append((symbol, said.step - ORIGIN, len(said.candles), said.minute is None))
+            post = Post(self.stream(OUT, symbol), said.step, [b"x"], self.after(symbol, said.step), [])
+            await self._letterbox.post_many([post])
 
 
 class Desk:
@@ -229,8 +230,8 @@ async def test_what_is_no_candle_is_refused_and_the_room_goes_on(desk: Desk) -> 
 
 async def test_a_step_that_was_cut_short_is_never_begun_a_second_time_in_this_life(desk: Desk) -> None:
     class Waiting(Echo):
-        async def handle(self, symbol: str, said: StepInput) -> None:
-            await super().handle(symbol, said)
+        async def handle(self, wave: Wave) -> None:
+            await super().handle(wave)
             await asyncio.Event().wait()
 
     room = Waiting(desk.letterbox)

@@ -6,11 +6,11 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from .errors import BusClosedError
-from .port import Listener
+from .port import Listener, Message, WaveListener
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +22,16 @@ class _Kept(NamedTuple):
 
 
 class MemorySubscription:
-    """A listener's place on a channel of a MemoryBus."""
+    """A listener's place on some channels of a MemoryBus."""
 
-    def __init__(self, bus: MemoryBus, channel: str, listener: Listener) -> None:
-        self.channel = channel
+    def __init__(self, bus: MemoryBus, channels: Sequence[str], listener: WaveListener) -> None:
+        self.channels = channels
         self.listener = listener
         self.active = True
         self._bus = bus
 
     async def cancel(self) -> None:
-        """Stop hearing the channel, at once even if a message is being handed round."""
+        """Stop hearing, at once even if a message is being handed round."""
         self._bus.forget(self)
 
 
@@ -48,7 +48,7 @@ class MemoryBus:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Keep ``monotonic``, the clock in seconds that ends what is kept in the cache."""
         self._monotonic = monotonic
-        # Tuples: a message walks the listeners of its own moment, whatever they subscribe or cancel meanwhile.
+        # Tuples: a wave walks the listeners of its own moment, whatever they subscribe or cancel meanwhile.
         self._places: dict[str, tuple[MemorySubscription, ...]] = {}
         self._kept: dict[str, _Kept] = {}
         self._counts: Counter[str] = Counter()
@@ -64,24 +64,49 @@ class MemoryBus:
 
     async def publish(self, channel: str, payload: bytes) -> None:
         """Hand ``payload`` to each listener of ``channel``, one after the other."""
+        await self.publish_many(((channel, payload),))
+
+    async def publish_many(self, messages: Sequence[Message]) -> None:
+        """Hand each listener what is meant for it, all at once and in order, one listener after the other."""
         if self._closed:
-            raise BusClosedError(f"publish on {channel}")
-        self._counts["rung"] += 1
-        for place in self._places.get(channel, ()):
+            raise BusClosedError(f"publish on {messages[0][0]}" if messages else "publish")
+        self._counts["rung"] += len(messages)
+        heard: dict[MemorySubscription, list[Message]] = {}
+        for message in messages:
+            for place in self._places.get(message[0], ()):
+                heard.setdefault(place, []).append(message)
+        for place, wave in heard.items():
             if not place.active:
                 continue
             try:
-                await place.listener(payload)
+                await place.listener(wave)
             except Exception:
                 self._counts["failed"] += 1
-                log.exception("a listener of %s failed; the others go on", channel)
+                log.exception("a listener of %s failed; the others go on", wave[0][0])
 
     async def subscribe(self, channel: str, listener: Listener) -> MemorySubscription:
         """Let ``listener`` hear ``channel``; the same listener may subscribe twice and then hears twice."""
+
+        async def hear(wave: Sequence[Message]) -> None:
+            for _, payload in wave:
+                if not place.active:
+                    return
+                try:
+                    await listener(payload)
+                except Exception:
+                    self._counts["failed"] += 1
+                    log.exception("a listener of %s failed; the others go on", channel)
+
+        place = await self.subscribe_many((channel,), hear)
+        return place
+
+    async def subscribe_many(self, channels: Sequence[str], listener: WaveListener) -> MemorySubscription:
+        """Let ``listener`` hear ``channels``, each wave in one call."""
         if self._closed:
-            raise BusClosedError(f"subscribe to {channel}")
-        place = MemorySubscription(self, channel, listener)
-        self._places[channel] = (*self._places.get(channel, ()), place)
+            raise BusClosedError(f"subscribe to {', '.join(channels[:3])}")
+        place = MemorySubscription(self, tuple(channels), listener)
+        for channel in place.channels:
+            self._places[channel] = (*self._places.get(channel, ()), place)
         return place
 
     async def put_newest(self, key: str, order: int, payload: bytes, ttl_s: float) -> None:
@@ -117,10 +142,11 @@ class MemoryBus:
         self._kept.clear()
 
     def forget(self, place: MemorySubscription) -> None:
-        """Take ``place`` off its channel; nothing happens if it is off already."""
+        """Take ``place`` off its channels; nothing happens if it is off already."""
         place.active = False
-        left = tuple(other for other in self._places.get(place.channel, ()) if other is not place)
-        if left:
-            self._places[place.channel] = left
-        else:
-            self._places.pop(place.channel, None)
+        for channel in place.channels:
+            left = tuple(other for other in self._places.get(channel, ()) if other is not place)
+            if left:
+                self._places[channel] = left
+            else:
+                self._places.pop(channel, None)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 Listener = Callable[[bytes], Awaitable[None]]
 """Gets the payload of one message; an error that it raises is logged and reaches no other listener."""
+
+Message = tuple[str, bytes]
+"""A channel and the payload that rings it."""
+
+WaveListener = Callable[[Sequence[Message]], Awaitable[None]]
+"""Gets the messages of its channels in the order in which they rang; its error is logged and reaches no other."""
 
 LARGEST_PAYLOAD: Final = 1024 * 1024
 """Bytes; a bus that leaves the process neither sends nor hands on more, and counts what it dropped."""
@@ -47,6 +53,18 @@ class Bus(Protocol):
         """Ring ``channel`` with ``payload``; neither nobody listening nor a server away is an error.
 
         Raises: BusClosedError.
+        """
+
+    async def publish_many(self, messages: Sequence[Message]) -> None:
+        """Ring every message in order, as one wave: where the bus stays in the process, it is heard as one.
+
+        Raises: BusClosedError.
+        """
+
+    async def subscribe_many(self, channels: Sequence[str], listener: WaveListener) -> Subscription:
+        """Let ``listener`` hear several channels, as ``subscribe`` does one; what rang together may come together.
+
+        Raises: BusClosedError; BusRefusedError.
         """
 
     async def subscribe(self, channel: str, listener: Listener) -> Subscription:

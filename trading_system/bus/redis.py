@@ -13,13 +13,13 @@ import math
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from .ending import ended
 from .errors import BusClosedError, BusUnreachableError
-from .port import LARGEST_PAYLOAD, Listener
+from .port import LARGEST_PAYLOAD, Listener, Message, WaveListener
 from .redis_link import Address, Link
-from .redis_listening import Listening, RedisSubscription
+from .redis_listening import Listening, RedisSubscription, RedisSubscriptions
 from .redis_sending import Sending
 
 log = logging.getLogger(__name__)
@@ -107,6 +107,15 @@ class RedisBus:
         self._task("bus:beat", self._listening.beat)
         return await self._listening.add((self._prefix + channel).encode(), listener)
 
+    async def publish_many(self, messages: Sequence[Message]) -> None:
+        """Queue every message; they go out together."""
+        for channel, payload in messages:
+            await self.publish(channel, payload)
+
+    async def subscribe_many(self, channels: Sequence[str], listener: WaveListener) -> RedisSubscriptions:
+        """Let ``listener`` hear ``channels``; what comes over the network comes one message at a time."""
+        return RedisSubscriptions([await self.subscribe(channel, _alone(channel, listener)) for channel in channels])
+
     async def put_newest(self, key: str, order: int, payload: bytes, ttl_s: float) -> None:
         """Queue ``payload`` for ``key``; the server keeps it unless a living fact of a greater order is there."""
         self._open_for(f"keep {key}")
@@ -155,3 +164,10 @@ class RedisBus:
     def _task(self, name: str, run: Callable[[], Coroutine[None, None, None]]) -> None:
         if name not in self._tasks:
             self._tasks[name] = asyncio.create_task(run(), name=name)
+
+
+def _alone(channel: str, listener: WaveListener) -> Listener:
+    async def hear(payload: bytes) -> None:
+        await listener(((channel, payload),))
+
+    return hear

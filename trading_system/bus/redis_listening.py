@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -76,6 +76,18 @@ class RedisSubscription:
                     self._counts["failed"] += 1
                     log.exception("a listener of %s failed; the others go on", self.channel.decode())
             self._behind = False
+
+
+class RedisSubscriptions:
+    """One listener's places on several channels."""
+
+    def __init__(self, places: Sequence[RedisSubscription]) -> None:
+        self._places = places
+
+    async def cancel(self) -> None:
+        """Stop hearing all of them."""
+        for place in self._places:
+            await place.cancel()
 
 
 class Listening:

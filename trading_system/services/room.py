@@ -10,17 +10,17 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from trading_system.bus.port import Bus, Subscription
+from trading_system.bus.port import Bus, Message, Subscription
 from trading_system.contracts import CandleDTO, ContractError, StepDTO, to_candle, to_ms, to_step
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
 from trading_system.rules.words import candle_record, gap_record
+from trading_system.services.newest_facts import CACHE_S, NewestFacts
 from trading_system.services.step_bell import heard_step
 from trading_system.services.vital_signs import BAD_BELLS, Vitals
 from trading_system.store.errors import StoreAwayError
@@ -34,10 +34,9 @@ HIGHS_LOWS = "highs_lows"
 STRATEGY = "strategy"
 EXECUTION = "execution"
 ALERTS = "alerts"  # of the whole account; its step is a running number from 1, a row an AlertDTO
-STEPS_IN_A_ROW = 50
+STRETCH = 500  # steps of a symbol that are read from the store at a time
 BEHIND_STEPS = 2  # one minute may be on its way
 WHOLE_ACCOUNT = "*"  # in place of a symbol: the stream is of the account
-CACHE_S = 600.0  # how long a newest fact outlives its room
 SNAPSHOT = "account"  # the kind of the document that holds the account
 
 
@@ -59,6 +58,10 @@ class StepInput(NamedTuple):
         """Return the minute as CANDLE[1], a gap where there is none."""
         minute = self.minute
         return gap_record((self.step - 1) * MINUTE_MS) if minute is None else candle_record(minute)
+
+
+Wave = Sequence[tuple[str, StepInput]]
+"""Steps of several symbols that are handled together; those of one symbol in order and without a hole."""
 
 
 class Post(NamedTuple):
@@ -95,22 +98,32 @@ class Letterbox(NamedTuple):
         One commit for all: a wave of symbols that close the same minute costs as much as one of them.
         While the store is away this waits for it: no bell rings of what is not stored.
         """
-        store = self.store
-        for stream, step, payloads, after, _ in posts:
-            await patiently(partial(store.append, stream, step, payloads, after=after))
+        store, rest = self.store, list(reversed(posts))
+
+        async def append_rest() -> None:
+            while rest:
+                stream, step, payloads, after, _ = rest[-1]
+                await store.append(stream, step, payloads, after=after)
+                rest.pop()
+
+        if not rest:
+            return
+        await patiently(append_rest)
         if self.bus.leaves_process:
             await patiently(store.commit)
-        for post in posts:
-            for channel, payload in post.bells:
-                await self.bus.publish(channel, payload)
+        await self.bus.publish_many([bell for post in posts for bell in post.bells])
 
     async def keep(self, key: str, step: int, payload: bytes) -> None:
-        """Keep the newest fact under ``key`` for whoever shows it; said again now and then, it outlives a lost server."""
+        """Keep the newest fact under ``key`` for whoever shows it; it outlives its room."""
         await self.bus.put_newest(key, step, payload, CACHE_S)
 
 
 class Room(ABC):
-    """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored."""
+    """One service's work on one line. A room that failed stays failed: it is started anew, from what is stored.
+
+    What closes together is handled together: a wave of symbols is one batch for the store and one message to the rooms
+    behind, which is what makes hundreds of symbols cheap.
+    """
 
     name = ""
     source = CANDLES  # the stream that wakes the room
@@ -119,64 +132,63 @@ class Room(ABC):
     def __init__(self, letterbox: Letterbox, exchange: str, origins: Mapping[str, int]) -> None:
         self._letterbox = letterbox
         self._exchange = exchange
-        self._origins = dict(origins)  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
         self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
         self._away = False  # the store did not answer when it was last asked
-        self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._midway: set[str] = set()  # symbols whose step was begun: one that was cut short is never begun again
-        self._locks = {symbol: asyncio.Lock() for symbol in origins}
+        self._rung: set[str] = set()  # symbols that rang while the room was at work
+        self._lock = asyncio.Lock()
+        self._facts = NewestFacts(letterbox.bus)
         self._subscriptions: list[Subscription] = []
-        self._bells: dict[str, Subscription] = {}
+        self._bells: Subscription | None = None
         self._new: set[str] = set()  # symbols that were added while running and have not reached the others yet
         self.counts: Counter[str] = Counter()
         self.failure: Exception | None = None
+        self.work_on(origins)
+
+    def work_on(self, origins: Mapping[str, int]) -> None:
+        """Know the symbols, each with the step before its first, before the start."""
+        self._origins = dict(origins)
+        self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
+        self._symbols = {self.channel(symbol): symbol for symbol in origins}
 
     async def start(self) -> None:
         """Rebuild the room's state from the store, listen, and handle what came while it was away."""
-        for symbol in self._origins:
-            await self._take_up(symbol)
-        for symbol in self._origins:
-            await self._listen(symbol)
-        for symbol in self._origins:
-            await self.keep_newest(symbol, self._checkpoints[symbol])
+        for symbol, origin in self._origins.items():
+            await self._take_up(symbol, origin)
+        await self._listen()
+        await self._keep_newest(self._origins)
         await self.catch_up()
 
     async def add(self, instrument: Instrument, origin: int) -> None:
-        """Work on one more symbol, from where its stream stands; ``origin``: the step before its first. Once is enough.
+        """Work on one more symbol, from where its stream stands; ``origin``: the step before its first.
 
-        The others go on meanwhile. Raises: StoreError, with the symbol not added.
+        The others go on meanwhile; a second call changes nothing. Raises: StoreError, with the symbol not added.
         """
         symbol = instrument.symbol
         if symbol in self._origins:
             return
         self.prepare(instrument, origin)
-        self._longer[symbol], self._locks[symbol] = [], asyncio.Lock()
-        self._origins[symbol] = origin
+        self._longer[symbol] = []
+        await self._take_up(symbol, origin)
         self._new.add(symbol)
-        try:
-            await self._take_up(symbol)
-            await self._listen(symbol)
-            await self.keep_newest(symbol, self._checkpoints[symbol])
-            async with self._locks[symbol]:
-                await self._catch_up(symbol)
-        except StoreAwayError:
-            await self.remove(symbol)
-            raise
+        self._origins[symbol] = origin
+        self._symbols[self.channel(symbol)] = symbol
+        await self._listen()
+        await self._keep_newest([symbol])
 
     async def remove(self, symbol: str) -> None:
-        """Let go of a symbol after the step that is being handled; of one that is not known nothing happens."""
+        """Let go of a symbol after the wave that is being handled; of one that is not known nothing happens."""
         if symbol not in self._origins:
             return
-        async with self._locks[symbol]:
-            bell = self._bells.pop(symbol, None)
-            if bell is not None:
-                await bell.cancel()
+        async with self._lock:
+            del self._symbols[self.channel(symbol)]
             for known in (self._origins, self._checkpoints, self._heads, self._longer):
                 known.pop(symbol, None)
             self._new.discard(symbol)
-        self._locks.pop(symbol, None)
-        self.forget(symbol)
+            self._rung.discard(symbol)
+            self.forget(symbol)
+        await self._listen()
 
     def prepare(self, instrument: Instrument, origin: int) -> None:  # noqa: B027  not every room has a state a symbol
         """Make the state of a symbol that is added."""
@@ -186,25 +198,23 @@ class Room(ABC):
 
     async def stop(self) -> None:
         """Stop listening."""
-        for subscription in (*self._subscriptions, *self._bells.values()):
+        for subscription in (*self._subscriptions, *([] if self._bells is None else [self._bells])):
             await subscription.cancel()
         self._subscriptions.clear()
-        self._bells.clear()
+        self._bells = None
 
     async def catch_up(self) -> None:
         """Handle every stored step that no bell brought, for every symbol."""
         for symbol in list(self._origins):
-            lock = self._locks.get(symbol)
-            if lock is None:  # removed meanwhile
-                continue
-            async with lock:
-                if symbol in self._origins:
-                    await self._catch_up(symbol)
+            more = True
+            while more:  # a long history of one symbol must not hold up the others
+                async with self._lock:
+                    more = symbol in self._origins and bool(await self._stretch([symbol]))
 
     def health(self) -> Vitals:
         """Return how far the room has come for every symbol, and by how much it is behind what is stored for it."""
         done = max(self._checkpoints.values(), default=0)
-        self._new = {symbol for symbol in self._new if self._checkpoints.get(symbol, 0) + BEHIND_STEPS < done}
+        self._new = {symbol for symbol in self._new if self._checkpoints[symbol] + BEHIND_STEPS < done}
         steps = [step for symbol, step in self._checkpoints.items() if symbol not in self._new]
         if not steps or min(steps) == min(self._origins.values()):
             return Vitals(None, {}, "first_step", "waiting")
@@ -239,21 +249,22 @@ class Room(ABC):
     def rebuild(self, symbol: str, said: StepInput) -> None:  # noqa: B027  a room that keeps a snapshot folds nothing
         """Fold a step that was handled in an earlier life; nothing is said about it again."""
 
-    async def keep_newest(self, symbol: str, step: int) -> None:  # noqa: B027  not every room has a newest fact
-        """Keep the room's newest facts of ``symbol`` in the cache, as they are after ``step``."""
+    def newest(self, symbol: str) -> Sequence[tuple[str, bytes]]:
+        """Return the room's newest facts of ``symbol``, each under its key in the cache; not every room has some."""
+        del symbol
+        return ()
 
     @abstractmethod
-    async def handle(self, symbol: str, said: StepInput) -> None:
-        """Handle one step and post what follows from it."""
+    async def handle(self, wave: Wave) -> None:
+        """Handle the next step of each symbol in ``wave``, or its next few, and post what follows from them."""
 
     def stream(self, kind: str, symbol: str) -> Stream:
         """Return this line's stream of ``kind``."""
         return Stream(kind, self._exchange, symbol)
 
-    def after(self, symbol: str) -> int | None:
-        """Return the head that this room's stream has before the next step, None while it has not begun."""
-        checkpoint = self._checkpoints[symbol]
-        return None if checkpoint == self._origins[symbol] else checkpoint
+    def after(self, symbol: str, step: int) -> int | None:
+        """Return the head that this room's stream has before ``step``, None while it has not begun."""
+        return None if step == self._origins[symbol] + 1 else step - 1
 
     async def stored_steps(self, symbol: str, after: int, upto: int) -> list[StepInput]:
         """Read steps (after, upto] of the candles and of the room before; a step without a minute is a gap."""
@@ -269,40 +280,63 @@ class Room(ABC):
                 said[row.step] = to_step(row.payload)
         return [StepInput(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
 
-    async def _listen(self, symbol: str) -> None:
-        async def hear(payload: bytes) -> None:
-            await self._hear(symbol, payload)
+    async def _listen(self) -> None:
+        """Hear the bells of all symbols, and only then no more those of before: what rings twice counts once."""
+        before, self._bells = self._bells, await self._letterbox.bus.subscribe_many(list(self._symbols), self._hear)
+        if before is not None:
+            await before.cancel()
 
-        self._bells[symbol] = await self._letterbox.bus.subscribe(self.channel(symbol), hear)
-
-    async def _take_up(self, symbol: str) -> None:
+    async def _take_up(self, symbol: str, origin: int) -> None:
         """Bring a symbol's state to where this room's own stream ends."""
-        origin = self._origins[symbol]
         head = await self._letterbox.store.head(self.output(symbol))
         self._checkpoints[symbol] = origin if head is None else head
         await self.restore(symbol, origin, self._checkpoints[symbol])
 
-    async def _hear(self, symbol: str, payload: bytes) -> None:
-        try:
-            said = self._read_bell(symbol, payload)
-        except ContractError as error:  # whoever may speak on the bus may speak nonsense
-            if not self.counts[BAD_BELLS]:
-                log.warning("%s: a bell of %s is none (%s); more are only counted", type(self).__name__, symbol, error)
-            self.counts[BAD_BELLS] += 1
-            return
-        if said is None:
-            return
-        lock = self._locks.get(symbol)
-        if lock is None:  # a bell that was on its way when the symbol was removed
-            return
-        async with lock:
-            if symbol not in self._origins:
-                return
-            expected = self._checkpoints[symbol] + 1
-            if said.step == expected and not self._letterbox.bus.leaves_process and self.is_whole(said):
-                await self._handle(symbol, said)
-            elif said.step >= expected:  # what came from outside this process counts only as far as it is stored
-                await self._catch_up(symbol)
+    async def _hear(self, messages: Sequence[Message]) -> None:
+        """Handle what the bells brought whole and next; for the rest they only say that the store has more."""
+        heard: list[tuple[str, StepInput]] = []
+        for channel, payload in messages:
+            symbol = self._symbols.get(channel)
+            if symbol is None:  # a bell that was on its way when the symbol was removed
+                continue
+            try:
+                said = self._read_bell(symbol, payload)
+            except ContractError as error:  # whoever may speak on the bus may speak nonsense
+                if not self.counts[BAD_BELLS]:
+                    log.warning(
+                        "%s: a bell of %s is none (%s); more are only counted", type(self).__name__, symbol, error
+                    )
+                self.counts[BAD_BELLS] += 1
+                continue
+            if said is not None:
+                heard.append((symbol, said))
+        if self._letterbox.bus.leaves_process:  # what came from outside this process counts only as far as it is stored
+            self._rung.update(symbol for symbol, said in heard if said.step > self._checkpoints[symbol])
+            heard.clear()
+        async with self._lock:
+            wave, behind = self._next_of([one for one in heard if one[0] in self._origins])
+            if wave:
+                await self._handle(wave)
+            rung, self._rung = self._rung, set()
+            behind.update(dict.fromkeys(sorted(rung)))
+            if behind:
+                await self._catch_up(*behind)
+
+    def _next_of(self, heard: Wave) -> tuple[Wave, dict[str, None]]:
+        """Part what was heard into the steps that are next, and the symbols of which the store knows more."""
+        wave: list[tuple[str, StepInput]] = []
+        behind: dict[str, None] = {}
+        done: dict[str, int] = {}
+        for symbol, said in heard:
+            expected = done.get(symbol, self._checkpoints[symbol]) + 1
+            if said.step < expected:
+                continue
+            if said.step == expected and symbol not in behind and self.is_whole(said):
+                wave.append((symbol, said))
+                done[symbol] = expected
+            else:
+                behind[symbol] = None
+        return wave, behind
 
     def _read_bell(self, symbol: str, payload: bytes) -> StepInput | None:
         """Return the step that a bell completes; a longer candle only announces that its minute follows."""
@@ -316,43 +350,67 @@ class Room(ABC):
                 longer.append(candle)
             return None
         step = to_ms(candle["open_time"]) // MINUTE_MS + 1
+        if not longer:
+            return StepInput(step, (candle,), None)
         # one whose own minute never rang was read from the store then, and must not join a later minute
         candles = [one for one in longer if closing_step(one) == step]
         longer.clear()
         return StepInput(step, [*candles, candle], None)
 
-    async def _catch_up(self, symbol: str) -> None:
+    async def _catch_up(self, *symbols: str) -> None:
+        """Handle all that the store has for ``symbols``, a bounded stretch of each at a time."""
+        left: Sequence[str] = symbols
+        while left:
+            left = await self._stretch(left)
+
+    async def _stretch(self, symbols: Sequence[str]) -> list[str]:
+        """Handle a bounded stretch of what the store has for ``symbols``, and return of which it has more."""
+        wave: list[tuple[str, StepInput]] = []
+        more: list[str] = []
+        for symbol in symbols:
+            checkpoint, head = self._checkpoints[symbol], await self._head_before(symbol)
+            if head is not None and head > checkpoint:
+                upto = min(head, checkpoint + STRETCH)
+                wave.extend((symbol, said) for said in await self.stored_steps(symbol, checkpoint, upto))
+                if upto < head:
+                    more.append(symbol)
+        if wave:
+            await self._handle(wave)
+        return more
+
+    async def _head_before(self, symbol: str) -> int | None:
+        """Return how far the room before has come."""
         try:
             head = await self._letterbox.store.head(self.stream(self.source, symbol))
         except StoreAwayError:
             self._away = True
             raise
         self._away = False
-        checkpoint = self._checkpoints[symbol]
         if head is not None:
             self._heads[symbol] = head
-        if head is None or head <= checkpoint:
-            return
-        for n, said in enumerate(await self.stored_steps(symbol, checkpoint, head), 1):
-            await self._handle(symbol, said)
-            if n % STEPS_IN_A_ROW == 0:  # a long history of one symbol must not hold up the others
-                await asyncio.sleep(0)
+        return head
 
-    async def _handle(self, symbol: str, said: StepInput) -> None:
-        if self.failure is not None or symbol in self._midway:
+    async def _handle(self, wave: Wave) -> None:
+        symbols = {symbol: said.step for symbol, said in wave}
+        if self.failure is not None or not self._midway.isdisjoint(symbols):
             raise RoomFailedError(type(self).__name__) from self.failure
-        self._midway.add(symbol)
+        self._midway.update(symbols)
         try:
-            await self.handle(symbol, said)
-        except StoreAwayError:  # a read before anything changed: the step is handled when it is asked for again
-            self._midway.discard(symbol)
+            await self.handle(wave)
+        except StoreAwayError:  # a read before anything changed: the steps are handled when they are asked for again
+            self._midway.difference_update(symbols)
             raise
         except Exception as error:
             self.failure = error
             raise
-        self._midway.discard(symbol)
-        self._checkpoints[symbol] = said.step
-        await self.keep_newest(symbol, said.step)
+        self._midway.difference_update(symbols)
+        self._checkpoints.update(symbols)
+        await self._keep_newest(symbols)
+
+    async def _keep_newest(self, symbols: Iterable[str]) -> None:
+        for symbol in symbols:
+            for key, payload in self.newest(symbol):
+                await self._facts.keep(key, self._checkpoints[symbol], payload)
 
 
 class RoomFailedError(RuntimeError):

@@ -342,8 +342,7 @@ class Exchange:
             if stop is not None:
                 self._end(stop, "CANCELED")
         elif stop is not None:
-            stop.price, stop.updated, book.resting = price, self.now, None
-            self.listener.algo_changed(stop, self.now)
+            self.move_stop(stop, price)
         else:
             opened = self._entry_before(symbol)
             if opened is None:
@@ -351,6 +350,20 @@ class Exchange:
             entry = self.orders[opened.order]
             entry.stop = price
             self._protect(book, entry, self.now)
+
+    def move_stop(self, stop: VenueOrder, price: float) -> None:
+        """Change the trigger of a stop that waits. Raises: RefusedError when it does not, or is passed already."""
+        book = self.books[stop.symbol]
+        if not stop.open:
+            raise RefusedError(Refusal.NOT_OPEN)
+        if is_passed(stop.side, price, book.last):
+            raise RefusedError(Refusal.STOP_PASSED)
+        stop.price, stop.updated, book.resting = price, self.now, None
+        self.listener.algo_changed(stop, self.now)
+
+    def fundings(self, symbol: str) -> list[tuple[int, float]]:
+        """Return the fundings of ``symbol`` so far as (time in ms UTC, rate), oldest first."""
+        return sorted((time, rate) for time, rate in self._funding.get(symbol, {}).items() if time <= self.now)
 
     def cancel(self, order: VenueOrder) -> None:
         """Take an open order out of its book. Raises: RefusedError when it is not open any more."""

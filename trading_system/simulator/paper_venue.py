@@ -28,6 +28,7 @@ from trading_system.venues.errors import (
 )
 from trading_system.venues.errors import RefusedError as VenueRefusedError
 from trading_system.venues.port import (
+    EVER,
     Ack,
     OrderChanged,
     OrderState,
@@ -35,6 +36,7 @@ from trading_system.venues.port import (
     Played,
     Position,
     StreamUp,
+    TradePoint,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -194,8 +196,9 @@ class PaperVenue(Deaf):
         held = self._exchange.book(symbol).position
         return Position(symbol, held.side * held.held, held.entry)
 
-    async def position_mode_is_one_way(self) -> bool:
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
         """Return True: there is no other mode here."""
+        del symbol
         return True
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
@@ -208,17 +211,14 @@ class PaperVenue(Deaf):
     async def set_isolated_margin(self, symbol: str) -> None:
         """Do nothing: margin is always isolated here."""
 
-    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
-        """Return our trades with an id above ``after_id``, or from ``since_ms`` on, ascending."""
-        return [
-            self._fill(trade)
-            for trade in self._exchange.trades()
-            if trade.symbol == symbol and (trade.id > after_id if since_ms is None else trade.time >= since_ms)
-        ]
+    async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
+        """Return our trades from ``since`` on, ascending; a trade's number is its id."""
+        trades = self._exchange.trades()
+        return [self._fill(trade) for trade in trades if trade.symbol == symbol and trade.id >= since.number]
 
-    async def newest_trade_id(self, symbol: str) -> int:
-        """Return the id of our last trade in ``symbol``, 0 if there is none."""
-        return max((trade.id for trade in self._exchange.trades() if trade.symbol == symbol), default=0)
+    async def newest_trade(self, symbol: str) -> TradePoint:
+        """Return the id of our last trade in ``symbol``, 0 if there is none; no time is needed to read on from it."""
+        return TradePoint(max((trade.id for trade in self._exchange.trades() if trade.symbol == symbol), default=0), 0)
 
     async def user_events(self) -> AsyncGenerator[UserEvent, None]:
         """Say once that nothing can be missed here; what a minute brings, ``play`` returns."""
@@ -235,7 +235,7 @@ class PaperVenue(Deaf):
         """Return a trade under the name of the order that was sent; a liquidation keeps the venue's own name."""
         name = trade.client_id if trade.role == Role.LIQUIDATION else self._exchange.owner(trade)
         numbers = (trade.time, trade.price, trade.quantity, trade.fee, trade.maker)
-        return VenueFill(trade.id, name, trade.symbol, *numbers)
+        return VenueFill(str(trade.id), trade.id, name, trade.symbol, *numbers)
 
     def _keep(self) -> None:
         """Write the account to the disk, whole or not at all; what it remembers has bounds, for it does so often."""

@@ -301,16 +301,13 @@ class SqliteStore:
         One statement for each kind of thing, not one a stream: a minute of hundreds of symbols is one batch.
         """
         many = self._connection.executemany
-        begun = [
-            (exchange, symbol, kind, step)
-            for (kind, exchange, symbol), after, step, _ in batch.streams
-            if after is None
-        ]
-        moved = [
-            (step, exchange, symbol, kind, after)
-            for (kind, exchange, symbol), after, step, _ in batch.streams
-            if after is not None
-        ]
+        begun: list[tuple[str, str, str, int]] = []
+        moved: list[tuple[int, str, str, str, int]] = []
+        for (kind, exchange, symbol), after, step, _ in batch.streams:
+            if after is None:
+                begun.append((exchange, symbol, kind, step))
+            else:
+                moved.append((step, exchange, symbol, kind, after))
         if many(_FIRST_HEAD, begun).rowcount != len(begun) or many(_MOVE_HEAD, moved).rowcount != len(moved):
             return False
         rows = [

@@ -10,8 +10,9 @@ from typing import NamedTuple, Protocol
 
 from trading_system.secret import Secret
 from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.bybit_linear.account import BybitLinear
 from trading_system.venues.clock import Clock
-from trading_system.venues.port import BINANCE_USDM, KnownStops, Venue, VenueRecord
+from trading_system.venues.port import BINANCE_USDM, BYBIT_LINEAR, KnownStops, Venue, VenueRecord
 
 
 class AccountMaker(Protocol):
@@ -53,5 +54,6 @@ VENUES: Mapping[str, KnownVenue] = {
     one.name: one
     for one in (
         KnownVenue(BINANCE_USDM, "https://fapi.binance.com", "wss://fstream.binance.com", "/market/ws", BinanceUsdm),
+        KnownVenue(BYBIT_LINEAR, "https://api.bybit.com", "wss://stream.bybit.com", "/v5/public/linear", BybitLinear),
     )
 }

@@ -20,6 +20,8 @@ class VenueRecord(NamedTuple):
     A request is dead after ``fence_ms``: the window in which the venue may accept it, its own timeout towards the
     matching engine, and the lag of what it shows. Stops live in a service that shows them later: ``algo_fence_ms``.
     ``protect_after_ms`` is how long a position waits for an unknown stop before another one is placed beside it.
+    ``born_protected``: an entry carries its stop, so that the venue knows no position without one; where it does not,
+    the stop is sent once the entry has filled.
     """
 
     name: str
@@ -28,13 +30,29 @@ class VenueRecord(NamedTuple):
     algo_fence_ms: int
     not_found_gap_ms: int
     protect_after_ms: int
+    born_protected: bool = False
 
 
 BINANCE_USDM = VenueRecord("binance_usdm", 3_000, 18_000, 60_000, 2_000, 2_500)
 """Binance USDT-M: 3 s window, 10 s engine timeout, 5 s lag; 60 s for the eventually consistent stop service."""
 
-KnownStops = Callable[[str], Sequence[str]]
-"""Returns the client ids of the stops of a symbol whose fill is not known yet."""
+BYBIT_LINEAR = VenueRecord("bybit_linear", 3_000, 18_000, 18_000, 2_000, 2_500, born_protected=True)
+"""Bybit linear: the same window, timeout and lag; a stop is a price of the position, shown as soon as an order is."""
+
+LIQUIDATED = "autoclose-"
+"""With this begins the name of the order by which a venue ends a position of ours; adapters see to it."""
+
+
+class KnownStop(NamedTuple):
+    """A stop of ours. ``venue_id`` is "" as long as the venue never said that it has it."""
+
+    client_id: str
+    price: float
+    venue_id: str
+
+
+KnownStops = Callable[[str], Sequence[KnownStop]]
+"""Returns the stops of a symbol whose fill is not known yet, oldest first."""
 
 
 def answering_at_once(record: VenueRecord) -> VenueRecord:
@@ -43,7 +61,11 @@ def answering_at_once(record: VenueRecord) -> VenueRecord:
 
 
 class VenueOrder(NamedTuple):
-    """An order as it is sent. ``side`` is 1 to buy, -1 to sell; ``price`` the limit or the trigger, 0.0 at market."""
+    """An order as it is sent. ``side`` is 1 to buy, -1 to sell; ``price`` the limit or the trigger, 0.0 at market.
+
+    ``protection`` is, of an entry, the price of the stop that its position will have, which a venue may take along;
+    0.0 of every other order.
+    """
 
     client_id: str
     symbol: str
@@ -52,6 +74,7 @@ class VenueOrder(NamedTuple):
     side: int
     price: float
     quantity: float
+    protection: float = 0.0
 
     @property
     def reduce_only(self) -> bool:
@@ -90,10 +113,12 @@ class OrderState(NamedTuple):
 class VenueFill(NamedTuple):
     """One trade of ours. ``client_id`` names the order that was sent, also if a stop's own child order filled.
 
-    ``time`` is the venue's, ms UTC; ``fee`` in quote currency. ``trade_id`` ascends within a symbol.
+    ``trade_id`` is the venue's own and unique within a symbol. ``number`` ascends within a symbol; trades of one match
+    may share it. ``time`` is the venue's, ms UTC; ``fee`` in quote currency.
     """
 
-    trade_id: int
+    trade_id: str
+    number: int
     client_id: str
     symbol: str
     time: int
@@ -101,6 +126,20 @@ class VenueFill(NamedTuple):
     quantity: float
     fee: float
     maker: bool
+
+
+class TradePoint(NamedTuple):
+    """A point in the row of our trades in one symbol: a trade's ``number``, and a ``time`` (ms UTC) not after it.
+
+    Some venues find a trade by its number and need no time, others look for it within a time.
+    """
+
+    number: int
+    time: int
+
+
+EVER = TradePoint(0, 0)
+"""Before every trade."""
 
 
 class OrderChanged(NamedTuple):
@@ -148,6 +187,7 @@ class Venue(Protocol):
     async def place(self, order: VenueOrder, sent_ms: int) -> Ack:
         """Send ``order`` once, stamped with ``sent_ms`` (local clock), from which its fence is counted.
 
+        A stop may be a price of the position instead of an order: the one sent last replaces those before it then.
         Raises: StopPassedError, NothingToReduceError besides the others.
         """
 
@@ -163,20 +203,20 @@ class Venue(Protocol):
     async def position(self, symbol: str) -> Position:
         """Return the position of ``symbol``."""
 
-    async def position_mode_is_one_way(self) -> bool:
-        """Tell whether a symbol has one net position, the only mode in which we trade."""
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
+        """Tell whether ``symbol`` has one net position, the only mode in which we trade."""
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
         """Set the leverage of ``symbol``."""
 
     async def set_isolated_margin(self, symbol: str) -> None:
-        """Give ``symbol`` a margin of its own; nothing happens if it has one."""
+        """Give ``symbol`` a margin of its own, or every symbol if they share a mode; nothing happens if it has one."""
 
-    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
-        """Return our trades with an id above ``after_id``, or from ``since_ms`` on, ascending, all of them."""
+    async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
+        """Return our trades numbered ``since.number`` or higher, ascending by number, all of them."""
 
-    async def newest_trade_id(self, symbol: str) -> int:
-        """Return the id of our last trade in ``symbol``, 0 if there is none."""
+    async def newest_trade(self, symbol: str) -> TradePoint:
+        """Return the number of our last trade in ``symbol`` (0 if there is none), and a time before every later one."""
 
     def user_events(self) -> AsyncGenerator[UserEvent, None]:
         """Return what happens to our orders as it happens; reconnects by itself until it is closed."""

@@ -28,7 +28,7 @@ from trading_system.rules.sequencer import ClosedCandle, accept
 from trading_system.rules.sequencer import Sequence as Minutes
 from trading_system.rules.words import candle_dto, candle_record, gap_record
 from trading_system.services.data_feed.backfill import HistoryUnavailableError
-from trading_system.services.room import CANDLES, Letterbox
+from trading_system.services.room import CANDLES, Letterbox, Post
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
@@ -81,8 +81,7 @@ class DataFeed:
     ) -> None:
         self._letterbox = letterbox
         self._instruments = {one.symbol: one for one in instruments}
-        self._origins = dict(origins)
-        self._lengths = longer
+        self._origins = origins
         self._longer = {one.symbol: LongerCandles(MINUTE_MS, longer, one.step) for one in instruments}
         self._longest = max(longer, default=MINUTE_MS)
         self._socket = socket
@@ -96,7 +95,6 @@ class DataFeed:
         self._wanted: set[str] = set()
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._warming: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
         self.counts: dict[str, int] = {}
         self._waits_for = "history"
@@ -119,56 +117,19 @@ class DataFeed:
         self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.stop()
-        tasks = [*self._warming.values(), *([] if self._pump is None else [self._pump])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def add(self, instrument: Instrument, origin: int) -> None:
-        """Feed one more symbol, which warms up on its own; ``origin``: the step before its first."""
-        symbol = instrument.symbol
-        if symbol in self._instruments:
-            return
-        self._instruments[symbol], self._origins[symbol] = instrument, origin
-        self._longer[symbol] = LongerCandles(MINUTE_MS, self._lengths, instrument.step)
-        self._warming[symbol] = asyncio.create_task(self._warm_up_alone(symbol, origin), name=f"data_feed:{symbol}")
-
-    async def remove(self, symbol: str) -> None:
-        """Feed a symbol no more."""
-        task = self._warming.pop(symbol, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        for known in (self._instruments, self._origins, self._longer, self._minutes, self._last):
-            known.pop(symbol, None)
-        self._begun.discard(symbol)
-        self._wanted.discard(symbol)
-
-    async def _warm_up_alone(self, symbol: str, origin: int) -> None:
-        """Fetch a symbol's history while the others go on."""
-        while True:
-            try:
-                await self._resume(symbol, origin)
-                await self.repair(symbol)
-            except HistoryUnavailableError as error:
-                log.warning("%s", error)
-                await asyncio.sleep(self._ask_after_s)
-                continue
-            except StoreError as error:
-                self.failure = error
-            self._warming.pop(symbol, None)
-            return
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
 
     async def poll(self) -> None:
         """Ask for the minutes of symbols that stayed behind the others since the last poll, or of all in silence."""
         now = asyncio.get_running_loop().time()
         if now - self._heard >= self._ask_after_s:
             self._heard = now
-            self._wanted.update(filter(self._is_warm, self._minutes))
+            self._wanted.update(self._minutes)
             self._wake.set()
-        fed = {symbol: minutes.last.open_time for symbol, minutes in self._minutes.items() if self._is_warm(symbol)}
-        newest = max(fed.values(), default=0)
-        behind = {symbol for symbol, last in fed.items() if last < newest}
+        newest = max(minutes.last.open_time for minutes in self._minutes.values())
+        behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
         late, self._behind = behind & self._behind, behind
         for symbol in late:
             self._wanted.add(symbol)
@@ -177,17 +138,13 @@ class DataFeed:
 
     def health(self) -> Vitals:
         """Return the last minute stored for every symbol, and how often the socket was cut and minutes were missed."""
-        warm = [minutes for symbol, minutes in self._minutes.items() if self._is_warm(symbol)]
-        steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in warm]
+        steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in self._minutes.values()]
         step = min(steps, default=None)
         if step is not None and step <= min(self._origins.values()):
             step = None
         status: Vital = "ok" if self._waits_for == "next_minute" else "waiting"
         counts = {name: self.counts.get(name, 0) for name in ("cut", "bad_frame", "repaired", "corrections")}
         return Vitals(step, {**counts}, self._waits_for, status)
-
-    def _is_warm(self, symbol: str) -> bool:
-        return symbol not in self._warming
 
     async def repair(self, symbol: str) -> int:
         """Ask the exchange for what follows the newest minute, until it has no more; return how many came."""
@@ -200,7 +157,7 @@ class DataFeed:
             if not rows:
                 return total
             total += len(rows)
-            await self._take(symbol, rows)
+            await self._take([(symbol, rows)])
 
     async def _resume(self, symbol: str, origin: int) -> None:
         stream = self._stream(symbol)
@@ -242,10 +199,9 @@ class DataFeed:
             if longest == 0:
                 return
             for n in range(longest):
-                for symbol, chunk in chunks.items():
-                    if n < len(chunk):
-                        await self._take(symbol, chunk[n : n + 1])
-                        fetched += 1
+                wave = [(symbol, chunk[n : n + 1]) for symbol, chunk in chunks.items() if n < len(chunk)]
+                await self._take(wave)
+                fetched += len(wave)
                 if n % 200 == 0:
                     progress(fetched)
                     await asyncio.sleep(0)
@@ -256,28 +212,35 @@ class DataFeed:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                for event in self._socket.drain():
+                if events := self._socket.drain():
                     self._heard = asyncio.get_running_loop().time()
-                    await self._on_event(event)
-                wanted, self._wanted = sorted(self._wanted), set()
-                for symbol in wanted:
+                    await self._on_events(events)
+                for symbol in sorted(self._wanted):
                     await self._repair_all(symbol)
+                self._wanted.clear()
         except StoreError as error:
             self.failure = error  # its sentence is the line's; a traceback adds nothing
         except Exception as error:
             log.exception("the data feed stopped")
             self.failure = error
 
+    async def _on_events(self, events: Sequence[tuple[Any, ...]]) -> None:
+        """Take what came together; candles that follow each other are one wave."""
+        wave: list[tuple[str, Sequence[ClosedCandle]]] = []
+        for event in events:
+            self.counts[event[0]] = self.counts.get(event[0], 0) + 1
+            if event[0] == "candle":
+                self._waits_for = "next_minute"
+                wave.append((event[1], (ClosedCandle(*event[2:8]),)))
+                continue
+            await self._take(wave)
+            wave = []
+            await self._on_event(event)
+        await self._take(wave)
+
     async def _on_event(self, event: tuple[Any, ...]) -> None:
         kind = event[0]
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        if kind == "candle":
-            self._waits_for = "next_minute"
-            _, symbol, open_time, *numbers, _ = event
-            if symbol not in self._minutes or not self._is_warm(symbol):
-                return
-            await self._take(symbol, (ClosedCandle(open_time, *numbers),))
-        elif kind == "running":
+        if kind == "running":
             await self._show(event)
         elif kind == "subscribed":
             self._waits_for = "next_minute"
@@ -293,8 +256,6 @@ class DataFeed:
 
     async def _repair_all(self, only: str = "") -> None:
         for symbol in [only] if only else list(self._minutes):
-            if symbol not in self._minutes or not self._is_warm(symbol):
-                continue
             try:
                 repaired = await self.repair(symbol)
             except HistoryUnavailableError as error:
@@ -304,20 +265,31 @@ class DataFeed:
             if repaired:
                 self.counts["repaired"] = self.counts.get("repaired", 0) + repaired
 
-    async def _take(self, symbol: str, candles: Sequence[ClosedCandle]) -> None:
-        done = accept(self._minutes[symbol], candles)
-        self._minutes[symbol] = done.sequence
-        for candle in done.publish:
-            await self._post(symbol, candle)
-        for candle in done.corrections:
-            step = candle.open_time // MINUTE_MS + 1
-            payload = serialize(candle._asdict())
-            await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
-            self.counts["corrections"] = self.counts.get("corrections", 0) + 1
-        if done.missing_from is not None:
+    async def _take(self, wave: Sequence[tuple[str, Sequence[ClosedCandle]]]) -> None:
+        """Sequence what came of several symbols, post it together, and then ask for what is missing of them."""
+        posts: list[Post] = []
+        missing: list[str] = []
+        for symbol, candles in wave:
+            done = accept(self._minutes[symbol], candles)
+            self._minutes[symbol] = done.sequence
+            posts += [self._post_of(symbol, candle) for candle in done.publish]
+            for candle in done.corrections:
+                await self._correct(symbol, candle)
+            if done.missing_from is not None:
+                missing.append(symbol)
+        await self._letterbox.post_many(posts)
+        for post in posts:
+            await self._keep_newest(post.stream.symbol, post.step)
+        for symbol in missing:
             await self._repair_all(symbol)
 
-    async def _post(self, symbol: str, closed: ClosedCandle) -> None:
+    async def _correct(self, symbol: str, candle: ClosedCandle) -> None:
+        step = candle.open_time // MINUTE_MS + 1
+        payload = serialize(candle._asdict())
+        await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
+        self.counts["corrections"] = self.counts.get("corrections", 0) + 1
+
+    def _post_of(self, symbol: str, closed: ClosedCandle) -> Post:
         exchange = self._instruments[symbol].exchange
         record = gap_record(closed.open_time)
         if not closed.gap:
@@ -334,8 +306,7 @@ class DataFeed:
         after = step - 1 if symbol in self._begun else None
         self._begun.add(symbol)
         bells = [(channel, payload) for payload in payloads]
-        await self._letterbox.post(self._stream(symbol), step, payloads, after=after, bells=bells)
-        await self._keep_newest(symbol, step)
+        return Post(self._stream(symbol), step, payloads, after, bells)
 
     async def _keep_newest(self, symbol: str, step: int) -> None:
         if symbol in self._last:

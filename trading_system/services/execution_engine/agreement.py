@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from enum import Enum, auto
 
+from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.trade import Trade
 from trading_system.services.execution_engine.books import Books
-from trading_system.services.execution_engine.journal import Journal, State
+from trading_system.services.execution_engine.journal import LIVE, Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Agreement:
         books = self._books
         symbol = books.terms.instruments[place].symbol
         for _ in range(OUTCOMES_A_STEP):
-            outcome = await self._reconciler.reconcile(symbol, books.orders_of(place))
+            outcome = await self._reconciler.reconcile(symbol, books.orders_of(place), books.protection_of(place))
             if outcome.stop_passed or outcome.unprotectable:
                 books.unplace(place, self._journal.live(symbol))
                 books.leave(place, time)
@@ -52,7 +54,7 @@ class Agreement:
                 books.unplace(place, self._journal.live(symbol))
                 books.drop_entry(place, "slot_taken")
             elif not outcome.entry_not_placed:
-                if outcome.refused or outcome.unsettled:  # not as wanted yet: the next step asks again
+                if outcome.refused or outcome.unsettled or outcome.flat:  # not as wanted yet: the next step asks again
                     self.open.add(place)
                 else:
                     self.open.discard(place)
@@ -60,7 +62,10 @@ class Agreement:
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
 
     def unprotected(self) -> list[str]:
-        """Return the symbols of positions whose whole size no stop covers that the venue has acknowledged."""
+        """Return the symbols of positions whose whole size no stop covers that the venue has acknowledged.
+
+        Where the entry has brought its stop, a position is bare only once that stop, or a later one, has ended.
+        """
         books = self._books
         return [
             one.symbol
@@ -71,7 +76,13 @@ class Agreement:
                 order.name == "s" and order.state == State.ACKED and order.quantity >= slot.trade.held
                 for order in self._journal.live(one.symbol)
             )
+            and not (self._reconciler.record.born_protected and not self._has_ended(slot.trade))
         ]
+
+    def _has_ended(self, trade: Trade) -> bool:
+        """Tell whether the venue refused or ended the newest stop of ``trade``."""
+        newest = self._journal.newest(canonical_id(trade.plan.id, "s"))
+        return newest is not None and newest.state not in LIVE
 
     async def without_entries(self) -> Left:
         """Take back every entry that waits at the venue, whatever the books want. Raises: VenueError."""

@@ -29,25 +29,31 @@ from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.rules.trade import Trade, Want, wanted_orders
-from trading_system.services.execution_engine.journal_records import JournalFill, JournalOrder, State
+from trading_system.services.execution_engine.journal_records import (
+    NONE_BOOKED,
+    Booked,
+    JournalFill,
+    JournalOrder,
+    State,
+)
 from trading_system.services.execution_engine.snapshot import Kept
 from trading_system.services.execution_engine.steps import step_close
+from trading_system.venues.port import LIQUIDATED
 
 log = logging.getLogger(__name__)
 
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
-LIQUIDATED = "autoclose-"  # how Binance names the order by which it ends a position
 
 
 class Books:
-    """``account`` as it stands, ``facts`` of the running step, ``booked``: the last trade's id by symbol."""
+    """``account`` as it stands, ``facts`` of the running step, ``booked``: up to where, by symbol."""
 
     def __init__(self, account: Account, terms: Terms) -> None:
         """Open the books on ``account``."""
         self.account = account
         self.terms = terms
         self.facts: list[Fact] = []
-        self.booked: dict[str, int] = {}
+        self.booked: dict[str, Booked] = {}
         self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
         self._orders: dict[str, Order] = {}
 
@@ -77,6 +83,11 @@ class Books:
         """Return what should rest for a symbol now."""
         return self.account.slots[place].orders
 
+    def protection_of(self, place: int) -> float:
+        """Return the price of the stop that the position of a symbol's trade has or will have, 0.0 without a trade."""
+        trade = self.account.slots[place].trade
+        return 0.0 if trade is None else trade.stop
+
     def is_entering(self, place: int) -> bool:
         """Tell whether a symbol waits for its entry."""
         orders = self.account.slots[place].orders
@@ -87,7 +98,7 @@ class Books:
 
         Raises: UnexpectedFillError.
         """
-        self.booked[fill.symbol] = max(self.booked.get(fill.symbol, 0), fill.trade_id)
+        self.booked[fill.symbol] = self.booked.get(fill.symbol, NONE_BOOKED).and_also(fill)
         place = self._place[fill.symbol]
         slot = self.account.slots[place]
         trade, gone = slot.trade, slot.gone

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.journal_records import NONE_BOOKED, Booked
 from trading_system.venues.port import Venue, VenueFill
 
 
 class HeldFills:
-    """In the order in which they happened. ``newest``: the id of the last trade answered to, 0 before the first."""
+    """In the order in which they happened. ``newest``: the number of the last trade answered to, 0 before the first."""
 
     def __init__(self, venue: Venue, journal: Journal, symbols: Sequence[str]) -> None:
         """Keep where trades come from."""
@@ -17,7 +18,7 @@ class HeldFills:
         self._journal = journal
         self._symbols = symbols
         self._held: list[JournalFill] = []
-        self._booked: dict[str, int] = {}
+        self._booked: dict[str, Booked] = {}
         self.newest = 0
 
     def follow(self, symbols: Sequence[str]) -> None:
@@ -36,31 +37,33 @@ class HeldFills:
     async def begin(self) -> None:
         """Know that what the account traded before is none of ours. Raises: VenueError."""
         for symbol in self._symbols:
-            self._journal.begin_trades_at(symbol, await self._venue.newest_trade_id(symbol))
+            self._journal.begin_trades_at(symbol, await self._venue.newest_trade(symbol))
 
-    def recall(self, booked: dict[str, int] | int) -> dict[str, int]:
-        """Hold what is not booked yet, and return the id of the last booked trade by symbol.
+    def recall(self, booked: dict[str, Booked] | int) -> dict[str, Booked]:
+        """Hold what is not booked yet, and return up to where each symbol's trades are booked.
 
-        booked: that, or the journal's number of the last booked fill. A journal that lost what it was told last hears
-        it again from the venue, under other numbers: it is by its id that a trade is known.
+        booked: that, or the journal's own number of the last booked fill. A journal that lost what it was told
+        last hears it again from the venue, in another order: it is by the venue's word that a trade is known.
         """
         fills = self._journal.fills_since(0)
         if isinstance(booked, int):
-            booked = {fill.symbol: fill.trade_id for fill in fills if fill.seq <= booked}
+            last, booked = booked, {}
+            for fill in (fill for fill in fills if fill.seq <= last):
+                booked[fill.symbol] = booked.get(fill.symbol, NONE_BOOKED).and_also(fill)
         self._booked = booked
         self._held = [fill for fill in fills if not self._is_booked(fill)]
-        self.newest = max((fill.trade_id for fill in fills), default=0)
+        self.newest = max((fill.number for fill in fills), default=0)
         return dict(booked)
 
     async def read(self) -> None:
         """Ask the venue for trades that the user stream may have missed, and hold them. Raises: VenueError."""
         for symbol in self._symbols:
-            for fill in await self._venue.fills(symbol, after_id=self._journal.last_trade(symbol)):
+            for fill in await self._venue.fills(symbol, self._journal.unread(symbol)):
                 new = self.hear(fill)
                 if new is not None and not self._is_booked(new):
                     self.hold(new)
                 self.answered(fill)
-        self._held.sort(key=lambda fill: fill.trade_id)
+        self._held.sort(key=lambda fill: fill.number)
 
     def hear(self, fill: VenueFill) -> JournalFill | None:
         """Write a trade into the journal; None when it was there already."""
@@ -68,7 +71,7 @@ class HeldFills:
 
     def answered(self, fill: VenueFill) -> None:
         """Know that all that follows from a trade is done: who waits for ``newest`` may go on."""
-        self.newest = max(self.newest, fill.trade_id)
+        self.newest = max(self.newest, fill.number)
 
     def hold(self, fill: JournalFill) -> None:
         """Let a trade wait."""
@@ -85,4 +88,4 @@ class HeldFills:
         return held
 
     def _is_booked(self, fill: JournalFill) -> bool:
-        return fill.trade_id <= self._booked.get(fill.symbol, -1)
+        return self._booked.get(fill.symbol, NONE_BOOKED).has(fill)

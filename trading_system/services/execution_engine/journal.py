@@ -17,7 +17,7 @@ from typing import TypeVar
 from trading_system.contracts import from_ms
 from trading_system.rules.client_ids import client_order_id
 from trading_system.rules.matching import Order, OrderType
-from trading_system.venues.port import VenueFill
+from trading_system.venues.port import KnownStop, TradePoint, VenueFill
 
 from .journal_records import LIVE, UNRESOLVED, JournalFill, JournalOrder, State
 
@@ -37,11 +37,11 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 DISK_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
 
+_META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     client_id TEXT NOT NULL UNIQUE,
@@ -53,17 +53,24 @@ CREATE TABLE IF NOT EXISTS orders (
 );
 CREATE TABLE IF NOT EXISTS fills (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, client_id TEXT NOT NULL, time INTEGER NOT NULL,
-    price REAL NOT NULL, quantity REAL NOT NULL, fee REAL NOT NULL, maker INTEGER NOT NULL,
+    symbol TEXT NOT NULL, trade_id TEXT NOT NULL, number INTEGER NOT NULL, client_id TEXT NOT NULL,
+    time INTEGER NOT NULL, price REAL NOT NULL, quantity REAL NOT NULL, fee REAL NOT NULL, maker INTEGER NOT NULL,
     UNIQUE (symbol, trade_id)
 );
 CREATE INDEX IF NOT EXISTS fills_of_order ON fills (client_id);
+"""
+# Version 1 knew one venue, whose trades are numbered by their ids.
+_OUT_OF_THE_WAY = "ALTER TABLE fills RENAME TO fills_1; DROP INDEX fills_of_order"
+_FROM_VERSION_1 = """
+INSERT INTO fills SELECT seq, symbol, CAST(trade_id AS TEXT), trade_id, client_id, time, price, quantity, fee, maker
+    FROM fills_1;
+DROP TABLE fills_1
 """
 _ORDER_COLUMNS = (
     "seq, client_id, plan, name, generation, symbol, side, type, price, quantity, born, created_ms, fence_at_ms, "
     "epoch, state, venue_id, code, reason"
 )
-_FILL_COLUMNS = "trade_id, client_id, symbol, time, price, quantity, fee, maker"
+_FILL_COLUMNS = "trade_id, number, client_id, symbol, time, price, quantity, fee, maker"
 
 
 class JournalError(Exception):
@@ -224,7 +231,7 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             added = self._db.execute(
-                f"INSERT INTO fills ({_FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - own words
+                f"INSERT INTO fills ({_FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - own words
                 "ON CONFLICT (symbol, trade_id) DO NOTHING",
                 fill,
             ).rowcount
@@ -267,6 +274,19 @@ class Journal:
         where = "plan = ? AND name = ? ORDER BY generation DESC LIMIT 1"
         return self._one(where, (canonical[2:-1], canonical[-1]))
 
+    def taken_back(self, order: Order) -> int:
+        """Return how many of the newest generations of ``order``, as it is now, were rejected after they were taken."""
+        rows = self._db.execute(
+            f"SELECT {_ORDER_COLUMNS} FROM orders WHERE plan = ? AND name = ? ORDER BY generation DESC LIMIT 10",  # noqa: S608
+            (order.id[2:-1], order.id[-1]),
+        )
+        count = 0
+        for known in map(_order, rows):
+            if known.state != State.REJECTED or not known.venue_id or not known.is_for(order):
+                break
+            count += 1
+        return count
+
     def generation_for(self, plan: str, name: str) -> int:
         """Return the first generation of an order of ``plan`` that was never used."""
         row = self._db.execute(
@@ -274,14 +294,15 @@ class Journal:
         ).fetchone()
         return 0 if row[0] is None else int(row[0]) + 1
 
-    def stops_without_fill(self, symbol: str) -> list[str]:
-        """Return the client ids of stops that were not proven to have ended otherwise and whose fill is not booked."""
+    def stops_without_fill(self, symbol: str) -> list[KnownStop]:
+        """Return the stops that were not proven to have ended otherwise and whose fill is not booked, oldest first."""
         rows = self._db.execute(
-            "SELECT client_id FROM orders WHERE symbol = ? AND name = 's' AND state IN ('INTENT', 'ACKED', 'UNKNOWN', "
+            "SELECT client_id, price, venue_id FROM orders WHERE symbol = ? AND name = 's' "
+            "AND state IN ('INTENT', 'ACKED', 'UNKNOWN', "
             "'FILLED') AND NOT EXISTS (SELECT 1 FROM fills WHERE fills.client_id = orders.client_id) ORDER BY seq",
             (symbol,),
         )
-        return [row[0] for row in rows]
+        return [KnownStop(*row) for row in rows]
 
     def hold_to(self, origin: int) -> None:
         """Belong for good to the line whose history begins at ``origin`` (ms UTC). Raises: OtherJournalError."""
@@ -290,14 +311,19 @@ class Journal:
         if kept != origin:
             raise OtherJournalError(self.path, kept, origin)
 
-    def begin_trades_at(self, symbol: str, trade_id: int) -> None:
-        """Remember that trades of ``symbol`` up to ``trade_id`` were none of ours; a later beginning is ignored."""
-        self._db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (f"trades:{symbol}", trade_id))
+    def begin_trades_at(self, symbol: str, point: TradePoint) -> None:
+        """Remember that trades of ``symbol`` up to ``point`` were none of ours; a later beginning is ignored."""
+        for key, value in ((f"trades:{symbol}", point.number), (f"trades_time:{symbol}", point.time)):
+            self._db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value))
 
-    def last_trade(self, symbol: str) -> int:
-        """Return the id after which trades of ``symbol`` have not been read yet."""
-        (booked,) = self._db.execute("SELECT max(trade_id) FROM fills WHERE symbol = ?", (symbol,)).fetchone()
-        return max(booked or 0, self._meta(f"trades:{symbol}"))
+    def unread(self, symbol: str) -> TradePoint:
+        """Return from where on trades of ``symbol`` may be unread: those of the last booked match may still come."""
+        where = "symbol = ? ORDER BY number DESC LIMIT 1"
+        row = self._db.execute(f"SELECT number, time FROM fills WHERE {where}", (symbol,)).fetchone()  # noqa: S608
+        begun = self._meta(f"trades:{symbol}")
+        if row is not None and row[0] > begun:
+            return TradePoint(*row)
+        return TradePoint(begun + 1, self._meta(f"trades_time:{symbol}"))
 
     def as_fill(self, fill: VenueFill) -> JournalFill:
         """Return a trade as it was booked. Raises: JournalError when it was not."""
@@ -331,14 +357,16 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.split(";"):
-            self._db.execute(statement)
+        self._db.execute(_META)
         version = self._meta("version") or VERSION
         if version > VERSION:
             raise NewerJournalError(
                 f"{self.path}: expected a journal of version {VERSION} or older, was {version}; install the newer "
                 "program again (pip install --upgrade trading-system)"
             )
+        before, after = (_OUT_OF_THE_WAY, _FROM_VERSION_1) if version == 1 else ("", "")
+        for statement in f"{before};{_SCHEMA};{after}".split(";"):
+            self._db.execute(statement)
         self._epoch = self._meta("epoch") + 1
         self._acted_step = self._meta("acted")
         for key, value in (("version", VERSION), ("epoch", self._epoch)):

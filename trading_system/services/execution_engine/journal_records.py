@@ -65,11 +65,34 @@ class JournalOrder(NamedTuple):
         return mine == (order.id, order.type, order.side, order.price, order.quantity)
 
 
+class Booked(NamedTuple):
+    """Up to where a symbol's trades are in the account: their highest number, and the ids of those that have it."""
+
+    number: int = -1
+    trade_ids: tuple[str, ...] = ()
+
+    def has(self, fill: JournalFill) -> bool:
+        """Tell whether ``fill`` is in the account."""
+        return fill.number < self.number or fill.trade_id in self.trade_ids
+
+    def and_also(self, fill: JournalFill) -> Booked:
+        """Return this with ``fill`` in the account."""
+        if fill.number > self.number:
+            return Booked(fill.number, (fill.trade_id,))
+        if fill.number == self.number and fill.trade_id not in self.trade_ids:
+            return Booked(self.number, (*self.trade_ids, fill.trade_id))
+        return self
+
+
+NONE_BOOKED = Booked()
+
+
 class JournalFill(NamedTuple):
     """A trade as it was booked, see ``VenueFill``; ``seq`` is its number of arrival, by which readers go on."""
 
     seq: int
-    trade_id: int
+    trade_id: str
+    number: int
     client_id: str
     symbol: str
     time: int

@@ -14,7 +14,7 @@ class NewestAccount:
     """Keeps what one account holds under ``Account`` and ``{symbol}_Position``; a flat symbol has no key."""
 
     def __init__(self, letterbox: Letterbox) -> None:
-        self._facts = NewestFacts(letterbox)
+        self._facts = NewestFacts(letterbox.bus)
 
     async def keep(self, account: Account, step: int, terms: Terms) -> None:
         """Keep the account as it is after ``step``, at the last close of each symbol."""

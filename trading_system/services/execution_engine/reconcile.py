@@ -86,6 +86,11 @@ class Reconciler:
         """How many orders wait for proof."""
         return self._journal.unknown
 
+    @property
+    def record(self) -> VenueRecord:
+        """The constants of the venue."""
+        return self._record
+
     def live_ids(self, symbol: str) -> frozenset[str]:
         """Return the names, without generation, of the orders that the venue has for us."""
         return frozenset(order.canonical for order in self._journal.live(symbol) if order.state == State.ACKED)
@@ -107,9 +112,10 @@ class Reconciler:
         async with self._turns[symbol]:
             await self._unknown.refresh(symbol)
 
-    async def reconcile(self, symbol: str, desired: Sequence[Order]) -> Outcome:
+    async def reconcile(self, symbol: str, desired: Sequence[Order], protection: float = 0.0) -> Outcome:
         """Make what rests at the venue for ``symbol`` be ``desired``, which is sent in its own order, the stop first.
 
+        protection: the price of the stop of the position that an entry among them opens; a venue may take it along.
         The first call for a symbol also finds out what happened to its orders while nobody looked.
         Raises: VenueError when that, or a position that must be known, cannot be read.
         """
@@ -120,10 +126,10 @@ class Reconciler:
                     self._reached(Point.DURING_RECONCILE)
                 self._refreshed.add(symbol)
             outcome = Outcome()
-            await self._agree(symbol, desired, outcome)
+            await self._agree(symbol, desired, protection, outcome)
             return outcome
 
-    async def _agree(self, symbol: str, desired: Sequence[Order], outcome: Outcome) -> None:
+    async def _agree(self, symbol: str, desired: Sequence[Order], protection: float, outcome: Outcome) -> None:
         is_flat = not desired or desired[0].role == Role.ENTRY
         for stale in self._surplus(symbol, desired):
             # An entry must not fill once nobody wants it, and nothing of an old trade may meet a new position. What
@@ -137,7 +143,7 @@ class Reconciler:
                 return
             if order.role == Role.TARGET and not protected:
                 continue
-            standing = await self._have(symbol, order, outcome)
+            standing = await self._have(symbol, order, protection, outcome)
             self._reached(Point.DURING_RECONCILE)
             if outcome.stop_passed or outcome.unprotectable:
                 return
@@ -155,7 +161,7 @@ class Reconciler:
         kept = {keeper.client_id for order in desired if (keeper := _keeper(live, order)) is not None}
         return [have for have in live if have.client_id not in kept]
 
-    async def _have(self, symbol: str, order: Order, outcome: Outcome) -> _Standing:
+    async def _have(self, symbol: str, order: Order, protection: float, outcome: Outcome) -> _Standing:
         """See to it that ``order`` is at the venue."""
         keeper = _keeper(self._journal.live(symbol), order)
         if keeper is not None:
@@ -175,14 +181,20 @@ class Reconciler:
                 await self._remove(have, outcome, limit_ms=None)
                 if have.client_id in outcome.awaited:  # it filled whole meanwhile
                     return _Standing.FILLED
-        return await self._place(symbol, order, outcome)
+        taken_back = self._journal.taken_back(order)
+        if taken_back:  # a venue that answers first and decides afterwards
+            outcome.flat = await self._is_flat(symbol)
+            if outcome.flat:
+                return _Standing.MISSING
+            await self._clock.sleep(_back_off(taken_back))
+        return await self._place(symbol, order, protection, outcome)
 
-    async def _place(self, symbol: str, order: Order, outcome: Outcome) -> _Standing:
+    async def _place(self, symbol: str, order: Order, protection: float, outcome: Outcome) -> _Standing:
         """Send ``order``, in new generations until one is live or the venue's answers end it."""
         refusals: list[tuple[str, int, str]] = []
         while len(refusals) < ATTEMPTS[order.role]:
-            sent, error = await self._send(symbol, order)
-            if isinstance(error, StopPassedError):
+            sent, error = await self._send(symbol, order, protection)
+            if isinstance(error, StopPassedError) and order.role != Role.ENTRY:
                 outcome.stop_passed = True
                 return _Standing.MISSING
             if error is None:
@@ -213,7 +225,7 @@ class Reconciler:
             outcome.refused += (refusals[-1],)
         return _Standing.MISSING
 
-    async def _send(self, symbol: str, order: Order) -> tuple[JournalOrder, RefusedError | None]:
+    async def _send(self, symbol: str, order: Order, protection: float) -> tuple[JournalOrder, RefusedError | None]:
         """Write a new generation of ``order`` into the journal, then send it, once."""
         generation = self._journal.generation_for(order.id[2:-1], order.id[-1])
         now = self._clock.wall_ms()
@@ -223,7 +235,8 @@ class Reconciler:
             self._journal.refused(meant.client_id, 0, UNWRITTEN)
             return self._journal.order(meant.client_id) or meant, RefusedError(0, UNWRITTEN)
         self._pass(order, Point.AFTER_INTENT, None)
-        wire = VenueOrder(meant.client_id, symbol, order.role, order.type, order.side, order.price, order.quantity)
+        carried = protection if order.role == Role.ENTRY else 0.0
+        wire = VenueOrder(meant.client_id, symbol, order.role, *order[2:6], carried)
         refusal: RefusedError | None = None
         self.in_flight += 1
         try:

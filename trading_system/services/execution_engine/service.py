@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from trading_system.contracts import SYSTEM_COMMAND, strategy_step_channel
+from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_channel
 from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
 from trading_system.rules.fact_record import pack_fact
 from trading_system.rules.facts import Fact
@@ -37,7 +37,7 @@ from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
 from trading_system.services.execution_engine.steps import step_close, stored_word, symbol_step, with_last_prices
 from trading_system.services.execution_engine.store_watch import StoreWatch
-from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput
+from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput, Wave
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import patiently
@@ -125,9 +125,7 @@ class ExecutionEngine(Room):
         kept = await self._snapshot.load()
         if kept is not None:
             self._books.take_up(kept)
-        self._origins = self._members.roster.origins
-        self._longer = {symbol: [] for symbol in self._origins}
-        self._locks = {symbol: asyncio.Lock() for symbol in self._origins}
+        self.work_on(self._members.roster.origins)
         head = await self._letterbox.store.head(self.output(""))
         if head is not None:
             self._step = head
@@ -245,17 +243,21 @@ class ExecutionEngine(Room):
         """The symbols of the line as they stand."""
         return self._members.roster
 
-    async def handle(self, symbol: str, said: StepInput) -> None:
-        """Keep what a symbol brings to a step until every symbol has brought it."""
-        word = said.said
-        if word is not None and word.get("signals"):
-            word = await stored_word(self._letterbox.store, self.stream(STRATEGY, symbol), said.step)
-        brought = symbol_step(said, word, self._signal_interval)
-        if self._members.is_joining(symbol):
-            self._members.arrive(symbol, said.step, brought)
-        elif symbol in self._place and said.step > self._step:
-            self._pending.setdefault(said.step, {})[self._place[symbol]] = brought
+    async def handle(self, wave: Wave) -> None:
+        """Keep what symbols bring to a step until every symbol has brought it."""
+        words = [await self._word_of(symbol, said) for symbol, said in wave]
+        for (symbol, said), word in zip(wave, words, strict=True):
+            brought = symbol_step(said, word, self._signal_interval)
+            if self._members.is_joining(symbol):
+                self._members.arrive(symbol, said.step, brought)
+            elif symbol in self._place and said.step > self._step:
+                self._pending.setdefault(said.step, {})[self._place[symbol]] = brought
         self._wake.set()
+
+    async def _word_of(self, symbol: str, said: StepInput) -> StepDTO | None:
+        if said.said is not None and said.said.get("signals"):
+            return await stored_word(self._letterbox.store, self.stream(STRATEGY, symbol), said.step)
+        return said.said
 
     async def catch_up(self) -> None:
         """Handle every stored step and command that no bell brought."""

@@ -14,25 +14,26 @@ from trading_system.rules.account import Account
 from trading_system.rules.fact_record import pack_account, pack_running, unpack_account, unpack_running
 from trading_system.rules.facts import Fact
 from trading_system.rules.matching import Order
+from trading_system.services.execution_engine.journal_records import Booked
 from trading_system.services.execution_engine.steps import same_but_prices
 from trading_system.services.room import SNAPSHOT
 from trading_system.store.port import Store
 
-BOOKED = "booked"  # by symbol, the venue's id of the last trade that the snapshot holds
+BOOKED = "booked"  # by symbol, up to which trade the snapshot holds
 RUNNING = "running"
 NOTHING = b""
-_booked = msgspec.json.Decoder(dict[str, int] | int)
+_booked = msgspec.json.Decoder(dict[str, Booked | int] | int)
 
 
 class Kept(NamedTuple):
     """What an earlier life has left. ``facts`` of the running step are in no row yet; ``orders`` they may speak of.
 
-    ``booked``: by symbol, the venue's id of the last trade in the account; earlier versions kept the journal's number
-    of it instead.
+    ``booked``: by symbol, up to where the trades are in the account; the earliest version kept the journal's own
+    number of the last one instead.
     """
 
     account: Account
-    booked: dict[str, int] | int
+    booked: dict[str, Booked] | int
     facts: list[Fact]
     orders: list[Order]
 
@@ -57,13 +58,13 @@ class Snapshot:
         self._kept = unpack_account(account[1])
         self._is_running = running is not None and running[1] != NOTHING
         facts, orders = unpack_running(running[1]) if running is not None and self._is_running else ([], [])
-        return Kept(self._kept, {} if booked is None else _booked.decode(booked[1]), facts, orders)
+        return Kept(self._kept, {} if booked is None else _booked_of(booked[1]), facts, orders)
 
     def is_due(self, account: Account) -> bool:
         """Tell whether the account differs from what is kept by more than prices."""
         return self._kept is None or not same_but_prices(account, self._kept)
 
-    async def close(self, step: int, account: Account, booked: dict[str, int]) -> None:
+    async def close(self, step: int, account: Account, booked: dict[str, Booked]) -> None:
         """Keep the account as ``step`` leaves it, whose facts are rows now."""
         if self._is_running:
             await self._store.put_document(RUNNING, self._exchange, step, NOTHING)
@@ -77,7 +78,15 @@ class Snapshot:
         self._is_running = True
         await self._write(step, kept.account, kept.booked)
 
-    async def _write(self, step: int, account: Account, booked: dict[str, int] | int) -> None:
+    async def _write(self, step: int, account: Account, booked: dict[str, Booked] | int) -> None:
         await self._store.put_document(SNAPSHOT, self._exchange, step, pack_account(account))
         await self._store.put_document(BOOKED, self._exchange, step, msgspec.json.encode(booked))
         self._kept = account
+
+
+def _booked_of(document: bytes) -> dict[str, Booked] | int:
+    """Return what is kept; versions that knew one venue kept the last trade's id, which was its number as well."""
+    kept = _booked.decode(document)
+    if isinstance(kept, int):
+        return kept
+    return {symbol: Booked(one, (str(one),)) if isinstance(one, int) else one for symbol, one in kept.items()}

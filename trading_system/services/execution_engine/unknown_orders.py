@@ -110,8 +110,7 @@ class UnknownOrders:
             if state.client_id == order.client_id:
                 self.believe(order.client_id, state.status, state.venue_id)
                 return True
-        after_id = self._journal.last_trade(order.symbol)
-        for fill in await self._venue.fills(order.symbol, after_id=after_id):
+        for fill in await self._venue.fills(order.symbol, self._journal.unread(order.symbol)):
             if fill.client_id == order.client_id:
                 self._journal.settled(order.client_id, State.FILLED, "the venue has a trade of it")
                 return True

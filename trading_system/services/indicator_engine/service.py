@@ -9,8 +9,7 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, past_boundary
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.words import high_low_dto
-from trading_system.services.newest_facts import NewestFacts
-from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Room, StepInput
+from trading_system.services.room import CANDLES, HIGHS_LOWS, Letterbox, Post, Room, StepInput, Wave
 from trading_system.services.step_bell import step_bell
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
@@ -30,7 +29,6 @@ class IndicatorEngine(Room):
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
         names = [name for name in (terms.signal, terms.higher) if name]
         self._newest: dict[str, bytes] = {}
-        self._facts = NewestFacts(letterbox)
         self._lengths = [length for length in map(interval_ms, names) if length > MINUTE_MS]
 
     def prepare(self, instrument: Instrument, origin: int) -> None:
@@ -58,13 +56,15 @@ class IndicatorEngine(Room):
         if swings:
             self._newest[symbol] = serialize(high_low_dto(swings[-1]))
 
-    async def keep_newest(self, symbol: str, step: int) -> None:
-        """Keep the newest swing."""
-        if symbol in self._newest:
-            await self._facts.keep(last_hl_key(symbol), step, self._newest[symbol])
+    def newest(self, symbol: str) -> Sequence[tuple[str, bytes]]:
+        """Return the newest swing."""
+        return ((last_hl_key(symbol), self._newest[symbol]),) if symbol in self._newest else ()
 
-    async def handle(self, symbol: str, said: StepInput) -> None:
-        """Fold the minute and say its swings."""
+    async def handle(self, wave: Wave) -> None:
+        """Fold the minutes and say their swings."""
+        await self._letterbox.post_many([self._post_of(symbol, said) for symbol, said in wave])
+
+    def _post_of(self, symbol: str, said: StepInput) -> Post:
         swings = [high_low_dto(event) for event in self._folds[symbol].step(said.record())]
         word: StepDTO = {
             "exchange": self._exchange,
@@ -81,4 +81,4 @@ class IndicatorEngine(Room):
         bell = (hl_updated_channel(symbol), step_bell(payload, word))
         stream = self.stream(self.target, symbol)
         rows = [payload] if swings else []  # an empty minute costs no row
-        await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=[bell])
+        return Post(stream, said.step, rows, self.after(symbol, said.step), [bell])

@@ -19,8 +19,7 @@ from trading_system.rules.live_blocks import LiveBlock, LiveBlocks
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.signals import SignalRules, judge
 from trading_system.rules.words import event_dto, refusal_dto, signal_dto
-from trading_system.services.newest_facts import NewestFacts
-from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Room, StepInput
+from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Post, Room, StepInput, Wave
 from trading_system.services.step_bell import step_bell
 from trading_system.services.symbol_fold import FoldTerms, SymbolFold
 
@@ -61,7 +60,6 @@ class StrategyEngine(Room):
         self._rules_of_any = next(iter(rules.values()))  # they differ by the origin alone
         self._blocks = {one.symbol: LiveBlocks() for one in instruments}
         self._closes: dict[str, float] = {}
-        self._facts = NewestFacts(letterbox)
         self._written: dict[tuple[str, str], tuple[LiveBlock, bytes]] = {}
 
     def prepare(self, instrument: Instrument, origin: int) -> None:
@@ -87,17 +85,17 @@ class StrategyEngine(Room):
         """Fold a minute of an earlier life."""
         self._remember(symbol, said, self._folds[symbol].step(said.record()))
 
-    async def keep_newest(self, symbol: str, step: int) -> None:
-        """Keep the live block nearest to price on each side; where none lives, the key goes."""
+    def newest(self, symbol: str) -> Sequence[tuple[str, bytes]]:
+        """Return the live block nearest to price on each side; where none lives, its key goes."""
         if symbol not in self._closes:
-            return
-        for name, side in SIDES:
-            nearest = self._blocks[symbol].nearest(side, self._closes[symbol])
-            payload = b"" if nearest is None else self._payload(symbol, name, nearest)
-            await self._facts.keep(nearest_order_block_key(symbol, name), step, payload)
+            return ()
+        return [(nearest_order_block_key(symbol, name), self._nearest(symbol, name, side)) for name, side in SIDES]
 
-    async def handle(self, symbol: str, said: StepInput) -> None:
-        """Fold the minute, judge what it made knowable, and say it."""
+    async def handle(self, wave: Wave) -> None:
+        """Fold the minutes, judge what they made knowable, and say it."""
+        await self._letterbox.post_many([self._post_of(symbol, said) for symbol, said in wave])
+
+    def _post_of(self, symbol: str, said: StepInput) -> Post:
         events = self._folds[symbol].step(said.record())
         self._check_swings(symbol, said, events)
         self._remember(symbol, said, events)
@@ -119,7 +117,7 @@ class StrategyEngine(Room):
         bells.extend((trade_signal_channel(symbol), serialize(signal)) for signal in signals)
         stream = self.stream(self.target, symbol)
         rows = [payload] if found else []  # an empty minute costs no row
-        await self._letterbox.post(stream, said.step, rows, after=self.after(symbol), bells=bells)
+        return Post(stream, said.step, rows, self.after(symbol, said.step), bells)
 
     def _remember(self, symbol: str, said: StepInput, events: Sequence[Event]) -> None:
         """Keep in mind what the cache shows: the live blocks and the last close."""
@@ -127,8 +125,11 @@ class StrategyEngine(Room):
         if said.minute is not None:
             self._closes[symbol] = said.minute["close"]
 
-    def _payload(self, symbol: str, name: str, nearest: LiveBlock) -> bytes:
-        """Return the block as it is written, made anew only when it is another one or has been touched."""
+    def _nearest(self, symbol: str, name: str, side: int) -> bytes:
+        """Return the nearest block as it is written, made anew only when it is another one or has been touched."""
+        nearest = self._blocks[symbol].nearest(side, self._closes[symbol])
+        if nearest is None:
+            return b""
         known = self._written.get((symbol, name))
         if known is None or known[0] is not nearest:
             self._written[symbol, name] = known = (nearest, serialize(nearest.word()))

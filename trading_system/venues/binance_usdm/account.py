@@ -43,10 +43,12 @@ from trading_system.venues.loopback import require_loopback
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
 from trading_system.venues.port import (
     BINANCE_USDM,
+    EVER,
     Ack,
     KnownStops,
     OrderState,
     Position,
+    TradePoint,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -178,8 +180,9 @@ class BinanceUsdm:
             symbol, decoded(await self._read("/fapi/v3/positionRisk", {"symbol": symbol}), list[PositionRow])
         )
 
-    async def position_mode_is_one_way(self) -> bool:
-        """Tell whether the account is in one-way mode."""
+    async def position_mode_is_one_way(self, symbol: str) -> bool:
+        """Tell whether the account, and with it ``symbol``, is in one-way mode."""
+        del symbol
         return not decoded(await self._read("/fapi/v1/positionSide/dual", {}), PositionMode).dualSidePosition
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
@@ -192,11 +195,10 @@ class BinanceUsdm:
         params: Params = {"symbol": symbol, "marginType": "ISOLATED"}
         await self._write("POST", "/fapi/v1/marginType", params, self._clock.wall_ms())
 
-    async def fills(self, symbol: str, *, after_id: int = 0, since_ms: int | None = None) -> list[VenueFill]:
-        """Return our trades above ``after_id``, or from ``since_ms`` on, ascending, page by page."""
+    async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
+        """Return our trades from ``since`` on, ascending, page by page; a trade's number is its id."""
         found: list[VenueFill] = []
-        params: dict[str, str | int] = {"symbol": symbol, "limit": TRADES_A_PAGE}
-        params |= {"fromId": after_id + 1} if since_ms is None else {"startTime": since_ms}
+        params: dict[str, str | int] = {"symbol": symbol, "limit": TRADES_A_PAGE, "fromId": max(since.number, 1)}
         while True:
             rows = decoded(await self._read("/fapi/v1/userTrades", params), list[TradeRow])
             rows.sort(key=lambda row: row.id)
@@ -205,10 +207,10 @@ class BinanceUsdm:
                 return found
             params = {"symbol": symbol, "limit": TRADES_A_PAGE, "fromId": rows[-1].id + 1}
 
-    async def newest_trade_id(self, symbol: str) -> int:
-        """Return the id of our last trade in ``symbol``, 0 if there is none."""
+    async def newest_trade(self, symbol: str) -> TradePoint:
+        """Return the id of our last trade in ``symbol``, 0 if there is none; no time is needed to read on from it."""
         rows = decoded(await self._read("/fapi/v1/userTrades", {"symbol": symbol, "limit": 1}), list[TradeRow])
-        return max((row.id for row in rows), default=0)
+        return TradePoint(max((row.id for row in rows), default=0), 0)
 
     def user_events(self) -> AsyncGenerator[UserEvent, None]:
         """Return what happens to our orders as it happens."""

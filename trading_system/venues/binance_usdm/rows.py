@@ -131,7 +131,7 @@ class TradeRow(msgspec.Struct, rename="camel"):
     def fill(self, client_id: str) -> VenueFill:
         """Return the trade under the name of the order that was sent."""
         price, quantity, fee = finite(self.price), finite(self.qty), finite(self.commission)
-        return VenueFill(self.id, client_id, self.symbol, self.time, price, quantity, fee, self.maker)
+        return VenueFill(str(self.id), self.id, client_id, self.symbol, self.time, price, quantity, fee, self.maker)
 
 
 class PositionRow(msgspec.Struct, rename="camel"):

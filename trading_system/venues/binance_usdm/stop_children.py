@@ -36,6 +36,6 @@ class StopChildren:
     def candidates(self, symbol: str) -> list[str]:
         """Return the stops that have no order of their own yet, newest first."""
         taken = set(self._names.values())
-        known = self._known_stops(symbol) if self._known_stops is not None else ()
+        known = [stop.client_id for stop in self._known_stops(symbol)] if self._known_stops is not None else []
         both = dict.fromkeys((*self._placed.get(symbol, ()), *known))
         return [client_id for client_id in reversed(both) if client_id not in taken]

@@ -140,7 +140,7 @@ class UserStream:
             raise OutcomeUnknownError(f"trade {facts.t} comes without its fee")
         price, quantity, fee = finite(facts.L), finite(facts.l), finite(facts.n)
         self._remember(facts.s, facts.t)  # last: a trade that could not be read is not one that was said
-        return VenueFill(facts.t, name, facts.s, facts.T, price, quantity, fee, facts.m)
+        return VenueFill(str(facts.t), facts.t, name, facts.s, facts.T, price, quantity, fee, facts.m)
 
     def _stop(self, facts: StopFacts) -> UserEvent:
         if facts.ai and facts.ai != "0":

@@ -1,0 +1,1 @@
+"""Bybit linear perpetuals (v5): one account behind the venue port, and what everybody may ask there."""

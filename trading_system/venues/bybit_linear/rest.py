@@ -1,0 +1,180 @@
+"""Requests to Bybit's REST: stamped, signed, sent once, and what their answers mean.
+
+Only a read is repeated here, once, after the clock was measured anew. While the venue wants to be left alone, it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from trading_system.secret import Secret
+from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
+from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime, decoded
+from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
+from trading_system.venues.clock import Clock
+from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError
+from trading_system.venues.outcomes import Meaning, error_of, meaning_of
+from trading_system.venues.port import VenueRecord
+
+log = logging.getLogger(__name__)
+
+CLOCK_SAMPLES = 5
+JSON = {"Content-Type": "application/json"}
+RESET = "X-Bapi-Limit-Reset-Timestamp"
+EVERYWHERE = ""
+
+
+class Answer(NamedTuple):
+    """An answer as it came. ``code`` is None when its body is not Bybit's envelope."""
+
+    status: int
+    code: int | None
+    message: str
+    result: bytes
+    reset_at: str | None
+
+
+class Rest:
+    """One account's requests to one address."""
+
+    def __init__(
+        self, url: str, key: Secret, secret: Secret, record: VenueRecord, clock: Clock, timeout_s: float
+    ) -> None:
+        self.closed = False
+        self._url = url.rstrip("/")
+        self._key = key
+        self._secret = secret
+        self._record = record
+        self._clock = clock
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+        self._offset: int | None = None
+        self._quiet_until: dict[str, int] = {}  # by path, or EVERYWHERE; local time in ms
+
+    async def measure_clock(self) -> int:
+        """Measure and keep the venue's time less ours, in ms: the sample of five with the shortest round trip."""
+        best: tuple[int, int] | None = None
+        for _ in range(CLOCK_SAMPLES):
+            before = self._clock.wall_ms()
+            said = decoded(await self.ask("/v5/market/time", {}), ServerTime).time_nano // 1_000_000
+            after = self._clock.wall_ms()
+            sample = (after - before, said - (before + after) // 2)
+            if best is None or sample < best:
+                best = sample
+        if best is None:
+            raise OutcomeUnknownError("the venue's clock was not measured")
+        self._offset = best[1]
+        return self._offset
+
+    async def venue_ms(self) -> int:
+        """Return the venue's time now, ms UTC."""
+        offset = await self.measure_clock() if self._offset is None else self._offset
+        return self._clock.wall_ms() + offset
+
+    async def ask(self, path: str, params: Params) -> bytes:
+        """Return what the venue tells everybody."""
+        return self._plain(*await self._answer("GET", path, query_of(params), {}))
+
+    async def ask_pages(self, path: str, params: Params, shape: type[Row], limit: int) -> list[Row]:
+        """Return all rows of a public list."""
+        return await self._pages(path, params, shape, limit, signed=False)
+
+    async def read(self, path: str, params: Params) -> bytes:
+        """Return what the venue tells us; a wrong clock is measured and forgiven once."""
+        answer = await self._signed("GET", path, query_of(params), None)
+        if answer[0] == Meaning.CLOCK:
+            answer = await self._signed("GET", path, query_of(params), None)
+        return self._plain(*answer)
+
+    async def read_pages(self, path: str, params: Params, shape: type[Row], limit: int) -> list[Row]:
+        """Return all rows of a list of ours."""
+        return await self._pages(path, params, shape, limit, signed=True)
+
+    async def write(self, path: str, params: Params, sent_ms: int | None = None) -> bytes:
+        """Send something once, stamped with ``sent_ms`` (local clock, now if None), and return the answer to it."""
+        return self._plain(*await self._signed("POST", path, body_of(params), sent_ms))
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return the open connections. Raises: VenueError when they were closed."""
+        if self.closed:
+            raise VenueError("expected an open connection to the venue, was closed; make a new one")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+    async def close(self) -> None:
+        """Let go of every connection; a second call changes nothing."""
+        self.closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def _pages(self, path: str, params: Params, shape: type[Row], limit: int, *, signed: bool) -> list[Row]:
+        found: list[Row] = []
+        asked: Params = {**params, "limit": limit}
+        while True:
+            body = await self.read(path, asked) if signed else await self.ask(path, asked)
+            page = decoded(body, Page[shape])  # type: ignore[valid-type]
+            found += page.rows
+            if not page.next_page_cursor or len(page.rows) < limit:  # the last page may have a cursor as well
+                return found
+            asked = {**params, "limit": limit, "cursor": page.next_page_cursor}
+
+    async def _signed(self, method: str, path: str, sent: str, sent_ms: int | None) -> tuple[Meaning, str, Answer]:
+        offset = await self.measure_clock() if self._offset is None else self._offset
+        timestamp = (self._clock.wall_ms() if sent_ms is None else sent_ms) + offset
+        window = self._record.recv_window_ms
+        headers = signed_headers(sent, self._key, self._secret, timestamp=timestamp, recv_window=window)
+        meaning, path, answer = await self._answer(method, path, sent, headers)
+        if meaning == Meaning.CLOCK:
+            await self.measure_clock()
+        return meaning, path, answer
+
+    async def _answer(self, method: str, path: str, sent: str, headers: dict[str, str]) -> tuple[Meaning, str, Answer]:
+        """Send one request and say what its answer means. Raises: OutcomeUnknownError when there is no answer."""
+        self._leave_alone(path)
+        posted = method == "POST"
+        url = f"{self._url}{path}" + (f"?{sent}" if sent and not posted else "")
+        try:
+            async with self.session().request(
+                method,
+                URL(url, encoded=True),
+                data=sent if posted else None,
+                headers=headers | (JSON if posted else {}),
+                allow_redirects=False,
+            ) as response:
+                answer = _read(response.status, await response.read(), response.headers.get(RESET))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise OutcomeUnknownError(f"{method} {path}: no answer ({type(error).__name__})") from None
+        return meaning_of(answer.status, answer.code, answer.message, TABLE), path, answer
+
+    def _plain(self, meaning: Meaning, path: str, answer: Answer) -> bytes:
+        now = self._clock.wall_ms()
+        wait_s = waiting_s(answer.status, answer.code, answer.reset_at, now + (self._offset or 0))
+        if wait_s:
+            where = EVERYWHERE if wait_s == TOO_FREQUENT_S else path
+            self._quiet_until[where] = now + round(wait_s * 1000)
+            log.warning("the venue wants to be left alone for %.1f s (%s): %s", wait_s, where or "all", answer.message)
+        error = error_of(meaning, answer.code, answer.message, wait_s)
+        if error is not None:
+            raise error
+        return answer.result
+
+    def _leave_alone(self, path: str) -> None:
+        """Send nothing while the venue wants it so. Raises: NotTakenError."""
+        until = max(self._quiet_until.get(where, 0) for where in (path, EVERYWHERE))
+        left = (until - self._clock.wall_ms()) / 1000
+        if left > 0:
+            raise NotTakenError(0, f"not sent, as the venue wants to be left alone for another {left:.1f} s", left)
+
+
+def _read(status: int, body: bytes, reset_at: str | None) -> Answer:
+    try:
+        said = msgspec.json.decode(body, type=Envelope, strict=False)
+    except msgspec.MsgspecError:
+        return Answer(status, None, body.decode(errors="replace")[:200], b"", reset_at)
+    return Answer(status, said.ret_code, said.ret_msg, bytes(said.result), reset_at)

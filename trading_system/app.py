@@ -21,13 +21,13 @@ from trading_system._feed import Feed
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
+from trading_system.market_sockets import MarketSockets
 from trading_system.revived import Revived
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.rules.roster import State, new_roster
 from trading_system.secret import Secret
-from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.joining import Choice, Joining, SymbolSource
 from trading_system.services.execution_engine.journal import Journal
@@ -75,6 +75,7 @@ class Pace(NamedTuple):
     silence_ms: int = 30_000  # 0: a market that stands still is not taken for a dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
+    by_clock: bool = True  # closes are missed by the venue's time; False: its market stands still between steps
 
 
 class Line:
@@ -270,7 +271,7 @@ class Line:
             return AccountSource(self.venue)
         http = aiohttp.ClientSession()
         self._opened.push_async_callback(http.close)
-        return PublicSource(http, self.settings)
+        return PublicSource(self._access.market(http))
 
     def _choice(self) -> Choice | None:
         return None
@@ -286,24 +287,35 @@ class Line:
             return
         await self.venue.set_isolated_margin(symbol)
         await self.venue.set_leverage(symbol, int(self.settings.account.leverage))
-        self.journal.begin_trades_at(symbol, await self.venue.newest_trade_id(symbol))
+        self.journal.begin_trades_at(symbol, await self.venue.newest_trade(symbol))
 
     async def _open_feed(self, progress: Callable[[int], None]) -> None:
         settings, access, pace = self.settings, self._access, self._pace
         http = aiohttp.ClientSession()
         self._opened.push_async_callback(http.close)
         longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
-        socket = Feed(
-            access.market_stream,
-            list(self.roster.fed),
-            venue=access.venue.name,
-            silence_ms=pace.silence_ms,
-            backoff_cap_ms=pace.backoff_cap_ms,
-        )
-        history = Klines(http, access.http)
+
+        def open_for(symbols: Sequence[str]) -> Feed:
+            return Feed(
+                access.market_stream,
+                list(symbols),
+                venue=access.venue.name,
+                silence_ms=pace.silence_ms,
+                backoff_cap_ms=pace.backoff_cap_ms,
+            )
+
+        socket = MarketSockets(open_for, self.roster.fed)
         wanted = [length for length in longer if length > MINUTE_MS]
-        fed, origins = self.roster.fed_instruments, self.roster.origins
-        self.feed = DataFeed(self.letterbox, fed, origins, wanted, socket, history, pace.ask_after_s)
+        self.feed = DataFeed(
+            self.letterbox,
+            self.roster.fed_instruments,
+            self.roster.origins,
+            wanted,
+            socket,
+            access.market(http),
+            pace.ask_after_s,
+            self._venue_ms if pace.by_clock else None,
+        )
         self._feeds.append(self.feed)
         self._beating.append(self.feed)
         self._opened.push_async_callback(self.feed.stop)

@@ -19,11 +19,9 @@ from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import begun
 from trading_system.paper_run import PAPER_PACE
-from trading_system.public_market import PublicMarket, PublicMarketError
 from trading_system.replay import LineFailedError, report_moves
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.heartbeat import Heartbeat
 from trading_system.services.vital_signs import Vitals
@@ -43,11 +41,12 @@ from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import VenueError
 from trading_system.venues.loopback import require_loopback
+from trading_system.venues.market_errors import MarketError, UnknownSymbolError
 
 log = logging.getLogger(__name__)
 
 BEGINS = "data_feed"
-LOOK_AT_THE_CLOCK = ("execution_engine", "monitoring_engine")
+LOOK_AT_THE_CLOCK = ("data_feed", "execution_engine", "monitoring_engine")
 FOLDER = "line"
 PROBE = "probe"  # a document that says nothing but that the store took it
 LOOK_S = 0.25
@@ -56,15 +55,14 @@ END_S = 5.0  # for a life to end when it is told to
 PASSING = (
     StoreError,
     VenueError,
-    PublicMarketError,
-    HistoryUnavailableError,
+    MarketError,
     SimulatorGoneError,
     aiohttp.ClientError,
     ConnectionError,
     TimeoutError,
 )
 """What ends a life of a service and may be over in the next one."""
-LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError)
+LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError, UnknownSymbolError)
 """What no waiting mends."""
 
 
@@ -210,7 +208,7 @@ class ServiceProcess:
         """Return what tells the venue's time to the services that ask for it; None in lockstep, where time stands."""
         if self._conductor or self._service not in LOOK_AT_THE_CLOCK:
             return None
-        clock = VenueClock.of(self._settings)
+        clock = VenueClock.of(self._access())
         await clock.measure()
         return clock
 
@@ -252,7 +250,7 @@ class ServiceProcess:
     async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
         settings, symbols = self._settings, sorted(self._settings.symbols)
         if not self._conductor:
-            market = PublicMarket(http, settings)
+            market = self._access().market(http)
             instruments = await market.instruments(symbols)
             return Begun(origin_before(await market.running_minute(symbols[0]), settings), instruments)
         state = await state_of(http, self._conductor)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import aiohttp
-
-from trading_system.public_market import PublicMarket
 from trading_system.rules.grid import Instrument
-from trading_system.settings import Settings
 from trading_system.venues.errors import NoSuchSymbolError
+from trading_system.venues.market_errors import UnknownSymbolError
+from trading_system.venues.market_port import PublicMarket, top_by_volume
 from trading_system.venues.port import Venue
 
 
 class PublicSource:
     """The public market; fees and maintenance, which are not public, come from the settings."""
 
-    def __init__(self, http: aiohttp.ClientSession, settings: Settings) -> None:
-        self._market = PublicMarket(http, settings)
+    def __init__(self, market: PublicMarket) -> None:
+        self._market = market
 
     async def instrument(self, symbol: str) -> Instrument:
-        """Return the record of ``symbol``. Raises: NoSuchSymbolError; PublicMarketError."""
-        (found,) = await self._market.instruments([symbol])
+        """Return the record of ``symbol``. Raises: NoSuchSymbolError; MarketError."""
+        try:
+            (found,) = await self._market.instruments([symbol])
+        except UnknownSymbolError as error:
+            raise NoSuchSymbolError(str(error)) from error
         return found
 
     async def most_traded(self, count: int) -> Sequence[str]:
-        """Return the symbols with the largest 24 h volume, the largest first. Raises: PublicMarketError."""
-        return await self._market.most_traded(count)
+        """Return the symbols with the largest 24 h volume, the largest first. Raises: MarketError."""
+        return await top_by_volume(self._market, count)
 
 
 class AccountSource:

@@ -22,11 +22,11 @@ from sample_line import (
     until,
 )
 from sample_trades import plan_at
+from trading_system.services.data_feed.backfill import HistoryUnavailableError
 
 from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_key, to_health
 from trading_system.redaction import PROCESS
 from trading_system.secret import Secret
-from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
 from trading_system.services.room import Letterbox

@@ -27,6 +27,7 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.rules.roster import State, new_roster
+from trading_system.rules.symbols import selection_of
 from trading_system.secret import Secret
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.joining import Choice, Joining, SymbolSource
@@ -274,7 +275,8 @@ class Line:
         return PublicSource(self._access.market(http))
 
     def _choice(self) -> Choice | None:
-        return None
+        names, top = selection_of(self.settings.symbols)
+        return Choice(top, names) if top and self._access.paper else None
 
     def _origin_at(self, now: int) -> int:
         return max(origin_before(now, self.settings), self.origin)

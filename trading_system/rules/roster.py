@@ -6,7 +6,7 @@ is flat), and has left after a stated step. It may join again; its history then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
@@ -162,11 +162,17 @@ class Roster(NamedTuple):
         return max(edges, default=self.origin)
 
 
-def new_roster(origin: int, instruments: Sequence[Instrument], why: Why = Why.BY_HAND) -> Roster:
-    """Return the roster of a line that begins after step ``origin`` with ``instruments``."""
-    members = {
-        one.symbol: Member(one.symbol, State.JOINED, why, one, origin, (Stint(origin + 1),)) for one in instruments
-    }
+def new_roster(origin: int, instruments: Sequence[Instrument], pinned: Collection[str] | None = None) -> Roster:
+    """Return the roster of a line that begins after step ``origin`` with ``instruments``.
+
+    pinned: of a line whose symbols are chosen by volume, those that stay whatever it is.
+    """
+
+    def why(symbol: str) -> Why:
+        return Why.BY_HAND if pinned is None or symbol in pinned else Why.BY_VOLUME
+
+    stay = (Stint(origin + 1),)
+    members = {one.symbol: Member(one.symbol, State.JOINED, why(one.symbol), one, origin, stay) for one in instruments}
     return Roster(origin, members, tuple(members))
 
 

@@ -110,7 +110,8 @@ class ExecutionEngine(Room):
         self._held = HeldFills(venue, journal, list(origins))
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
-        roster = new_roster(self._origin, terms.instruments)
+        pinned = None if joining is None or joining.choice is None else joining.choice.pinned
+        roster = new_roster(self._origin, terms.instruments, pinned)
         self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
         self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
         self._is_playing = False  # the next step's minute has begun at a venue that is told its minutes

@@ -143,7 +143,7 @@ def market(seed: int) -> list[Prices]:
 def brackets(seed: int) -> list[Bracket]:
     """Brackets around the price of the moment at which they are sent: ticks from it, to be added then."""
     chance, made = random.Random(seed + 1), []
-    for number in range(80):
+    for number in range(MINUTES):
         side, entry = chance.choice((1, -1)), chance.choice((0, chance.randint(1, 8)))
         ticks = (-side * entry, -side * (entry + chance.randint(2, 9)), side * chance.randint(1, 8), -side * entry)
         plan = "".join("abcdefghijklmnop"[number // 16**k % 16] for k in range(16))

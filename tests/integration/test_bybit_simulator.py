@@ -386,6 +386,19 @@ async def test_lists_are_paged_newest_first_and_filtered() -> None:
         assert [row["orderLinkId"] for row in await client.open_orders()] == [cid("s")]
 
 
+async def test_other_categories_hold_nothing_and_take_nothing() -> None:
+    async with bybit(FLAT, CALM) as client:
+        await client.order("Buy")
+        await client.server.advance()
+        for path in ("/v5/position/list", "/v5/order/realtime", "/v5/order/history", "/v5/execution/list"):
+            asked = {"symbol": SYMBOL, "orderLinkId": cid("e")}
+            assert (await client.get(path, category="inverse", **asked))["list"] == []
+            assert (await client.signed("GET", path, category="moon", **asked)).code == 10001
+        assert (await client.get("/v5/account/fee-rate", category="spot"))["list"] == []
+        for path in ("/v5/order/create", "/v5/order/cancel-all", "/v5/order/amend", "/v5/position/trading-stop"):
+            assert (await client.post(path, category="inverse", symbol=SYMBOL)).code == 10001
+
+
 async def test_a_batch_says_of_each_order_what_came_of_it() -> None:
     async with bybit(CALM) as client:
         good = {"symbol": SYMBOL, "side": "Buy", "orderType": "Limit", "qty": "1", "price": "95", "orderLinkId": "b-1"}

@@ -647,8 +647,9 @@ async def test_other_categories_and_payments_are_not_ours_to_book() -> None:
     ],
 )
 async def test_what_becomes_of_an_order_after_its_answer_is_said(word: str, status: OrderStatus) -> None:
-    row = order_row(orderStatus=word, rejectReason="EC_NoError")
-    assert await heard(said("order", row)) == [OrderChanged(cid("e"), SYMBOL, status, "id-1")]
+    row = order_row(orderStatus=word, rejectReason="EC_NoError" if word != "Rejected" else "EC_NoEnoughQtyToFill")
+    why = "EC_NoEnoughQtyToFill" if word == "Rejected" else ""
+    assert await heard(said("order", row)) == [OrderChanged(cid("e"), SYMBOL, status, "id-1", why)]
 
 
 async def test_that_an_order_filled_its_trades_say() -> None:

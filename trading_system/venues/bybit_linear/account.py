@@ -29,7 +29,6 @@ from trading_system.venues.bybit_linear.rows import (
     RiskRow,
     decoded,
     instrument_of,
-    number,
     position_of,
 )
 from trading_system.venues.bybit_linear.signing import Params, stream_signature
@@ -217,10 +216,12 @@ class BybitLinear:
         asked: Params = {"category": LINEAR, "symbol": symbol, "orderFilter": "StopOrder"}
         for path, which in ((REALTIME, 0), (REALTIME, 1), (HISTORY, None)):  # open, just closed, closed
             limited: Params = {**asked, "limit": ORDERS_A_PAGE} | ({} if which is None else {"openOnly": which})
-            rows = decoded(await self._rest.read(path, limited), Page[OrderRow]).rows
-            for row in rows:
-                if row.is_stop and number(row.trigger_price) == known.price and self._name_of(row) == client_id:
-                    return row.state(client_id)
+            stops = [row for row in decoded(await self._rest.read(path, limited), Page[OrderRow]).rows if row.is_stop]
+            names = [self._stops.name_of(row) for row in stops]
+            if client_id in names:
+                return stops[names.index(client_id)].state(client_id)
+            if which == 0 and any(names):
+                break  # another one of ours is the position's
         if not known.venue_id:
             return None
         return OrderState(client_id, symbol, known.venue_id, OrderStatus.CANCELLED)

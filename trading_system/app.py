@@ -6,6 +6,7 @@ A process opens all of the line's services, or one of them: what they say to eac
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -26,7 +27,6 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
-from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
@@ -71,6 +71,7 @@ class Pace(NamedTuple):
     silence_ms: int = 30_000  # 0: a market that stands still is not taken for a dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
+    by_clock: bool = True  # closes are missed by the venue's time; False: its market stands still between steps
 
 
 class Line:
@@ -157,6 +158,9 @@ class Line:
         if "data_feed" in self._services:
             await self._open_feed(progress)
         opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
+        # What is there now stays: looking through it for garbage would hold up the closes of hundreds of symbols.
+        gc.freeze()
+        opened.callback(gc.unfreeze)
 
     async def stop(self) -> None:
         """Close what was opened, the last first, also after a start that failed half way.
@@ -262,9 +266,17 @@ class Line:
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
         )
-        history = Klines(http, access.http)
         wanted = [length for length in longer if length > MINUTE_MS]
-        self.feed = DataFeed(self.letterbox, self.instruments, self._origins, wanted, socket, history, pace.ask_after_s)
+        self.feed = DataFeed(
+            self.letterbox,
+            self.instruments,
+            self._origins,
+            wanted,
+            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
+            access.market(http),
+            pace.ask_after_s,
+            self._venue_ms if pace.by_clock else None,
+        )
         self._feeds.append(self.feed)
         self._beating.append(self.feed)
         self._opened.push_async_callback(self.feed.stop)
@@ -364,6 +376,7 @@ class Line:
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
+                await self.letterbox.store.tidy()
                 pauses = Pauses()
             except StoreAwayError as error:
                 log.warning("no room can catch up: %s", error)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
-from trading_system.contracts import from_ms, last_candle_key, real_time_channel, serialize
+from trading_system.contracts import from_ms, last_candle_key, mark_price_key, real_time_channel, serialize
 from trading_system.contracts.types import Vital
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS

@@ -28,6 +28,7 @@ from trading_system.venues.bybit_linear.user_stream import PING_S
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
+    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -264,7 +265,7 @@ async def test_the_instrument_is_made_of_filters_our_fees_and_the_lowest_risk_pa
     async with at(double) as adapter:
         (record,) = await adapter.instruments([SYMBOL])
         assert record == Instrument("bybit_linear", SYMBOL, Grid(1, 10), Grid(1, 1000), 5.0, 0.00055, 0.0002, 0.005)
-        with pytest.raises(OutcomeUnknownError, match="NOSUCH"):
+        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await adapter.instruments(["NOSUCH"])
     assert [params.get("cursor") for params in double.of("instruments-info")][:2] == [None, "a:b"]
 

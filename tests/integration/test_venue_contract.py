@@ -22,6 +22,7 @@ from trading_system.simulator.server import SimulatorServer
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
+    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -142,7 +143,7 @@ async def test_the_instrument_is_the_record_that_the_exchange_was_made_of(name: 
     async with trading(name, CALM) as (at, account):
         (record,) = await account.instruments([SYMBOL])
         assert record == at.server.exchange.books[SYMBOL].instrument
-        with pytest.raises(OutcomeUnknownError, match="NOSUCH"):
+        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await account.instruments(["NOSUCH"])
 
 

@@ -34,7 +34,7 @@ from trading_system.venues.bybit_linear.rows import (
 from trading_system.venues.bybit_linear.signing import Params, stream_signature
 from trading_system.venues.bybit_linear.user_stream import Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock
-from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError
+from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.port import (
     BYBIT_LINEAR,
@@ -107,7 +107,7 @@ class BybitLinear:
         records = []
         for symbol in symbols:
             if symbol not in rows or symbol not in rates:
-                raise OutcomeUnknownError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
+                raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
             asked: Params = {**linear, "symbol": symbol}
             risks = decoded(await self._rest.ask("/v5/market/risk-limit", asked), Page[RiskRow]).rows
             records.append(instrument_of(self.record.name, rows[symbol], rates[symbol], risks))

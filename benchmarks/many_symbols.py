@@ -23,6 +23,7 @@ from measure.figures import Figure
 from results import report
 
 from trading_system.bus.memory import MemoryBus
+from trading_system.collector import searching_seldom
 from trading_system.contracts import candle_close_channel, trade_signal_channel
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.rules.interval_table import INTERVALS, interval_ms
@@ -132,7 +133,6 @@ async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float
             spent.append((time.perf_counter() - began) * 1e3)
         await feed.stop()
         await store.close()
-        gc.unfreeze()
     return spent
 
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 from measure.markets import START_MS
 from trading_system.bus.ending import ended
 from trading_system.bus.port import Bus
+from trading_system.collector import searching_seldom
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.runs import Run
 from trading_system.rules.grid import Grid, Instrument
@@ -164,6 +165,7 @@ class CrowdLine:
 
     async def __aenter__(self) -> Self:
         """Start every room and fetch the history."""
+        self._opened.enter_context(searching_seldom())  # as every line does
         self._opened.callback(self.journal.close)
         self._opened.push_async_callback(self.letterbox.store.close)
         self._opened.push_async_callback(self.venue.close)
@@ -173,8 +175,7 @@ class CrowdLine:
         self._opened.push_async_callback(self.feed.stop)
         await self.feed.start()
         await self.quiet()
-        gc.freeze()  # as every line does once it is open
-        self._opened.callback(gc.unfreeze)
+        gc.freeze()
         heartbeat = Heartbeat(self.letterbox.bus, [self.feed, *self.rooms], SystemClock().wall_ms)
         self._opened.push_async_callback(heartbeat.stop)
         await heartbeat.start()

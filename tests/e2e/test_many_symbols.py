@@ -9,6 +9,7 @@ from measure.crowd import CrowdLine, crowd
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.research.parity import compare
+from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import run_backtest, write
 from trading_system.settings import settings_with
 from trading_system.store.sqlite import SqliteStore
@@ -36,5 +37,8 @@ async def test_a_line_of_two_hundred_symbols_with_six_trades_at_a_time_equals_it
     found = compare(tmp_path / "run", tmp_path / "backtest")
     assert found.difference is None
     assert most == 6
-    assert run.summary["fingerprint"] == expected.summary["fingerprint"]
-    assert found.counts["fills"] > 20
+    lines = [fill_line(fill) for fill in run.record.fills]
+    assert fingerprint(lines) == expected.summary["fingerprint"]
+    newest = line.venue.fingerprint_lines()
+    assert lines[-len(newest) :] == newest
+    assert len(lines) > 20

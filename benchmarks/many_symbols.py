@@ -110,7 +110,7 @@ class Ear:
 
 async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float]:
     """Return what each of ``minutes`` closes took in ms, after a history of ``upto`` minutes."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, searching_seldom():
         store, bus, ear = (
             SqliteStore(Path(folder, "store.db")),
             LeavingBus(),
@@ -177,9 +177,12 @@ class TimedStore(SqliteStore):
 
 
 class Lived(NamedTuple):
-    """One life of the whole line: ms from each close to its signals stored, and the share of a core in between."""
+    """One life of the whole line: ms from each close to its steps and signals stored, by the clock and of processor
+    time, the clock's for closes that brought a signal, and the share of a core in between.
+    """
 
     closes: list[float]
+    worked: list[float]
     with_signals: list[float]
     idle: float
 
@@ -196,6 +199,8 @@ async def whole_line() -> None:
         [
             Figure("close to stored, median", "ms", [statistics.median(one.closes) for one in lives]),
             Figure("close to stored, p99", "ms", late, 100.0),
+            Figure("close to stored, median", "ms cpu", [statistics.median(one.worked) for one in lives]),
+            Figure("close to stored, p99", "ms cpu", [latest(one.worked) for one in lives]),
             Figure("close to signal stored, p99", "ms", signals, 100.0),
             Figure("processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
         ],
@@ -209,6 +214,7 @@ async def whole_line() -> None:
 async def life(inputs: CandleInputs, settings: Settings) -> Lived:
     """Let one line live through ``LIVE`` closes, and then stand still for a while."""
     closes: list[float] = []
+    worked: list[float] = []
     with_signals: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         store = TimedStore(Path(folder, "store.db"))
@@ -219,9 +225,10 @@ async def life(inputs: CandleInputs, settings: Settings) -> Lived:
             )
             for _ in range(LIVE):
                 signals.done.clear()
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 line.market.close()
                 await line.quiet()
+                worked.append((time.process_time() - cpu) * 1e3)
                 spent = (store.committed - began) * 1e3
                 closes.append(spent)
                 if signals.done.is_set():
@@ -231,7 +238,7 @@ async def life(inputs: CandleInputs, settings: Settings) -> Lived:
             began = time.perf_counter()
             await line.stand(IDLE_S, UPDATES)
             idle = (time.process_time() - cpu) / (time.perf_counter() - began)
-    return Lived(closes, with_signals, idle)
+    return Lived(closes, worked, with_signals, idle)
 
 
 def latest(values: Sequence[float]) -> float:

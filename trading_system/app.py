@@ -28,7 +28,6 @@ from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
-from trading_system.services.data_feed.backfill import Klines
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
@@ -73,6 +72,7 @@ class Pace(NamedTuple):
     silence_ms: int = 30_000  # 0: a market that stands still is not taken for a dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
+    by_clock: bool = True  # closes are missed by the venue's time; False: its market stands still between steps
 
 
 class Line:
@@ -262,12 +262,21 @@ class Line:
         socket = Feed(
             access.market_stream,
             list(self._origins),
+            venue=access.venue.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
         )
-        history = Klines(http, access.http)
         wanted = [length for length in longer if length > MINUTE_MS]
-        self.feed = DataFeed(self.letterbox, self.instruments, self._origins, wanted, socket, history, pace.ask_after_s)
+        self.feed = DataFeed(
+            self.letterbox,
+            self.instruments,
+            self._origins,
+            wanted,
+            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
+            access.market(http),
+            pace.ask_after_s,
+            self._venue_ms if pace.by_clock else None,
+        )
         self._feeds.append(self.feed)
         self._beating.append(self.feed)
         self._opened.push_async_callback(self.feed.stop)

@@ -14,7 +14,6 @@ from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_store
 from trading_system.line_terms import begun
-from trading_system.public_market import PublicMarket
 from trading_system.replay import STALLED_AFTER_S, StalledError, require_alive
 from trading_system.research.candle_inputs import InputError
 from trading_system.research.run_folder import fill_line, fingerprint
@@ -54,11 +53,12 @@ async def paper_line(
     """Return the line of ``folder``, not started: the one that it holds, or a new one whose warm-up ends about now.
 
     ``venue_ms`` tells the venue's time; None: this machine's, corrected by what the venue says of it.
-    Raises: PublicMarketError when the venue does not answer; InputError when the folder's line has other symbols.
+    Raises: MarketError when the venue does not answer; InputError when the folder's line has other symbols.
     """
+    access = paper_access(settings)
     kept = await _kept(folder, settings)
     async with aiohttp.ClientSession() as http:
-        market = PublicMarket(http, settings)
+        market = access.market(http)
         if kept is None:
             instruments = await market.instruments(sorted(symbols))
             now = await market.running_minute(instruments[0].symbol)
@@ -73,11 +73,10 @@ async def paper_line(
                 )
         clock_off_ms = None
         if venue_ms is None:
-            clock = VenueClock.of(settings)
+            clock = VenueClock.of(access)
             await clock.measure()
             venue_ms, clock_off_ms = clock.now_ms, clock.measure  # the watch of this process measures it again
 
-    access = paper_access(settings)
     line = Line(
         folder,
         settings,

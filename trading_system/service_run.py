@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,9 @@ from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import begun
 from trading_system.paper_run import PAPER_PACE, origin_before
-from trading_system.public_market import PublicMarket, PublicMarketError
 from trading_system.replay import LineFailedError, report_moves
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.services.data_feed.backfill import HistoryUnavailableError
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.heartbeat import Heartbeat
 from trading_system.services.vital_signs import Vitals
@@ -42,11 +41,12 @@ from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import VenueError
 from trading_system.venues.loopback import require_loopback
+from trading_system.venues.market_errors import MarketError, UnknownSymbolError
 
 log = logging.getLogger(__name__)
 
 BEGINS = "data_feed"
-LOOK_AT_THE_CLOCK = ("execution_engine", "monitoring_engine")
+LOOK_AT_THE_CLOCK = ("data_feed", "execution_engine", "monitoring_engine")
 FOLDER = "line"
 PROBE = "probe"  # a document that says nothing but that the store took it
 LOOK_S = 0.25
@@ -55,15 +55,14 @@ END_S = 5.0  # for a life to end when it is told to
 PASSING = (
     StoreError,
     VenueError,
-    PublicMarketError,
-    HistoryUnavailableError,
+    MarketError,
     SimulatorGoneError,
     aiohttp.ClientError,
     ConnectionError,
     TimeoutError,
 )
 """What ends a life of a service and may be over in the next one."""
-LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError)
+LASTING = (NewerSchemaError, StoreAccessError, StoreDataError, StoreFileError, StoreReadOnlyError, UnknownSymbolError)
 """What no waiting mends."""
 
 
@@ -175,7 +174,7 @@ class ServiceProcess:
                 settings,
                 terms.instruments,
                 terms.origin,
-                self._access(),
+                self._access,
                 self._pace(),
                 alerts=self._alerts,
                 venue_ms=None if clock is None else clock.now_ms,
@@ -209,7 +208,7 @@ class ServiceProcess:
         """Return what tells the venue's time to the services that ask for it; None in lockstep, where time stands."""
         if self._conductor or self._service not in LOOK_AT_THE_CLOCK:
             return None
-        clock = VenueClock.of(self._settings)
+        clock = VenueClock.of(self._access)
         await clock.measure()
         return clock
 
@@ -251,17 +250,19 @@ class ServiceProcess:
     async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
         settings, symbols = self._settings, sorted(self._settings.symbols)
         if not self._conductor:
-            market = PublicMarket(http, settings)
+            market = self._access.market(http)
             instruments = await market.instruments(symbols)
             return Begun(origin_before(await market.running_minute(symbols[0]), settings), instruments)
         state = await state_of(http, self._conductor)
-        venue = self._access().account()
+        venue = self._access.account()
         try:
             return Begun((state["first_step"] - 1) * MINUTE_MS, await venue.instruments(symbols))
         finally:
             await venue.close()
 
+    @cached_property
     def _access(self) -> VenueAccess:
+        """Return the way to the exchange, one for all lives: who is banned there stays banned."""
         settings = self._settings
         if self._conductor:
             return simulated_access(settings, self._conductor, settings.api_key, settings.api_secret)

@@ -173,7 +173,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
-    exchange: Literal["binance_usdm"] = Field(default="binance_usdm", description="the venue of the line")
+    exchange: Literal["binance_usdm", "bybit_linear"] = Field(
+        default="binance_usdm", description="the venue of the line"
+    )
     symbols: tuple[str, ...] = Field(default=(), description="what `run` trades when no --symbol is given")
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")

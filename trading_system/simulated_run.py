@@ -39,7 +39,7 @@ from trading_system.stored_run import WireMismatchError, run_of
 from trading_system.venue_access import simulated_access
 from trading_system.venues.loopback import require_loopback
 
-REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000)
+REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000, by_clock=False)
 CONNECT_S = 10.0
 SIMULATED_KEY, SIMULATED_SECRET = "simulated-key", "simulated-secret"
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import aiohttp
+
 from trading_system.secret import Secret
 from trading_system.settings import Settings
 from trading_system.venues.clock import Clock, SystemClock
 from trading_system.venues.known import VENUES, KnownVenue
+from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import KnownStops, Venue, VenueRecord, answering_at_once
+from trading_system.venues.rest_budget import RestBudget
+
+UNMETERED = 1 << 60
 
 
 class VenueAccess(NamedTuple):
@@ -20,12 +26,18 @@ class VenueAccess(NamedTuple):
     api_key: Secret
     secret: Secret
     record: VenueRecord
+    terms: AccountTerms
+    budget: RestBudget  # of everything that this process asks there in public
     paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
 
     @property
     def market_stream(self) -> str:
         """The URL at which candles are subscribed to."""
-        return f"{self.ws}{self.venue.market_path}"
+        return f"{self.ws}{self.venue.market.path}"
+
+    def market(self, http: aiohttp.ClientSession) -> PublicMarket:
+        """Return what everybody may ask there."""
+        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms)
 
     def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
         """Return the account behind the venue port. Raises: NotLoopbackError for an address beyond this machine."""
@@ -44,17 +56,26 @@ def simulated_access(settings: Settings, http: str, api_key: Secret, secret: Sec
     """Return the way to an exchange on this machine, which answers at once or never."""
     venue = VENUES[settings.exchange]
     ws = http.replace("http", "ws", 1)
-    return VenueAccess(venue, http, ws, api_key, secret, answering_at_once(venue.record))
+    budget = RestBudget(venue.market.budget._replace(weight=UNMETERED), SystemClock())
+    record = answering_at_once(venue.record)
+    return VenueAccess(venue, http, ws, api_key, secret, record, _terms_of(settings), budget)
 
 
 def paper_access(settings: Settings) -> VenueAccess:
     """Return the way to the venue's public market for an account that is kept in this process."""
     venue = VENUES[settings.exchange]
-    ws = (settings.market.stream or venue.stream).rstrip("/")
+    ws = (settings.market.stream or venue.market.stream).rstrip("/")
     record = answering_at_once(venue.record)
-    return VenueAccess(venue, public_rest(settings), ws, Secret(""), Secret(""), record, paper=True)
+    budget = RestBudget(venue.market.budget, SystemClock())
+    rest = public_rest(settings)
+    return VenueAccess(venue, rest, ws, Secret(""), Secret(""), record, _terms_of(settings), budget, paper=True)
 
 
 def public_rest(settings: Settings) -> str:
     """Return the host of the venue's public REST, without a trailing slash."""
-    return (settings.market.rest or VENUES[settings.exchange].rest).rstrip("/")
+    return (settings.market.rest or VENUES[settings.exchange].market.rest).rstrip("/")
+
+
+def _terms_of(settings: Settings) -> AccountTerms:
+    venue = settings.venue
+    return AccountTerms(venue.taker_fee, venue.maker_fee, venue.maintenance_margin)

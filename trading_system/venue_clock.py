@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from trading_system.public_market import PublicMarket
-from trading_system.settings import Settings
+from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock
+from trading_system.venues.market_port import clock_offset
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,15 @@ class VenueClock:
         self._offset_ms = 0
 
     @classmethod
-    def of(cls, settings: Settings) -> VenueClock:
-        """Return one that asks the public market of ``settings``."""
+    def of(cls, access: VenueAccess) -> VenueClock:
+        """Return one that asks the public market."""
+        wall_ms = SystemClock().wall_ms
 
         async def ask() -> int:
             async with aiohttp.ClientSession() as http:
-                return await PublicMarket(http, settings).clock_offset()
+                return await clock_offset(access.market(http), wall_ms)
 
-        return cls(ask, SystemClock().wall_ms)
+        return cls(ask, wall_ms)
 
     def now_ms(self) -> int:
         """Return the venue's time in ms UTC, by the newest difference that could be measured."""

@@ -137,21 +137,29 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn list(&mut self) -> Result<(), NotJson> {
+    pub fn at_list(&mut self) -> bool {
+        self.peek() == Some(b'[')
+    }
+
+    /// Reads a list; `item` is called in front of each element and must consume it.
+    pub fn items<E: From<NotJson>>(
+        &mut self,
+        mut item: impl FnMut(&mut Scanner<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.take(b'[', "'['")?;
         self.deeper()?;
         if self.peek() == Some(b']') {
             self.at += 1;
         } else {
             loop {
-                self.value()?;
+                item(self)?;
                 match self.peek() {
                     Some(b',') => self.at += 1,
                     Some(b']') => {
                         self.at += 1;
                         break;
                     }
-                    _ => return self.fail("',' or ']'"),
+                    _ => return self.fail("',' or ']'").map_err(E::from),
                 }
             }
         }
@@ -172,7 +180,7 @@ impl<'a> Scanner<'a> {
                 Ok(Scalar::Object)
             }
             Some(b'[') => {
-                self.list()?;
+                self.items(|scanner| scanner.value().map(drop))?;
                 Ok(Scalar::List)
             }
             _ => self.fail("a value"),

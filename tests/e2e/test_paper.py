@@ -13,7 +13,6 @@ from small_markets import SIX, made_market, quick_settings, small_settings, with
 
 from trading_system.app import PAPER_FILE
 from trading_system.paper_run import origin_before, paper_line, trade_paper
-from trading_system.public_market import PublicMarketError
 from trading_system.replay import LineFailedError, LocalMarket
 from trading_system.research.candle_inputs import InputError
 from trading_system.research.line_view import read_line
@@ -22,6 +21,7 @@ from trading_system.rules.risk import Rejection
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
+from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 
 pytestmark = pytest.mark.slow
 
@@ -193,10 +193,10 @@ async def test_a_stop_during_the_warm_up_gives_no_run(feed: PublicFeed, tmp_path
 
 
 async def test_what_cannot_be_traded_is_said_before_anything_is_made(feed: PublicFeed, tmp_path: Path) -> None:
-    with pytest.raises(PublicMarketError, match=r"BTCUSD: expected one of the 1 symbols .* did you mean BTCUSDT"):
+    with pytest.raises(UnknownSymbolError, match=r"BTCUSD: expected one of the 1 symbols .* did you mean BTCUSDT"):
         await paper_line(["BTCUSD"], feed.settings, tmp_path / "paper")
     nowhere = small_settings("market.rest=http://127.0.0.1:9")
-    with pytest.raises(PublicMarketError, match=r"expected the venue's public answer"):
+    with pytest.raises(MarketAwayError, match=r"expected the venue's public answer"):
         await paper_line(["BTCUSDT"], nowhere, tmp_path / "paper")
     assert not (tmp_path / "paper").exists()
     line = await feed.line(tmp_path / "paper")

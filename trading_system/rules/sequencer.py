@@ -1,7 +1,8 @@
 """In which order closed minutes become steps: each minute once, in order, holes named before they are stepped over.
 
 The first closed row received for a minute is the line's truth. A later row with other numbers is a correction: it is
-recorded beside the first and never folded. What to do about a hole (ask the exchange) is the data feed's business.
+recorded beside the first and never folded. What counts as closed by REST, what proves a gap and when a missing close
+is asked for is decided here too, in the exchange's time; the asking is the data feed's business.
 """
 
 from __future__ import annotations
@@ -10,6 +11,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from trading_system.rules.matching import MINUTE_MS
+
+REMEMBERED = 4  # published minutes that a late row is still compared with
+OVER_MS = 1_000  # a row may still change for so long after its close
+GRACE_MS = 3_000  # a close that the socket has not brought by then is asked for
+PATIENCE_MS = 30_000  # ... until then; the next minute asks again
+FIRST_PAUSE_MS = 2_000  # between two questions for the same minute; each pause is twice the one before
+AGREE_MS = 2_000  # two reads confirm each other only when so much time lies between them
+GAP_AFTER_MS = 10_000  # REST may lack a minute for the first seconds after it
+NEWEST_MS = 600_000  # a newest row that stays the newest for longer is a market that stands still
 
 
 class ClosedCandle(NamedTuple):
@@ -25,19 +35,27 @@ class ClosedCandle(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """How far one symbol's minutes have come: ``last`` is the newest minute let through, ``early`` waits for a hole."""
+    """How far one symbol's minutes have come: ``last`` is the newest minute let through, ``early`` waits for a hole.
+
+    ``before``: some minutes that were let through before ``last``, the newest first.
+    """
 
     last: ClosedCandle
     early: tuple[ClosedCandle, ...] = ()
+    before: tuple[ClosedCandle, ...] = ()
 
 
 class Sequenced(NamedTuple):
-    """What one delivery led to: minutes to publish in order, corrections to record, and the first missing minute."""
+    """What one delivery led to: minutes to publish in order, corrections to record, and the first missing minute.
+
+    ``fresh`` counts the minutes that were not known before, published or not.
+    """
 
     sequence: Sequence
     publish: tuple[ClosedCandle, ...]
     corrections: tuple[ClosedCandle, ...]
     missing_from: int | None
+    fresh: int
 
 
 def accept(sequence: Sequence, candles: Iterable[ClosedCandle]) -> Sequenced:
@@ -46,19 +64,114 @@ def accept(sequence: Sequence, candles: Iterable[ClosedCandle]) -> Sequenced:
     ``missing_from`` is the open time of the first minute that must be asked for before the early ones can follow.
     """
     waiting = {candle.open_time: candle for candle in sequence.early}
-    last = sequence.last
+    last, before = sequence.last, sequence.before
     corrections: list[ClosedCandle] = []
+    fresh = 0
     for candle in candles:
         if candle.open_time > last.open_time:
             first = waiting.setdefault(candle.open_time, candle)
+            fresh += first is candle
             if first != candle:
                 corrections.append(candle)
-        elif candle.open_time == last.open_time and candle != last:
+        elif any(known.open_time == candle.open_time and known != candle for known in (last, *before)):
             corrections.append(candle)
     publish: list[ClosedCandle] = []
     while last.open_time + MINUTE_MS in waiting:
+        before = (last, *before)[:REMEMBERED]
         last = waiting.pop(last.open_time + MINUTE_MS)
         publish.append(last)
-    early = tuple(waiting[open_time] for open_time in sorted(waiting))
+    early = tuple(waiting[open_time] for open_time in sorted(waiting)) if waiting else ()
     missing = last.open_time + MINUTE_MS if early else None
-    return Sequenced(Sequence(last, early), tuple(publish), tuple(corrections), missing)
+    return Sequenced(Sequence(last, early, before), tuple(publish), tuple(corrections), missing, fresh)
+
+
+class Page(NamedTuple):
+    """One answer of the exchange's REST: ``rows`` as it states them, oldest first, the running minute among them.
+
+    ``proven``: every minute asked for before this open time is over, for a newer one exists: it is among the rows, or
+    this answer lacks it. ``more``: rows beyond this answer exist.
+    """
+
+    rows: tuple[ClosedCandle, ...]
+    proven: int
+    more: bool = False
+
+
+class Settled(NamedTuple):
+    """The closed minutes of an answer, in order from the one asked for, gaps named.
+
+    ``unproven_gap``: the open time of the minute that follows, if it is a gap should a second answer lack it too.
+    """
+
+    closed: tuple[ClosedCandle, ...]
+    unproven_gap: int | None = None
+
+
+def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Settled:
+    """Return what ``page``, which was asked for ``start`` on, proves together with an ``earlier`` answer.
+
+    A row is closed when its minute is over by the exchange's clock and a newer row exists, or both answers state the
+    same as the newest row soon after its close. A minute is a gap when both answers lack it although they have newer
+    ones. ``now``: the exchange's time when it was asked, ms UTC; None where the market's time does not pass by itself:
+    then only a newer row proves anything.
+    """
+    rows = {row.open_time: row for row in page.rows}
+    before = {row.open_time: row for row in earlier.rows} if earlier is not None else {}
+    end = max(page.proven, page.rows[-1].open_time + MINUTE_MS if page.rows else start)
+    closed: list[ClosedCandle] = []
+    for time in range(start, end, MINUTE_MS):
+        row = rows.get(time)
+        if row is None:
+            if time >= page.proven or (now is not None and time + MINUTE_MS + GAP_AFTER_MS > now):
+                break
+            if earlier is None or time >= earlier.proven or time in before:
+                return Settled(tuple(closed), time)
+            closed.append(gap_at(time))
+            continue
+        if now is not None and time + MINUTE_MS + OVER_MS > now:
+            break
+        stands_still = now is None or time + MINUTE_MS + NEWEST_MS < now
+        if time >= page.proven and (stands_still or before.get(time) != row):
+            break
+        closed.append(row)
+    return Settled(tuple(closed))
+
+
+def closed_rows(start: int, page: Page) -> list[ClosedCandle]:
+    """Return the closed minutes of one answer that nothing can be compared with; skipped minutes become gaps."""
+    return list(settle(start, page, None, page).closed)
+
+
+def gap_at(open_time: int) -> ClosedCandle:
+    """Return the minute of ``open_time`` as one that the exchange does not have."""
+    return ClosedCandle(open_time, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
+
+
+class Asked(NamedTuple):
+    """That a missing close was asked for: the newest minute that should be there, and when to ask again."""
+
+    minute: int
+    again_at: int
+    pause: int
+
+
+def newest_due(now: int) -> int:
+    """Return the open time of the newest minute whose close must have been heard by ``now`` (the exchange's time)."""
+    return (now - GRACE_MS) // MINUTE_MS * MINUTE_MS - MINUTE_MS
+
+
+def ask_at(last: int, now: int, before: Asked | None) -> Asked | None:
+    """Return the question to put now, None if there is none: ``last`` is the open time of the newest minute known.
+
+    The deadline of a close is T + 3 s; it is asked for with growing pauses until T + 30 s. What is still missing then
+    is asked for again with the next minute, for as long as it takes: no patience that ends makes a gap.
+    """
+    due = newest_due(now)
+    if last >= due:
+        return None
+    if before is None or before.minute < due:
+        return Asked(due, now + FIRST_PAUSE_MS, FIRST_PAUSE_MS)
+    if now < before.again_at or now > due + MINUTE_MS + PATIENCE_MS:
+        return None
+    pause = before.pause * 2
+    return Asked(due, now + pause, pause)

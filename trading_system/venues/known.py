@@ -1,4 +1,4 @@
-"""The venues that the system knows, each with its addresses, its constants and its adapter: the one list of them.
+"""The venues that the system knows, each with its addresses, its constants and its adapters: the one list of them.
 
 Whoever needs a venue asks by name; nothing else has a branch for one.
 """
@@ -8,11 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+import aiohttp
+
 from trading_system.secret import Secret
+from trading_system.venues.binance import market as binance
+from trading_system.venues.binance_usdm import market as binance_usdm
 from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.bybit import market as bybit
+from trading_system.venues.bybit_linear import market as bybit_linear
 from trading_system.venues.bybit_linear.account import BybitLinear
 from trading_system.venues.clock import Clock
+from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import BINANCE_USDM, BYBIT_LINEAR, KnownStops, Venue, VenueRecord
+from trading_system.venues.public_rest import NO_PROXY
+from trading_system.venues.rest_budget import BudgetTerms, RestBudget
 
 
 class AccountMaker(Protocol):
@@ -35,13 +44,44 @@ class AccountMaker(Protocol):
         """
 
 
-class KnownVenue(NamedTuple):
-    """One venue. ``rest`` and ``stream`` are its own hosts without a path; ``market_path`` is where candles stream."""
+class MarketMaker(Protocol):
+    """Opens what everybody may ask a venue."""
 
-    record: VenueRecord
+    def __call__(
+        self,
+        http: aiohttp.ClientSession,
+        base: str,
+        budget: RestBudget,
+        clock: Clock,
+        terms: AccountTerms,
+        proxy: Secret = NO_PROXY,
+    ) -> PublicMarket:
+        """Keep where the venue is; nothing is sent yet."""
+
+
+class KnownMarket(NamedTuple):
+    """One venue's public market. ``rest`` and ``stream`` are its own hosts without a path; ``path``: where candles are.
+
+    Its name is that of ``budget``, the venue's in settings, streams and file names.
+    """
+
+    budget: BudgetTerms
     rest: str
     stream: str
-    market_path: str
+    path: str
+    open: MarketMaker
+
+    @property
+    def name(self) -> str:
+        """The name in settings, streams and file names."""
+        return self.budget.name
+
+
+class KnownVenue(NamedTuple):
+    """One venue that a line can trade at."""
+
+    record: VenueRecord
+    market: KnownMarket
     account: AccountMaker
 
     @property
@@ -50,10 +90,33 @@ class KnownVenue(NamedTuple):
         return self.record.name
 
 
+_BINANCE = KnownMarket(
+    binance.SPOT_BUDGET, "https://api.binance.com", "wss://stream.binance.com:9443", "/ws", binance.BinanceMarket
+)
+_BINANCE_USDM = KnownMarket(
+    binance_usdm.USDM_BUDGET,
+    "https://fapi.binance.com",
+    "wss://fstream.binance.com",
+    "/market/ws",
+    binance_usdm.BinanceUsdmMarket,
+)
+_BYBIT = KnownMarket(
+    bybit.SPOT_BUDGET, "https://api.bybit.com", "wss://stream.bybit.com", "/v5/public/spot", bybit.BybitMarket
+)
+_BYBIT_LINEAR = KnownMarket(
+    bybit_linear.LINEAR_BUDGET,
+    "https://api.bybit.com",
+    "wss://stream.bybit.com",
+    "/v5/public/linear",
+    bybit_linear.BybitLinearMarket,
+)
+
+MARKETS: Mapping[str, KnownMarket] = {one.name: one for one in (_BINANCE, _BINANCE_USDM, _BYBIT, _BYBIT_LINEAR)}
+
 VENUES: Mapping[str, KnownVenue] = {
     one.name: one
     for one in (
-        KnownVenue(BINANCE_USDM, "https://fapi.binance.com", "wss://fstream.binance.com", "/market/ws", BinanceUsdm),
-        KnownVenue(BYBIT_LINEAR, "https://api.bybit.com", "wss://stream.bybit.com", "/v5/public/linear", BybitLinear),
+        KnownVenue(BINANCE_USDM, _BINANCE_USDM, BinanceUsdm),
+        KnownVenue(BYBIT_LINEAR, _BYBIT_LINEAR, BybitLinear),
     )
 }

@@ -1,63 +1,41 @@
 """The exchange in, closed candles out: stored first, then rung, each minute once and in order.
 
-The socket lives in the Rust crate, order and holes in ``rules/sequencer.py``; this file joins them with the history
-that REST gives, and builds the longer intervals.
+The socket lives in the Rust crate; order, deadlines and proofs in ``rules/sequencer.py``; what REST proves in
+``history.py``. This file joins them, and writes alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from contextlib import aclosing
+from typing import Any, Literal
 
-from trading_system.contracts import (
-    candle_close_channel,
-    from_ms,
-    last_candle_key,
-    real_time_channel,
-    serialize,
-    to_candle,
-)
+from trading_system.contracts import from_ms, last_candle_key, real_time_channel, serialize
 from trading_system.contracts.types import Vital
 from trading_system.rules.grid import Instrument
-from trading_system.rules.intervals import LongerCandles, past_boundary
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.rules.records import Records
-from trading_system.rules.sequencer import ClosedCandle, accept
+from trading_system.rules.sequencer import Asked, ClosedCandle, accept, ask_at
 from trading_system.rules.sequencer import Sequence as Minutes
-from trading_system.rules.words import candle_dto, candle_record, gap_record
-from trading_system.services.data_feed.backfill import HistoryUnavailableError
-from trading_system.services.room import CANDLES, Letterbox, Post
+from trading_system.services.data_feed.candle_posts import CandlePosts
+from trading_system.services.data_feed.history import History
+from trading_system.services.data_feed.market_socket import MarketSocket
+from trading_system.services.data_feed.questions import Questions
+from trading_system.services.data_feed.warm_up import WarmUp
+from trading_system.services.room import Letterbox, Post
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
-from trading_system.store.port import Stream
+from trading_system.venues.market_errors import MarketError
+from trading_system.venues.market_port import ClosedMinutes
 
 log = logging.getLogger(__name__)
 CORRECTIONS = "corrections"
-
-
-class MarketSocket(Protocol):
-    """What the Rust feed offers: events in a queue, and a file descriptor that becomes readable when there are any."""
-
-    def start(self) -> None:
-        """Connect, and stay connected."""
-
-    def stop(self) -> None:
-        """Let go of the sockets."""
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait on."""
-
-    def drain(self) -> list[tuple[Any, ...]]:
-        """Return what came in since the last call."""
-
-
-class ClosedMinutes(Protocol):
-    """Where closed minutes can be asked for."""
-
-    async def closed_from(self, symbol: str, start: int) -> list[ClosedCandle]:
-        """Return closed minutes from ``start`` on, as many as one call gives."""
+PROGRESS_EVERY = 200  # minutes of all symbols
+Source = Literal["ws", "rest"]
+Wave = Sequence[tuple[str, Sequence[ClosedCandle]]]
+COUNTED = ("cut", "bad_frame", "repaired", "corrections", "ws", "rest", "gaps", "refused")
 
 
 class DataFeed:
@@ -65,6 +43,7 @@ class DataFeed:
 
     ``longer``: the intervals (ms) to build beside the minute. ``origins``: the step before the first, by symbol.
     ``ask_after_s``: how long nothing may be heard before the exchange is asked by REST whether a close was missed.
+    ``now_ms``: the exchange's time, by which closes are missed; None where the market's time does not pass by itself.
     """
 
     name = "data_feed"
@@ -76,38 +55,47 @@ class DataFeed:
         origins: Mapping[str, int],
         longer: Sequence[int],
         socket: MarketSocket,
-        history: ClosedMinutes,
+        market: ClosedMinutes,
         ask_after_s: float = 5.0,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
         self._letterbox = letterbox
-        self._instruments = {one.symbol: one for one in instruments}
-        self._origins = origins
-        self._longer = {one.symbol: LongerCandles(MINUTE_MS, longer, one.step) for one in instruments}
-        self._longest = max(longer, default=MINUTE_MS)
+        self._longer = longer
+        self._origins = {one.symbol: origins[one.symbol] for one in instruments}
+        self._posts = {one.symbol: CandlePosts(one, longer) for one in instruments}
         self._socket = socket
-        self._history = history
+        self._now_ms = now_ms
+        self._history = History(market, now_ms)
+        self._questions = Questions(self._ask)
         self._minutes: dict[str, Minutes] = {}
+        self._asked: dict[str, Asked] = {}
+        self._away: set[str] = set()  # symbols whose last question was not answered
         self._ask_after_s = ask_after_s
         self._heard = 0.0
-        self._begun: set[str] = set()
-        self._last: dict[str, bytes] = {}  # the newest closed minute as it was said
         self._behind: set[str] = set()
-        self._wanted: set[str] = set()
         self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._pump: asyncio.Task[None] | None = None
         self._stopped = False
-        self.counts: dict[str, int] = {}
         self._waits_for = "history"
+        self._lag_ms = 0
+        self.counts: Counter[str] = Counter()
+        self.refused: dict[str, str] = {}
         self.failure: Exception | None = None
 
     async def start(self, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Take up where the store ends, fetch history up to now, then listen. ``progress`` gets minutes fetched."""
+        """Take up where the store ends, fetch history up to now, then listen. ``progress`` gets minutes fetched.
+
+        A symbol whose history does not come is left behind and asked for again while the others go on.
+        Raises: MarketError when none comes.
+        """
         for symbol, origin in self._origins.items():
-            await self._resume(symbol, origin)
+            self._minutes[symbol] = await self._resumed(symbol, origin)
         await self._warm_up(progress)
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._wake.set)
         self._socket.start()
         self._waits_for = "socket"
+        self._questions.start()
         self._pump = asyncio.create_task(self._listen(), name="data_feed")
 
     async def stop(self) -> None:
@@ -117,95 +105,136 @@ class DataFeed:
         self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.stop()
+        await self._questions.stop()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
 
+    async def add(self, instrument: Instrument, origin: int) -> None:
+        """Feed one more symbol, whose first step follows ``origin``; it warms up while the others go on.
+
+        It is listened to first and then fetched, so that nothing is lost in between.
+        """
+        symbol = instrument.symbol
+        posts = CandlePosts(instrument, self._longer)
+        last = await posts.resume(self._letterbox.store, origin)
+        async with self._writing:
+            self._origins[symbol] = origin
+            self._posts[symbol] = posts
+            self._minutes[symbol] = Minutes(last)
+        self._socket.add([symbol])
+        self._questions.want(symbol)
+
+    async def remove(self, symbol: str) -> None:
+        """Let go of a symbol; what still comes of it is dropped."""
+        async with self._writing:
+            for kept in (self._origins, self._posts, self._minutes, self._asked, self.refused):
+                kept.pop(symbol, None)
+            self._away.discard(symbol)
+            self._behind.discard(symbol)
+            self._history.forget(symbol)
+        self._socket.remove([symbol])
+
     async def poll(self) -> None:
-        """Ask for the minutes of symbols that stayed behind the others since the last poll, or of all in silence."""
+        """Ask for what is overdue: closes past their deadline; without a clock, what stayed behind or is silent."""
+        if self._now_ms is not None:
+            self._ask_overdue(self._now_ms())
+            return
         now = asyncio.get_running_loop().time()
         if now - self._heard >= self._ask_after_s:
             self._heard = now
-            self._wanted.update(self._minutes)
-            self._wake.set()
+            self._want_all()
         newest = max(minutes.last.open_time for minutes in self._minutes.values())
         behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
-        late, self._behind = behind & self._behind, behind
-        for symbol in late:
-            self._wanted.add(symbol)
-        if late:
-            self._wake.set()
+        for symbol in behind & self._behind:
+            self._questions.want(symbol)
+        self._behind = behind
 
     def health(self) -> Vitals:
-        """Return the last minute stored for every symbol, and how often the socket was cut and minutes were missed."""
+        """Return the last minute stored for every symbol, what happened how often, and the lag of the last close."""
         steps = [minutes.last.open_time // MINUTE_MS + 1 for minutes in self._minutes.values()]
         step = min(steps, default=None)
         if step is not None and step <= min(self._origins.values()):
             step = None
         status: Vital = "ok" if self._waits_for == "next_minute" else "waiting"
-        counts = {name: self.counts.get(name, 0) for name in ("cut", "bad_frame", "repaired", "corrections")}
-        return Vitals(step, {**counts}, self._waits_for, status)
+        counts: dict[str, float | int | str] = {name: self.counts[name] for name in COUNTED}
+        counts["lag_ms"] = self._lag_ms
+        counts["halted"] = " ".join(sorted(self._history.halted))
+        return Vitals(step, counts, self._waits_for, status)
 
-    async def repair(self, symbol: str) -> int:
-        """Ask the exchange for what follows the newest minute, until it has no more; return how many came."""
-        total = 0
-        while True:
-            start = self._minutes[symbol].last.open_time + MINUTE_MS
-            rows = await self._history.closed_from(symbol, start)
-            if self._waits_for == "history":
-                self._waits_for = "next_minute"
-            if not rows:
-                return total
-            total += len(rows)
-            await self._take([(symbol, rows)])
-
-    async def _resume(self, symbol: str, origin: int) -> None:
-        stream = self._stream(symbol)
-        head = await self._letterbox.store.head(stream)
-        last = ClosedCandle((origin - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
-        if head is not None:
-            self._begun.add(symbol)
-            into_bucket = int(past_boundary(head * MINUTE_MS, self._longest)) // MINUTE_MS
-            first = max(head - into_bucket, origin)  # the bucket of the longest interval that is still open
-            minutes: dict[int, Records] = {}
-            for row in await self._letterbox.store.read(stream, first, head):
-                candle = to_candle(row.payload)
-                if candle.get("interval") == "1m":
-                    minutes[row.step] = candle_record(candle)
-                    self._last[symbol] = row.payload
-            for step in range(first + 1, head + 1):
-                self._longer[symbol].step(minutes.get(step, gap_record((step - 1) * MINUTE_MS)))
-            last = await self._newest(symbol, head)
-            await self._keep_newest(symbol, head)
-        self._minutes[symbol] = Minutes(last)
-
-    async def _newest(self, symbol: str, head: int) -> ClosedCandle:
-        for row in await self._letterbox.store.read(self._stream(symbol), head - 1, head):
-            candle = to_candle(row.payload)
-            if candle.get("interval") == "1m":
-                self._last[symbol] = row.payload
-                open_time, *numbers = candle_record(candle)[0].item()[:6]
-                return ClosedCandle(open_time, *numbers)
-        return ClosedCandle((head - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, 0.0, gap=True)
+    async def _resumed(self, symbol: str, origin: int) -> Minutes:
+        last = await self._posts[symbol].resume(self._letterbox.store, origin)
+        await self._keep_newest(symbol, last.open_time // MINUTE_MS + 1)
+        return Minutes(last)
 
     async def _warm_up(self, progress: Callable[[int], None]) -> None:
-        """Fetch all symbols' history side by side, oldest first, so that no symbol runs ahead of the account."""
-        fetched = 0
-        while True:
-            chunks: dict[str, list[ClosedCandle]] = {}
-            for symbol, minutes in self._minutes.items():
-                chunks[symbol] = await self._history.closed_from(symbol, minutes.last.open_time + MINUTE_MS)
-            longest = max(len(chunk) for chunk in chunks.values())
-            if longest == 0:
-                return
-            for n in range(longest):
-                wave = [(symbol, chunk[n : n + 1]) for symbol, chunk in chunks.items() if n < len(chunk)]
-                await self._take(wave)
-                fetched += len(wave)
-                if n % 200 == 0:
+        starts = {symbol: minutes.last.open_time + MINUTE_MS for symbol, minutes in self._minutes.items()}
+        warm_up = WarmUp(self._history, starts)
+        fetched = told = 0
+        async with aclosing(warm_up.minutes()) as minutes:
+            async for minute in minutes:
+                await self._take([(symbol, (candle,)) for symbol, candle in minute], "rest")
+                fetched += len(minute)
+                if fetched - told >= PROGRESS_EVERY:
+                    told = fetched
                     progress(fetched)
                     await asyncio.sleep(0)
-            progress(fetched)
+        self._away.update(warm_up.failed)
+        progress(fetched)
+
+    def _ask_overdue(self, now: int) -> None:
+        for symbol, minutes in self._minutes.items():
+            asked = ask_at(minutes.last.open_time, now, self._asked.get(symbol))
+            if asked is not None:
+                self._asked[symbol] = asked
+                self._questions.want(symbol)
+
+    def _want_all(self) -> None:
+        """Ask for every symbol of which a minute may have been missed."""
+        if self._now_ms is None:
+            missed = list(self._minutes)
+        else:
+            newest = self._now_ms() // MINUTE_MS * MINUTE_MS - MINUTE_MS
+            missed = [symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest]
+        for symbol in missed:
+            self._questions.want(symbol)
+
+    async def _ask(self, symbol: str) -> None:
+        """Ask the exchange for what follows the newest minute, until it has no more."""
+        try:
+            more = True
+            while more and symbol in self._minutes and self.failure is None:
+                start = self._minutes[symbol].last.open_time + MINUTE_MS
+                fetched = await self._history.closed_from(symbol, start, urgent=True)
+                more = fetched.more
+                before = self.counts["rest"]
+                async with self._writing:
+                    await self._take([(symbol, fetched.closed)], "rest")
+                self.counts["repaired"] += self.counts["rest"] - before
+            self._answered(symbol)
+        except MarketError as error:
+            self._unanswered(symbol, error)
+        except StoreError as error:
+            self._fail(error)
+        except Exception as error:
+            log.exception("the data feed stopped")
+            self._fail(error)
+
+    def _answered(self, symbol: str) -> None:
+        if symbol in self._away:
+            self._away.discard(symbol)
+            log.info("%s: the exchange answers again", symbol)
+        if self._waits_for == "history" and not self._away:
+            self._waits_for = "next_minute"
+
+    def _unanswered(self, symbol: str, error: MarketError) -> None:
+        if symbol not in self._away:
+            log.warning("%s: %s", symbol, error)
+        self._away.add(symbol)
+        self._waits_for = "history"
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = self.failure or error
 
     async def _listen(self) -> None:
         try:
@@ -214,103 +243,91 @@ class DataFeed:
                 self._wake.clear()
                 if events := self._socket.drain():
                     self._heard = asyncio.get_running_loop().time()
-                    await self._on_events(events)
-                for symbol in sorted(self._wanted):
-                    await self._repair_all(symbol)
-                self._wanted.clear()
-        except StoreError as error:
-            self.failure = error  # its sentence is the line's; a traceback adds nothing
+                    async with self._writing:
+                        await self._on_events(events)
+        except StoreError as error:  # its sentence is the line's; a traceback adds nothing
+            self._fail(error)
         except Exception as error:
             log.exception("the data feed stopped")
-            self.failure = error
+            self._fail(error)
 
     async def _on_events(self, events: Sequence[tuple[Any, ...]]) -> None:
         """Take what came together; candles that follow each other are one wave."""
         wave: list[tuple[str, Sequence[ClosedCandle]]] = []
         for event in events:
-            self.counts[event[0]] = self.counts.get(event[0], 0) + 1
+            self.counts[event[0]] += 1
             if event[0] == "candle":
                 self._waits_for = "next_minute"
                 wave.append((event[1], (ClosedCandle(*event[2:8]),)))
                 continue
-            await self._take(wave)
+            await self._take(wave, "ws")
             wave = []
             await self._on_event(event)
-        await self._take(wave)
+        await self._take(wave, "ws")
 
     async def _on_event(self, event: tuple[Any, ...]) -> None:
-        kind = event[0]
-        if kind == "running":
-            await self._show(event)
-        elif kind == "subscribed":
-            self._waits_for = "next_minute"
-            await self._repair_all()
-        elif kind == "silent":
-            await self._repair_all(event[1])
-        elif kind in ("cut", "bad_frame"):
-            log.warning("market data: %s: %s", kind, event[1])
-            if kind == "cut":
+        match event[0]:
+            case "running":
+                await self._show(event)
+            case "subscribed":
+                self._waits_for = "next_minute"
+                self._want_all()
+            case "silent" if event[1] in self._minutes:
+                self._questions.want(event[1])
+            case "silent":
+                self._want_all()
+            case "refused":
+                self._hear_refusal(*event[1:3])
+            case "cut":
+                log.warning("market data: cut: %s", event[1])
                 self._waits_for = "socket"
-            else:
-                await self._repair_all()
+            case "bad_frame":
+                log.warning("market data: bad_frame: %s", event[1])
+                self._want_all()
 
-    async def _repair_all(self, only: str = "") -> None:
-        for symbol in [only] if only else list(self._minutes):
-            try:
-                repaired = await self.repair(symbol)
-            except HistoryUnavailableError as error:
-                log.warning("%s", error)
-                self._waits_for = "history"
-                continue
-            if repaired:
-                self.counts["repaired"] = self.counts.get("repaired", 0) + repaired
+    def _hear_refusal(self, symbols: Sequence[str], reason: str) -> None:
+        """Name the symbols that the socket will not bring; REST brings them, as late as a missed close."""
+        log.warning(
+            "the exchange's socket refuses %s (%s); they are asked for by REST, the others go on",
+            " ".join(symbols),
+            reason,
+        )
+        self.refused.update(dict.fromkeys(symbols, reason))
 
-    async def _take(self, wave: Sequence[tuple[str, Sequence[ClosedCandle]]]) -> None:
+    async def _take(self, wave: Wave, source: Source) -> None:
         """Sequence what came of several symbols, post it together, and then ask for what is missing of them."""
         posts: list[Post] = []
-        missing: list[str] = []
         for symbol, candles in wave:
-            done = accept(self._minutes[symbol], candles)
+            minutes = self._minutes.get(symbol)
+            if minutes is None:  # it was removed, and this is its last word
+                continue
+            done = accept(minutes, candles)
             self._minutes[symbol] = done.sequence
-            posts += [self._post_of(symbol, candle) for candle in done.publish]
+            self.counts[source] += done.fresh
+            for candle in done.publish:
+                posts.append(self._posts[symbol].post(candle))
+                self.counts["gaps"] += candle.gap
             for candle in done.corrections:
-                await self._correct(symbol, candle)
-            if done.missing_from is not None:
-                missing.append(symbol)
+                await self._correct(symbol, candle, source)
+            if done.missing_from is not None and (source == "ws" or done.publish):
+                self._questions.want(symbol)
+        if source == "ws" and self._now_ms is not None and posts:
+            self._lag_ms = self._now_ms() - posts[-1].step * MINUTE_MS
         await self._letterbox.post_many(posts)
         for post in posts:
             await self._keep_newest(post.stream.symbol, post.step)
-        for symbol in missing:
-            await self._repair_all(symbol)
 
-    async def _correct(self, symbol: str, candle: ClosedCandle) -> None:
+    async def _correct(self, symbol: str, candle: ClosedCandle, source: Source) -> None:
         step = candle.open_time // MINUTE_MS + 1
-        payload = serialize(candle._asdict())
-        await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, payload)
-        self.counts["corrections"] = self.counts.get("corrections", 0) + 1
-
-    def _post_of(self, symbol: str, closed: ClosedCandle) -> Post:
-        exchange = self._instruments[symbol].exchange
-        record = gap_record(closed.open_time)
-        if not closed.gap:
-            record[0] = (*closed[:6], 0)
-        payloads = [
-            serialize(candle_dto(candle[0], exchange, symbol, interval))
-            for interval, candle in self._longer[symbol].step(record)
-        ]
-        step = closed.open_time // MINUTE_MS + 1
-        if not closed.gap:
-            payloads.append(serialize(candle_dto(record[0], exchange, symbol, MINUTE_MS)))
-            self._last[symbol] = payloads[-1]
-        channel = candle_close_channel(symbol)
-        after = step - 1 if symbol in self._begun else None
-        self._begun.add(symbol)
-        bells = [(channel, payload) for payload in payloads]
-        return Post(self._stream(symbol), step, payloads, after, bells)
+        said: dict[str, object] = {**candle._asdict(), "source": source}
+        if self._now_ms is not None:
+            said["lag_ms"] = self._now_ms() - step * MINUTE_MS
+        await self._letterbox.store.put_document(CORRECTIONS, f"{symbol}:{candle.open_time}", step, serialize(said))
+        self.counts["corrections"] += 1
 
     async def _keep_newest(self, symbol: str, step: int) -> None:
-        if symbol in self._last:
-            await self._letterbox.keep(last_candle_key(symbol), step, self._last[symbol])
+        if newest := self._posts[symbol].newest:
+            await self._letterbox.keep(last_candle_key(symbol), step, newest)
 
     async def _show(self, event: tuple[Any, ...]) -> None:
         """Ring the running candle; no decision ever reads it."""
@@ -327,6 +344,3 @@ class DataFeed:
             "closed": False,
         }
         await self._letterbox.bus.publish(real_time_channel(symbol), serialize(word))
-
-    def _stream(self, symbol: str) -> Stream:
-        return Stream(CANDLES, self._instruments[symbol].exchange, symbol)

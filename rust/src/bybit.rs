@@ -1,0 +1,198 @@
+//! The wire of Bybit v5, market data: how to subscribe to one-minute klines and what a frame says. Decides whether a
+//! frame is sound; what to do about an unsound one is left to the session.
+
+use std::borrow::Cow;
+
+use crate::event::Candle;
+use crate::fields::{check_range, fill, read_decimal, read_price, read_text, read_time};
+use crate::scan::{shortened, Scalar, Scanner};
+use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+
+const KLINE: &str = "kline.1.";
+const TICKER: &str = "tickers.";
+
+/// The venue cuts who is idle for ten minutes and asks for a sign every twenty seconds.
+pub const PING_EVERY_MS: i64 = 20_000;
+
+/// The names of a symbol's minutes and of its ticker, in which the mark price comes; spot has none.
+pub fn streams(symbol: &str) -> (String, String) {
+    (format!("{KLINE}{symbol}"), format!("{TICKER}{symbol}"))
+}
+
+/// `{"req_id":"1","op":"subscribe","args":["kline.1.BTCUSDT"]}`
+///
+/// The names hold no character that JSON would escape (the session refuses such symbols).
+pub fn ask(id: u64, subscribes: bool, streams: &[&str]) -> String {
+    let operation = if subscribes { "subscribe" } else { "unsubscribe" };
+    let topics: Vec<String> = streams.iter().map(|stream| format!("\"{stream}\"")).collect();
+    format!("{{\"req_id\":\"{id}\",\"op\":\"{operation}\",\"args\":[{}]}}", topics.join(","))
+}
+
+/// What the client says so that it is not taken for dead.
+pub fn ping() -> String {
+    "{\"op\":\"ping\"}".to_owned()
+}
+
+#[derive(Default)]
+struct Message<'a> {
+    topic: Scalar<'a>,
+    sent: Scalar<'a>,
+    operation: Scalar<'a>,
+    success: Scalar<'a>,
+    says: Scalar<'a>,
+    id: Scalar<'a>,
+}
+
+#[derive(Default)]
+struct Kline<'a> {
+    start: Scalar<'a>,
+    end: Scalar<'a>,
+    interval: Scalar<'a>,
+    open: Scalar<'a>,
+    high: Scalar<'a>,
+    low: Scalar<'a>,
+    close: Scalar<'a>,
+    volume: Scalar<'a>,
+    confirm: Scalar<'a>,
+}
+
+/// Reads one frame.
+///
+/// A kline: `{"topic":"kline.1.BTCUSDT","type":"snapshot","ts":1672324988882,"data":[{"start":1672324800000,
+/// "end":1672324859999,"interval":"1","open":"16649.5","close":"16677","high":"16677","low":"16608",
+/// "volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}]}`; the list holds one candle.
+/// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`.
+///
+/// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was.
+pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| BadFrame { reason: format!("not UTF-8 at byte {}", error.valid_up_to()) })?;
+    let mut message = Message::default();
+    let mut klines: Vec<Kline> = Vec::new();
+    let mut mark = Scalar::Missing;
+    let mut scanner = Scanner::new(text);
+    scanner.object(|key, scanner| match key {
+        "topic" => fill(&mut message.topic, key, scanner),
+        "ts" => fill(&mut message.sent, key, scanner),
+        "op" => fill(&mut message.operation, key, scanner),
+        "success" => fill(&mut message.success, key, scanner),
+        "ret_msg" => fill(&mut message.says, key, scanner),
+        "req_id" => fill(&mut message.id, key, scanner),
+        "data" if scanner.at_list() => scanner.items(|scanner| {
+            if !scanner.at_object() {
+                return scanner.value().map(drop).map_err(BadFrame::from);
+            }
+            let mut kline = Kline::default();
+            scanner.object(|key, scanner| kline_field(&mut kline, key, scanner))?;
+            klines.push(kline);
+            Ok(())
+        }),
+        "data" if scanner.at_object() => scanner.object(|key, scanner| match key {
+            "markPrice" => fill(&mut mark, "data.markPrice", scanner),
+            _ => scanner.value().map(drop).map_err(BadFrame::from),
+        }),
+        _ => scanner.value().map(drop).map_err(BadFrame::from),
+    })?;
+    scanner.end()?;
+    if message.topic != Scalar::Missing {
+        return read_topic(message, klines, &mark);
+    }
+    read_answer(&message)
+}
+
+fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
+    let (slot, name) = match key {
+        "start" => (&mut kline.start, "data.start"),
+        "end" => (&mut kline.end, "data.end"),
+        "interval" => (&mut kline.interval, "data.interval"),
+        "open" => (&mut kline.open, "data.open"),
+        "high" => (&mut kline.high, "data.high"),
+        "low" => (&mut kline.low, "data.low"),
+        "close" => (&mut kline.close, "data.close"),
+        "volume" => (&mut kline.volume, "data.volume"),
+        "confirm" => (&mut kline.confirm, "data.confirm"),
+        _ => return scanner.value().map(drop).map_err(BadFrame::from),
+    };
+    fill(slot, name, scanner)
+}
+
+fn read_answer(message: &Message<'_>) -> Result<Frame<'static>, BadFrame> {
+    let operation = read_text("op", &message.operation)?;
+    if matches!(operation, "ping" | "pong") {
+        return Ok(Frame::Unrelated);
+    }
+    let id = match &message.id {
+        Scalar::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    match message.success {
+        Scalar::Boolean(true) => {
+            id.map(|id| Frame::Acknowledged { id }).ok_or_else(|| BadFrame::field("req_id", "ours", message.id.shown()))
+        }
+        Scalar::Boolean(false) => {
+            let message = match message.says {
+                Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
+                ref other => other.shown(),
+            };
+            Ok(Frame::Refused { id, code: None, message })
+        }
+        ref other => Err(BadFrame::field("success", "true or false", other.shown())),
+    }
+}
+
+/// What follows a topic's beginning: the symbol.
+fn behind<'a>(topic: &Cow<'a, str>, beginning: &str) -> Option<Cow<'a, str>> {
+    match topic {
+        Cow::Borrowed(topic) => topic.strip_prefix(beginning).map(Cow::Borrowed),
+        Cow::Owned(topic) => topic.strip_prefix(beginning).map(|symbol| Cow::Owned(symbol.to_owned())),
+    }
+}
+
+fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scalar<'a>) -> Result<Frame<'a>, BadFrame> {
+    let topic = match message.topic {
+        Scalar::Text(topic) => topic,
+        other => return Err(BadFrame::field("topic", "a text", other.shown())),
+    };
+    if let Some(symbol) = behind(&topic, TICKER) {
+        // A delta names only what has changed.
+        if *mark == Scalar::Missing {
+            return Ok(Frame::Unrelated);
+        }
+        let time = read_time("ts", &message.sent)?;
+        return Ok(Frame::Mark { symbol, time, price: read_price("data.markPrice", mark)? });
+    }
+    let Some(symbol) = behind(&topic, KLINE) else {
+        return Ok(Frame::Unrelated);
+    };
+    let event_time = read_time("ts", &message.sent)?;
+    let (Some(kline), true) = (klines.pop(), klines.is_empty()) else {
+        return Err(BadFrame::field("data", "a list of one candle", "another number of them"));
+    };
+    match read_text("data.interval", &kline.interval)? {
+        "1" => {}
+        other => return Err(BadFrame::field("data.interval", "\"1\"", format_args!("\"{}\"", shortened(other)))),
+    }
+    let closed = match kline.confirm {
+        Scalar::Boolean(closed) => closed,
+        other => return Err(BadFrame::field("data.confirm", "true or false", other.shown())),
+    };
+    let open_time = read_time("data.start", &kline.start)?;
+    if open_time % INTERVAL_MS != 0 {
+        return Err(BadFrame::field("data.start", "the start of a minute", open_time));
+    }
+    let end = read_time("data.end", &kline.end)?;
+    if end != open_time + INTERVAL_MS - 1 {
+        return Err(BadFrame::field("data.end", &(open_time + INTERVAL_MS - 1).to_string(), end));
+    }
+    let candle = Candle {
+        open_time,
+        open: read_price("data.open", &kline.open)?,
+        high: read_price("data.high", &kline.high)?,
+        low: read_price("data.low", &kline.low)?,
+        close: read_price("data.close", &kline.close)?,
+        volume: read_decimal("data.volume", &kline.volume)?,
+        event_time,
+    };
+    check_range(&candle, "data.high", "data.low")?;
+    Ok(Frame::Kline { symbol, closed, candle })
+}

@@ -1,0 +1,33 @@
+"""Rows of minutes as venues state them, checked: what is no sane candle is refused before anybody builds on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.sequencer import ClosedCandle
+
+FARTHEST_MS = 400 * 86_400_000  # a row later than that after the one asked for is a broken clock, not a long gap
+
+
+def candle_of(open_time: int, texts: Sequence[str]) -> ClosedCandle:
+    """Return one row: open, high, low, close and base volume. Raises: ValueError when it is not a sane candle."""
+    open_, high, low, close, volume = numbers = [float(text) for text in texts]
+    sane = low <= min(open_, close) and high >= max(open_, close) and low > 0 and volume >= 0
+    if open_time % MINUTE_MS or not all(map(math.isfinite, numbers)) or not sane:
+        raise ValueError(f"expected a sane candle, was {[open_time, *texts]}")
+    return ClosedCandle(open_time, open_, high, low, close, volume)
+
+
+def in_order(candles: Iterable[ClosedCandle], start: int) -> tuple[ClosedCandle, ...]:
+    """Return ``candles`` when they ascend from ``start`` on. Raises: ValueError when they do not."""
+    rows = tuple(candles)
+    earliest = start
+    for row in rows:
+        if row.open_time < earliest:
+            raise ValueError(f"expected rows ascending from {earliest}, was {row.open_time}")
+        if row.open_time - earliest > FARTHEST_MS:
+            raise ValueError(f"expected the next minute within 400 days of {earliest}, was {row.open_time}")
+        earliest = row.open_time + MINUTE_MS
+    return rows

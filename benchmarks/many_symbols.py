@@ -1,6 +1,7 @@
 """How fast hundreds of symbols are: a minute of 500 stored and rung, and the whole line of 200 from close to signal.
 
 ``--week`` trades a simulated week of 200 symbols instead, some ten minutes, and says what memory each day leaves.
+``--month`` trades a month of them, some half an hour, and holds it against its backtest.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from measure.crowd import CrowdLine, StillMarket, crowd
 from measure.figures import Figure
+from measure.parity import beside_its_backtest
 from results import report
 
 from trading_system.bus.memory import MemoryBus
@@ -48,6 +50,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     if "--week" in sys.argv[1:]:
         asyncio.run(week())
+        return
+    if "--month" in sys.argv[1:]:
+        asyncio.run(month())
         return
     asyncio.run(feed_alone())
     asyncio.run(whole_line())
@@ -267,6 +272,24 @@ async def week() -> None:
         [
             Figure("memory at the end of each day of a week", "MB", sizes),
             Figure("memory gained from the first day to the seventh", "MB", [sizes[-1] - sizes[0]]),
+        ],
+    )
+
+
+async def month() -> None:
+    """Trade a month of the whole line and hold it against its backtest."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = await beside_its_backtest(line_settings(), LINE_SYMBOLS, 30, Path(folder))
+    report(
+        f"A month of {LINE_SYMBOLS} symbols in a line and in a backtest",
+        [
+            Figure("a month of the line", "s", [found.line_s]),
+            Figure("a month in a backtest", "s", [found.backtest_s]),
+        ],
+        [
+            f"{found.fills} fills, {found.events} events, up to {found.most} trades at a time",
+            f"the line differs from its backtest in: {', '.join(found.differs) or 'nothing'}",
+            f"fingerprints {found.fingerprints[0][:16]} and {found.fingerprints[1][:16]}",
         ],
     )
 

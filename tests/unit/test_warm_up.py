@@ -82,6 +82,7 @@ async def warm_up(venue: Venue, starts: Mapping[str, int]) -> tuple[dict[str, li
     return got, warming
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("terms", "page", "weight", "at_most_s", "at_most_requests"),
     [

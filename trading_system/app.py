@@ -26,8 +26,11 @@ from trading_system.revived import Revived
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
+from trading_system.rules.roster import State, new_roster
+from trading_system.rules.symbols import selection_of
 from trading_system.secret import Secret
 from trading_system.services.data_feed.service import DataFeed
+from trading_system.services.execution_engine.joining import Choice, Joining, SymbolSource
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
@@ -37,6 +40,7 @@ from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
 from trading_system.services.room import ALERTS as ALERTED
 from trading_system.services.room import WHOLE_ACCOUNT, Letterbox, Room
+from trading_system.services.roster_log import RosterLog
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
 from trading_system.settings import Settings
@@ -44,7 +48,8 @@ from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.errors import StoreAwayError, StoreError
 from trading_system.store.patience import Pauses, patiently
 from trading_system.store.port import Store, Stream
-from trading_system.terms import limits_of, signal_rules_of, terms_of
+from trading_system.symbol_source import AccountSource, PublicSource
+from trading_system.terms import limits_of, origin_before, signal_rules_of, terms_of
 from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.port import Venue
@@ -118,7 +123,7 @@ class Line:
         self._watches: list[MonitoringEngine] = []
         self._tellers: list[TelegramEngine] = []  # without trading beside them: a failure is the process's
         self._beating: list[Beating] = []  # grows while services are opened
-        self._origins = {one.symbol: origin // MINUTE_MS for one in self.instruments}
+        self.roster = new_roster(origin // MINUTE_MS, self.instruments)
         self._folds = FoldTerms(settings.signal_interval, settings.higher_interval or None, settings.detection)
         self._opened = AsyncExitStack()
 
@@ -136,6 +141,8 @@ class Line:
         store = self._open_store()
         opened.push_async_callback(store.close)
         await patiently(lambda: hold_to_terms(store, self.settings, self.instruments, self.origin))
+        self._roster_log = RosterLog(store, self.instruments[0].exchange)
+        self.roster = await patiently(lambda: self._roster_log.read(self.roster))
         self.letterbox = Letterbox(store, open_bus(self.settings.bus_url))
         opened.push_async_callback(self.letterbox.bus.close)
         await self.letterbox.bus.connect()
@@ -151,10 +158,13 @@ class Line:
         if "execution_engine" in self._services:
             await self._open_execution()
         if "strategy_engine" in self._services:
-            rules = {one.symbol: signal_rules_of(self.settings, self.origin) for one in self.instruments}
-            await self._open(StrategyEngine(self.letterbox, self.instruments, self._folds, rules, self._origins))
+            origins = self.roster.origins
+            rules = {symbol: signal_rules_of(self.settings, step * MINUTE_MS) for symbol, step in origins.items()}
+            strategy = StrategyEngine(self.letterbox, self.roster.fed_instruments, self._folds, rules, origins)
+            await self._open(strategy)
         if "indicator_engine" in self._services:
-            await self._open(IndicatorEngine(self.letterbox, self.instruments, self._folds, self._origins))
+            fed, origins = self.roster.fed_instruments, self.roster.origins
+            await self._open(IndicatorEngine(self.letterbox, fed, self._folds, origins))
         if "data_feed" in self._services:
             await self._open_feed(progress)
         opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
@@ -191,7 +201,7 @@ class Line:
         self.monitoring = MonitoringEngine(
             self._letterbox_of_its_own(opened),
             self.instruments[0].exchange,
-            self._origins,
+            self._begun_origins(),
             clock.wall_ms,
             expected=[one for one in others if one != MonitoringEngine.name],
             limits=limits_of(settings),
@@ -238,10 +248,11 @@ class Line:
         self.venue = self._paper_venue() if access.paper else access.account(clock, self.journal.stops_without_fill)
         opened.push_async_callback(self.venue.close)
         await self._prepare_venue()
+        joining = Joining(self._symbol_source(), self._origin_at, self._make_ready, self._choice())
         self.execution = ExecutionEngine(
             self.letterbox,
             terms_of(settings, self.instruments),
-            self._origins,
+            self._begun_origins(),
             self.venue,
             self.journal,
             Reconciler(self.journal, self.venue, access.record, clock, self._reached),
@@ -251,8 +262,37 @@ class Line:
             venue_ms=self._venue_ms,
             signal_max_age_ms=round(settings.market.signal_max_age * 1000),
             reached=self._reached,
+            joining=joining,
         )
         await self._open(self.execution)
+
+    def _begun_origins(self) -> dict[str, int]:
+        """Return the step before the first of each symbol with which the line began."""
+        return {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
+
+    def _symbol_source(self) -> SymbolSource:
+        if not self._access.paper:
+            return AccountSource(self.venue)
+        http = aiohttp.ClientSession()
+        self._opened.push_async_callback(http.close)
+        return PublicSource(self._access.market(http))
+
+    def _choice(self) -> Choice | None:
+        names, top = selection_of(self.settings.symbols)
+        return Choice(top, names) if top and self._access.paper else None
+
+    def _origin_at(self, now: int) -> int:
+        return max(origin_before(now, self.settings), self.origin)
+
+    async def _make_ready(self, instrument: Instrument) -> None:
+        """Let the venue take orders of a symbol. Raises: VenueError."""
+        symbol = instrument.symbol
+        if isinstance(self.venue, PaperVenue):
+            self.venue.admit(instrument)
+            return
+        await self.venue.set_isolated_margin(symbol)
+        await self.venue.set_leverage(symbol, int(self.settings.account.leverage))
+        self.journal.begin_trades_at(symbol, await self.venue.newest_trade(symbol))
 
     async def _open_feed(self, progress: Callable[[int], None]) -> None:
         settings, access, pace = self.settings, self._access, self._pace
@@ -261,18 +301,20 @@ class Line:
         longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
         socket = Feed(
             access.market_stream,
-            list(self._origins),
+            list(self.roster.fed),
             venue=access.venue.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
+            mark_price=access.paper,  # an exchange that stands still has no price but the last one
+            proxy=access.proxy.reveal(),
         )
         wanted = [length for length in longer if length > MINUTE_MS]
         self.feed = DataFeed(
             self.letterbox,
-            self.instruments,
-            self._origins,
+            self.roster.fed_instruments,
+            self.roster.origins,
             wanted,
-            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
+            socket,
             access.market(http),
             pace.ask_after_s,
             self._venue_ms if pace.by_clock else None,
@@ -301,7 +343,7 @@ class Line:
         account, venue = self.settings.account, self.settings.venue
         return PaperVenue(
             self.folder / PAPER_FILE,
-            self.instruments,
+            self._held_instruments(),
             self.origin // MINUTE_MS,
             FillRules(venue.slippage_ticks, venue.limit_fill, venue.walk),
             leverage=int(account.leverage),
@@ -310,11 +352,15 @@ class Line:
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()
-        for one in self.instruments:
+        for one in self._held_instruments():
             if not await self.venue.position_mode_is_one_way(one.symbol):
                 raise HedgeModeError
             await self.venue.set_isolated_margin(one.symbol)
             await self.venue.set_leverage(one.symbol, int(self.settings.account.leverage))
+
+    def _held_instruments(self) -> list[Instrument]:
+        """Return the instruments of the symbols that the account takes; those that are joining are made ready later."""
+        return [self.roster.instrument(one.symbol) for one in self.roster.of_state(State.JOINED, State.LEAVING)]
 
     def _telegram_engine(self, alerts: Mode, opened: AsyncExitStack) -> TelegramEngine:
         """Make one life of it, whose end is put on ``opened``."""
@@ -372,6 +418,7 @@ class Line:
             try:
                 for watch in self._watches:  # first, so that it sees a store that is away
                     await watch.poll()
+                await self._follow_symbols()
                 for room in reversed(self._rooms):
                     await room.catch_up()
                 for feed in self._feeds:
@@ -383,6 +430,27 @@ class Line:
                 await asyncio.sleep(pauses.take())
             except Exception:
                 log.exception("a room could not catch up")
+
+    async def _follow_symbols(self) -> None:
+        """Let every room of this process work on the symbols that the store names, and on no others.
+
+        Who reads begins before who writes, and ends after it, as at the start and the end of the line.
+        """
+        roster = await self._roster_log.read(self.roster)
+        if roster.known == self.roster.known:
+            return
+        before, now = self.roster.origins, roster.origins
+        for symbol in [one for one in now if one not in before]:
+            for room in self._rooms:
+                await room.add(roster.instrument(symbol), now[symbol])
+            for feed in self._feeds:
+                await feed.add(roster.instrument(symbol), now[symbol])
+        for symbol in [one for one in before if one not in now]:
+            for feed in self._feeds:
+                await feed.remove(symbol)
+            for room in reversed(self._rooms):
+                await room.remove(symbol)
+        self.roster = roster
 
 
 def _first_failure(parts: Sequence[Beating]) -> Exception | None:

@@ -8,10 +8,15 @@ from typing import Any
 import msgspec
 
 from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import FED, Roster, State, new_roster
+from trading_system.rules.symbols import selection_of
+from trading_system.services.roster_log import RosterLog
 from trading_system.settings import Settings
 from trading_system.store.port import Store
 
 LINE = "line"
+SELECTION = "selection"
 
 
 class OtherLineError(ValueError):
@@ -31,7 +36,7 @@ async def hold_to_terms(store: Store, settings: Settings, instruments: Sequence[
         return
     began = msgspec.json.decode(kept[1])
     for key in [*began, *(key for key in now if key not in began)]:
-        if now.get(key) != began.get(key):
+        if key != SELECTION and now.get(key) != began.get(key):
             raise OtherLineError(
                 f"expected {key} {began.get(key)!r}, with which this line began, was {now.get(key)!r}; other terms are "
                 "another line: give another --out, or the terms of the first start"
@@ -47,11 +52,48 @@ async def begun(store: Store) -> tuple[int, tuple[Instrument, ...]] | None:
     return terms["origin"], tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
 
 
+async def roster_of(store: Store) -> Roster | None:
+    """Return the symbols of the store's line as they stand, None for a new store. Raises: StoreError."""
+    kept = await begun(store)
+    if kept is None:
+        return None
+    origin, instruments = kept
+    names, top = selection_of(await _selected(store))
+    begun_roster = new_roster(origin // MINUTE_MS, instruments, names if top else None)
+    return await RosterLog(store, instruments[0].exchange).read(begun_roster)
+
+
+async def hold_to_symbols(store: Store, symbols: Sequence[str], remedy: str) -> None:
+    """Hold the symbols of a start, as they are written, against the store's line; a new store takes any.
+
+    They may be those with which the line began, or those that it trades now. remedy: what else the caller may do.
+    Raises: OtherLineError; StoreError.
+    """
+    kept, roster = await begun(store), await roster_of(store)
+    if kept is None or roster is None:
+        return
+    began = [one.symbol for one in kept[1]]
+    now = sorted(one.symbol for one in roster.of_state(*FED, State.ASKED))
+    selected = sorted(await _selected(store))
+    if sorted(symbols) not in (began, now, selected):
+        raise OtherLineError(
+            f"expected the symbols of its line, {' '.join(now)}, was {' '.join(sorted(symbols))}; change them with "
+            f"`trading-system symbols`, {remedy}"
+        )
+
+
+async def _selected(store: Store) -> list[str]:
+    """Return the symbols of the line as they were written when it began; lines of earlier versions say nothing."""
+    terms = msgspec.json.decode((await store.documents(LINE))[0].payload)
+    return list(terms.get(SELECTION, ()))
+
+
 def _terms(settings: Settings, instruments: Sequence[Instrument], origin: int) -> dict[str, Any]:
     """Return all that decides what a line does, flat, by the names of its settings."""
     terms: dict[str, Any] = {
         "origin": origin,
         "symbols": [one.symbol for one in instruments],
+        SELECTION: list(settings.symbols),
         "signal_interval": settings.signal_interval,
         "higher_interval": settings.higher_interval,
         **settings.detection,

@@ -13,22 +13,23 @@ import aiohttp
 from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_store
-from trading_system.line_terms import begun
+from trading_system.line_terms import begun, hold_to_symbols
 from trading_system.replay import STALLED_AFTER_S, StalledError, require_alive
-from trading_system.research.candle_inputs import InputError
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
 from trading_system.rules.grid import Instrument
-from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import State
+from trading_system.rules.symbols import selection_of
 from trading_system.services.room import CANDLES
 from trading_system.settings import Settings
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Stream
 from trading_system.stored_run import WireMismatchError, run_of
+from trading_system.terms import origin_before
 from trading_system.venue_access import paper_access
 from trading_system.venue_clock import VenueClock
+from trading_system.venues.market_port import PublicMarket, top_by_volume
 
 LOOK_S = 0.25
 PAPER_PACE = Pace()
@@ -53,24 +54,20 @@ async def paper_line(
     """Return the line of ``folder``, not started: the one that it holds, or a new one whose warm-up ends about now.
 
     ``venue_ms`` tells the venue's time; None: this machine's, corrected by what the venue says of it.
-    Raises: MarketError when the venue does not answer; InputError when the folder's line has other symbols.
+    Raises: MarketError when the venue does not answer; OtherLineError when the folder's line has other symbols.
     """
+    settings = settings.model_copy(update={"symbols": tuple(symbols)})
     access = paper_access(settings)
     kept = await _kept(folder, settings)
     async with aiohttp.ClientSession() as http:
         market = access.market(http)
         if kept is None:
-            instruments = await market.instruments(sorted(symbols))
+            instruments = await market.instruments(await selected(market, symbols))
             now = await market.running_minute(instruments[0].symbol)
             origin = head = origin_before(now, settings)
         else:
             origin, instruments, head = kept
             now = await market.running_minute(instruments[0].symbol)
-            if sorted(symbols) != [one.symbol for one in instruments]:
-                raise InputError(
-                    f"{folder}: expected the symbols of its line, {' '.join(one.symbol for one in instruments)}, was "
-                    f"{' '.join(sorted(symbols))}; give those, or another --out"
-                )
         clock_off_ms = None
         if venue_ms is None:
             clock = VenueClock.of(access)
@@ -92,12 +89,10 @@ async def paper_line(
     return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))
 
 
-def origin_before(now: int, settings: Settings) -> int:
-    """Return the newest origin (ms UTC) of a line whose warm-up is over at ``now``, on the longest interval's grid."""
-    warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
-    longest = interval_ms(settings.higher_interval or settings.signal_interval)
-    begin = now - warm_up
-    return int(begin - past_boundary(begin, longest))
+async def selected(market: PublicMarket, symbols: Sequence[str]) -> list[str]:
+    """Return the symbols that ``symbols`` select at this moment, in order. Raises: SymbolError; MarketError."""
+    names, top = selection_of(symbols)
+    return sorted({*names, *(await top_by_volume(market, top) if top else ())})
 
 
 async def trade_paper(
@@ -154,7 +149,9 @@ def paper_run(run: Run, line: Line, seconds: float) -> Run:
 async def _traded_to_the_end(line: Line) -> None:
     """Wait until the account has closed the last step that every symbol's candles bring."""
     store = line.letterbox.store
-    heads = [await store.head(Stream(CANDLES, one.exchange, one.symbol)) or 0 for one in line.instruments]
+    exchange = line.instruments[0].exchange
+    members = line.execution.roster.of_state(State.JOINED, State.LEAVING)
+    heads = [await store.head(Stream(CANDLES, exchange, one.symbol)) or 0 for one in members]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + STALLED_AFTER_S
     while line.execution.progress.step < min(heads):
@@ -178,6 +175,7 @@ async def _kept(folder: Path, settings: Settings) -> tuple[int, tuple[Instrument
         line = await begun(store)
         if line is None:
             return None
+        await hold_to_symbols(store, settings.symbols, f"give those, or another --out than {folder}")
         origin, instruments = line
         head = await store.head(Stream(CANDLES, instruments[0].exchange, instruments[0].symbol))
         return origin, instruments, origin if head is None else head * MINUTE_MS

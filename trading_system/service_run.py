@@ -18,11 +18,12 @@ import aiohttp
 from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
-from trading_system.line_terms import begun
-from trading_system.paper_run import PAPER_PACE, origin_before
+from trading_system.line_terms import begun, hold_to_symbols
+from trading_system.paper_run import PAPER_PACE, selected
 from trading_system.replay import LineFailedError, report_moves
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.symbols import selection_of
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.heartbeat import Heartbeat
 from trading_system.services.vital_signs import Vitals
@@ -36,6 +37,7 @@ from trading_system.store.errors import (
     StoreFileError,
     StoreReadOnlyError,
 )
+from trading_system.terms import origin_before
 from trading_system.venue_access import VenueAccess, paper_access, simulated_access
 from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock
@@ -117,6 +119,11 @@ class ServiceProcess:
                 'symbols: expected at least one, was none; write symbols = ["BTCUSDT"] into trading.toml, or set '
                 "TRADING_SYMBOLS in .env"
             )
+        if settings.market.conductor and selection_of(settings.symbols).top:
+            raise ServiceError(
+                f"symbols: expected symbols by name on a simulated exchange, was {' '.join(settings.symbols)}; it "
+                "knows no volumes, give their names"
+            )
         if settings.market.conductor:
             require_loopback(settings.market.conductor)
         self._service = service
@@ -163,11 +170,6 @@ class ServiceProcess:
         folder.mkdir(parents=True, exist_ok=True)
         async with aiohttp.ClientSession() as http:
             terms = await self._terms(http, folder)
-            if (wanted := sorted(settings.symbols)) != (kept := [one.symbol for one in terms.instruments]):
-                raise ServiceError(
-                    f"symbols: expected those of the line, {' '.join(kept)}, was {' '.join(wanted)}; give those, or "
-                    "begin another line with another DATABASE_URL and another data folder"
-                )
             clock = await self._venue_clock()
             line = Line(
                 folder,
@@ -243,6 +245,8 @@ class ServiceProcess:
         store = open_store(self._settings.database_url or f"sqlite:///{(folder / STORE_FILE).resolve()}")
         try:
             kept = await begun(store)
+            remedy = "give those, or begin another line with another DATABASE_URL and another data folder"
+            await hold_to_symbols(store, self._settings.symbols, remedy)
         finally:
             await store.close()
         return None if kept is None else Begun(*kept)
@@ -251,8 +255,8 @@ class ServiceProcess:
         settings, symbols = self._settings, sorted(self._settings.symbols)
         if not self._conductor:
             market = self._access.market(http)
-            instruments = await market.instruments(symbols)
-            return Begun(origin_before(await market.running_minute(symbols[0]), settings), instruments)
+            instruments = await market.instruments(await selected(market, symbols))
+            return Begun(origin_before(await market.running_minute(instruments[0].symbol), settings), instruments)
         state = await state_of(http, self._conductor)
         venue = self._access.account()
         try:

@@ -28,7 +28,7 @@ from pydantic import (
 from trading_system.rules.interval_table import INTERVALS
 from trading_system.rules.parameters import ParameterError, checked_value
 from trading_system.rules.parameters import defaults as detection_defaults
-from trading_system.rules.symbols import SymbolError, checked_symbol
+from trading_system.rules.symbols import SymbolError, selection_of
 from trading_system.secret import Secret
 from trading_system.setting_sources import (
     DOTENV_FILE,
@@ -176,7 +176,9 @@ class Settings(BaseModel):
     exchange: Literal["binance_usdm", "bybit_linear"] = Field(
         default="binance_usdm", description="the venue of the line"
     )
-    symbols: tuple[str, ...] = Field(default=(), description="what `run` trades when no --symbol is given")
+    symbols: tuple[str, ...] = Field(
+        default=(), description='what `run` trades when no --symbol is given; also "top 200 by volume", beside names'
+    )
     signal_interval: Interval = Field(default="15m", description="candles on which setups are looked for")
     higher_interval: Interval = Field(default="4h", description="candles whose trend filters signals; empty = none")
     entries: Literal["auto", "advisor"] = Field(
@@ -201,6 +203,10 @@ class Settings(BaseModel):
         default=Secret(""), description="key of the exchange account; never allowed to withdraw"
     )
     api_secret: SecretText = Field(default=Secret(""), description="what signs its requests")
+    proxy: SecretText = Field(
+        default=Secret(""),
+        description="way to the venue's market: http://user:password@host:port, or socks5:// for its streams alone",
+    )
     telegram_token: SecretText = Field(
         default=Secret(""), validation_alias="TELEGRAM_TOKEN", description="the token of your bot"
     )
@@ -373,13 +379,12 @@ def _put(nested: dict[str, Any], key: str, one: Given) -> None:
 
 
 def _symbols(names: list[Any], one: Given) -> list[str]:
+    words = [str(name) for name in names]
     try:
-        checked = [checked_symbol(str(name)) for name in names]
+        selection_of(words)
     except SymbolError as error:
         raise SettingsError(one.problem(str(error))) from None
-    if len(set(checked)) != len(checked):
-        raise SettingsError(one.problem(f"expected each symbol once, was {','.join(checked)}"))
-    return checked
+    return words
 
 
 def _secret_of(one: Given) -> Secret:

@@ -15,9 +15,12 @@ from trading_system.rules.events import Event
 from trading_system.rules.fact_record import unpack_account, unpack_fact
 from trading_system.rules.facts import Fact, Placed
 from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import new_roster
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.room import EXECUTION, HIGHS_LOWS, SNAPSHOT, STRATEGY, WHOLE_ACCOUNT
+from trading_system.services.roster_log import RosterLog
 from trading_system.store.port import Store, Stream
 from trading_system.venues.port import Venue
 
@@ -41,7 +44,9 @@ async def run_of(line: Line) -> Run:
 async def run_in(
     store: Store, journal: Journal, instruments: Sequence[Instrument], origin: int, venue: Venue | None = None
 ) -> Run:
-    """Read what a line, whose history begins at ``origin`` (ms UTC), wrote into ``store`` and ``journal`` as a run.
+    """Read what a line wrote into ``store`` and ``journal`` as a run.
+
+    origin: where its history begins (ms UTC); instruments: those with which it began.
 
     Raises: WireMismatchError when neither the journal nor the ``venue`` knows the orders of the account.
     """
@@ -52,11 +57,13 @@ async def run_in(
     signals = 0
     account = Stream(EXECUTION, exchange, WHOLE_ACCOUNT)
     head = await store.head(account) or 0  # what is newer is not traded yet
-    for one in instruments:
-        candles.append(await stored_minutes(store, one, origin, head))
-        for row in await store.read(Stream(HIGHS_LOWS, exchange, one.symbol), None, head):
+    roster = await RosterLog(store, exchange).read(new_roster(origin // MINUTE_MS, instruments))
+    for one in roster.instruments:
+        end = roster.members[one.symbol].end(head)
+        candles.append(await stored_minutes(store, one, origin, head, end))
+        for row in await store.read(Stream(HIGHS_LOWS, exchange, one.symbol), None, end):
             events.extend(swing_of(swing) for swing in to_step(row.payload).get("swings", ()))
-        for row in await store.read(Stream(STRATEGY, exchange, one.symbol), None, head):
+        for row in await store.read(Stream(STRATEGY, exchange, one.symbol), None, end):
             step = to_step(row.payload)
             events.extend(map(event_of, step.get("events", ())))
             signals += len(step.get("signals", ()))
@@ -65,11 +72,11 @@ async def run_in(
     facts = [unpack_fact(row.payload) for row in rows]
     await _check_orders(journal, venue, facts)
     refused.extend(rejections_of(facts))
-    record = record_of(instruments, candles, events, facts, refused)
+    record = record_of(roster.instruments, candles, events, facts, refused)
     snapshot = await store.document(SNAPSHOT, exchange)
     if snapshot is None:
         raise WireMismatchError(f"expected the account of {exchange} in the store, was none; the line never traded")
-    summary = summary_of(record, facts, signals, instruments)
+    summary = summary_of(record, facts, signals, roster.instruments)
     return Run(record, {"kind": "run", **summary, "equity_final": unpack_account(snapshot[1]).equity})
 
 

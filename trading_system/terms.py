@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from trading_system.rules.account import Terms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.intervals import past_boundary
 from trading_system.rules.matching import FillRules
 from trading_system.rules.risk import RiskRules
 from trading_system.rules.signals import SignalRules
 from trading_system.rules.trade_plan import PlanRules
 from trading_system.services.vital_signs import Limits
 from trading_system.settings import Settings
+
+
+def origin_before(now: int, settings: Settings) -> int:
+    """Return the newest origin (ms UTC) of a line whose warm-up is over at ``now``, on the longest interval's grid."""
+    warm_up = settings.plans.warm_up * interval_ms(settings.signal_interval)
+    longest = interval_ms(settings.higher_interval or settings.signal_interval)
+    begin = now - warm_up
+    return int(begin - past_boundary(begin, longest))
 
 
 def terms_of(settings: Settings, instruments: Sequence[Instrument]) -> Terms:

@@ -12,15 +12,16 @@ from paper_exchange import PublicFeed, assert_equal_to_its_backtest
 from small_markets import SIX, made_market, quick_settings, small_settings, with_gaps
 
 from trading_system.app import PAPER_FILE
-from trading_system.paper_run import origin_before, paper_line, trade_paper
+from trading_system.line_terms import OtherLineError
+from trading_system.paper_run import paper_line, trade_paper
 from trading_system.replay import LineFailedError, LocalMarket
-from trading_system.research.candle_inputs import InputError
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest
 from trading_system.rules.risk import Rejection
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
+from trading_system.terms import origin_before
 from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 
 pytestmark = pytest.mark.slow
@@ -202,7 +203,7 @@ async def test_what_cannot_be_traded_is_said_before_anything_is_made(feed: Publi
     line = await feed.line(tmp_path / "paper")
     await line.start()
     await line.stop()
-    with pytest.raises(InputError, match="expected the symbols of its line, BTCUSDT, was ETHUSDT"):
+    with pytest.raises(OtherLineError, match="expected the symbols of its line, BTCUSDT, was ETHUSDT"):
         await paper_line(["ETHUSDT"], feed.settings, tmp_path / "paper", pace=REPLAY_PACE)
     (tmp_path / "paper" / PAPER_FILE).write_text("{}")
     broken = await feed.line(tmp_path / "paper")

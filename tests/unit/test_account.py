@@ -282,7 +282,7 @@ def test_a_fill_that_no_trade_can_have_caused_is_an_error() -> None:
 
 
 def test_every_reason_to_withdraw_has_its_words() -> None:
-    reached = {"expired", "missed", "zone_gone", "opposite_choch", "day_loss", "drawdown_stop"}
+    reached = {"expired", "missed", "zone_gone", "opposite_choch", "day_loss", "drawdown_stop", "symbol_leaves"}
     reached |= {"paused", "by_hand"}  # by a person, test_commands.py
     assert set(WITHDRAWALS) == reached
 

@@ -6,6 +6,8 @@ import pytest
 from sample_chats import SYMBOL, StoredLine
 from sample_trades import DAY, EXCHANGE, START
 
+from trading_system.rules.roster import roster_of_names
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.telegram_engine.day_book import DayBook
 from trading_system.services.telegram_engine.news import UnreadableNewsError, pack_news, unpack_news
 from trading_system.services.telegram_engine.news_fold import NewsFold
@@ -17,7 +19,8 @@ ORIGIN = START // 60_000
 
 def room_of(store: MemoryStore) -> NewsRoom:
     book = DayBook(10_000.0, START, UTC, mode="PAPER", quote="USDT")
-    return NewsRoom(store, EXCHANGE, [SYMBOL], ORIGIN, NewsFold(book, START))
+    symbols = LineSymbols(store, EXCHANGE, roster_of_names({SYMBOL: ORIGIN}))
+    return NewsRoom(store, EXCHANGE, symbols, NewsFold(book, START))
 
 
 async def told(store: MemoryStore) -> list[tuple[int, bytes]]:

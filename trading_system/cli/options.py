@@ -7,7 +7,13 @@ import typer
 
 
 def _symbols(names: list[str]) -> list[str]:
-    return [_symbol(name) or name for name in names]
+    from trading_system.rules.symbols import SymbolError, selection_of
+
+    try:
+        selection_of(names)
+    except SymbolError as error:
+        raise typer.BadParameter(str(error)) from None
+    return names
 
 
 def _symbol(name: str | None) -> str | None:

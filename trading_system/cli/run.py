@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from trading_system.settings import Settings
 
 
+MOST_NAMED = 8  # symbols in the name of a folder
+
+
 def run(
     service: Annotated[
         str | None, typer.Argument(metavar="SERVICE", help="one service of the line as a process of its own")
@@ -160,7 +163,7 @@ def _paper(
     from trading_system.research.runs import write
     from trading_system.venue_access import public_rest
 
-    folder = out or settings.data_folder / "runs" / "-".join(["paper", *sorted(symbols)])
+    folder = out or settings.data_folder / "runs" / _paper_folder(symbols)
     earlier_run(folder, backtest=False)
     speech = speech_of(settings)
     end = None if until is None else bound_ms(until, "--until")
@@ -184,6 +187,16 @@ def _paper(
         raise typer.Exit(INTERRUPTED)
     write(folder, done)
     print_run(done.summary, folder, settings, json)
+
+
+def _paper_folder(symbols: list[str]) -> str:
+    """Return the folder's name, the same for the same symbols; many of them would not fit into it."""
+    import hashlib
+
+    names = [name.replace(" ", "-") for name in sorted(symbols)]
+    if len(names) <= MOST_NAMED:
+        return "-".join(["paper", *names])
+    return f"paper-{len(names)}-symbols-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
 
 
 def _refuse_kills_unless(simulated: bool) -> None:

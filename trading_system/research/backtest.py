@@ -20,7 +20,8 @@ from trading_system.rules.events import Event
 from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, interval_name
-from trading_system.rules.matching import Minute, meets_falling
+from trading_system.rules.matching import MINUTE_MS, Minute, meets_falling
+from trading_system.rules.roster import Member, Place
 from trading_system.rules.scan import next_touch
 from trading_system.rules.signals import NOTHING, Judged, SignalRules, judge
 from trading_system.rules.trade import liquidation_price
@@ -37,6 +38,20 @@ class Series:
     instrument: Instrument
     candles: npt.NDArray[Any]
     funding: Mapping[int, float] = field(default_factory=dict)  # rate by the instant at which it is due
+    member: Member | None = None  # on a line whose symbols changed: its history, and the steps of its stays
+
+    @property
+    def own(self) -> npt.NDArray[Any]:
+        """The minutes of its history: without those before its origin and after its last stay."""
+        if self.member is None:
+            return self.candles
+        before = int(self.candles["open_time"][0]) // MINUTE_MS
+        end = self.member.end(before + len(self.candles))
+        return self.candles[self.member.origin - before : end - before]
+
+    def at(self, time: int) -> Place:
+        """Return what the account does with the symbol in the step that closes at ``time`` (ms UTC)."""
+        return Place.IN if self.member is None else self.member.at(time // MINUTE_MS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +84,7 @@ def backtest(
     base = int(series[0].candles["open_time"][1] - series[0].candles["open_time"][0])
     events = [
         detect(
-            one.candles,
+            one.own,
             one.instrument,
             base=interval_name(base),
             signal=rule.signal_interval,
@@ -132,8 +147,14 @@ class _Market:
         self._late = late
         self._start = int(series[0].candles["open_time"][0])
         self._closes = [_closes_over_gaps(one.candles) for one in series]
-        planned = {time for found in verdicts for time, judged in found.items() if judged.plans}
+        planned = {
+            time
+            for one, found in zip(series, verdicts, strict=True)
+            for time, judged in found.items()
+            if judged.plans and one.at(time) != Place.OUT
+        }
         self._planned = sorted(self._index(time) for time in planned)
+        self._leavings = [self._leavings_of(one) for one in series]
         self._changes = [sorted(self._index(time) for time in found) for found in verdicts]
         self._due_funding = sorted({self._index(time) for one in series for time in one.funding})
 
@@ -142,12 +163,14 @@ class _Market:
         time = self._start + (k + 1) * self._base
         symbols: dict[int, SymbolStep] = {}
         for place, slot in enumerate(account.slots):
+            here = self._series[place].at(time)
             judged = self._verdicts[place].get(time, NOTHING)
-            if slot.trade is None and not judged.plans:
+            if here == Place.OUT or (slot.trade is None and not judged.plans):
                 continue
             minute = self._minute(place, k)
             funding = self._series[place].funding.get(time)
-            symbols[place] = SymbolStep(minute, judged.plans, judged.ended, judged.turned, funding, self._late)
+            said = (minute, judged.plans, judged.ended, judged.turned, funding, self._late)
+            symbols[place] = SymbolStep(*said, leaving=here == Place.LEAVING)
         return Instant(time, time % self._signal == 0, symbols)
 
     def all_minutes(self) -> Minutes:
@@ -175,6 +198,11 @@ class _Market:
         open_time, open_, high, low, close, _, gap = self._series[place].candles[k].item()
         return Minute(open_time, open_, high, low, float(self._closes[place][k]) if gap else close, bool(gap))
 
+    def _leavings_of(self, series: Series) -> list[int]:
+        """Return the first minute of each stay that takes no new entries."""
+        stints = () if series.member is None else series.member.stints
+        return [self._index(one.leaving * MINUTE_MS) for one in stints if one.leaving is not None]
+
     def _index(self, time: int) -> int:
         return (time - self._start) // self._base - 1
 
@@ -199,6 +227,7 @@ class _Market:
             else:
                 lower = max(lower, target)
             due = min(due, self._index(trade.plan.expires_at), _after(self._changes[place], k))
+            due = min(due, _after(self._leavings[place], k))
         else:
             edge = liquidation_price(
                 trade.plan.side, trade.entry_price, self._terms.risk.leverage, self._terms.instruments[place]

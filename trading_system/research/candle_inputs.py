@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from trading_system.research.history import Gap, load_candles
 from trading_system.research.instrument import InstrumentDefaults, instrument_of
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, interval_name, origin_of
+from trading_system.rules.roster import Member
 from trading_system.rules.symbols import checked_symbol
 from trading_system.settings import Settings
 
@@ -26,7 +27,8 @@ class InputError(ValueError):
 class CandleInputs:
     """One account's market: instruments in the order (exchange, symbol), candles from the common origin on.
 
-    ``dropped`` counts the rows before the origin and after the common end, by symbol.
+    ``dropped`` counts the rows before the origin and after the common end, by symbol. ``members``: of a line whose
+    symbols changed while it ran, each one's own history and stays.
     """
 
     instruments: tuple[Instrument, ...]
@@ -35,6 +37,7 @@ class CandleInputs:
     origin: int
     dropped: dict[str, int]
     gaps: dict[str, tuple[Gap, ...]]
+    members: Mapping[str, Member] = field(default_factory=dict)
 
     @property
     def minutes(self) -> int:

@@ -17,13 +17,14 @@ import msgspec
 from trading_system.app import JOURNAL_FILE, PAPER_FILE, STORE_FILE
 from trading_system.contracts import AlertDTO, CandleDTO, RejectionDTO, TradeSignalDTO, to_alert, to_step
 from trading_system.database import open_store
-from trading_system.line_terms import LINE
-from trading_system.rules.account import Account
+from trading_system.line_terms import LINE, roster_of
+from trading_system.rules.account import Account, widened
 from trading_system.rules.events import Event
 from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.roster import Roster
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.room import ALERTS, EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
 from trading_system.services.stored_account import newest_minute, stored_account
@@ -55,12 +56,14 @@ class LineView:
 
     ``is_paper``: its orders never left its process. ``quiet_s``: seconds since its store was written to last, None
     where a server keeps it. ``alerts``: what people were told of its health, the oldest first.
-    ``terms`` are the settings with which it began, flat; ``symbols`` is in the order of the account's slots.
+    ``terms`` are the settings with which it began, flat; ``symbols`` and ``instruments``, those that ever joined, are
+    in the order of the account's slots.
     """
 
     folder: Path
     terms: Mapping[str, Any]
     instruments: tuple[Instrument, ...]
+    roster: Roster
     step: int | None
     account: Account | None
     facts: Sequence[Fact]
@@ -130,14 +133,20 @@ async def read_line(folder: Path, database_url: str = "", *, is_paper: bool = Fa
         if not lines:
             raise ViewError(f"{folder}: expected a line that has begun, was an empty store; start the run again")
         exchange, terms = lines[0].key, msgspec.json.decode(lines[0].payload)
-        instruments = tuple(msgspec.convert(terms[f"instrument {name}"], Instrument) for name in terms["symbols"])
         account = Stream(EXECUTION, exchange, WHOLE_ACCOUNT)
         step, kept = await stored_account(store, exchange)
+        roster = await roster_of(store)  # read after the account: it is at least as new
+        if roster is None:
+            raise ViewError(f"{folder}: expected a line that has begun, was an empty store; start the run again")
+        instruments = roster.instruments
+        if kept is not None:
+            kept = widened(kept, len(instruments))
         rows = [] if step is None else await store.read(account, None, step)
         return LineView(
             folder,
             terms,
             instruments,
+            roster,
             step,
             kept,
             [unpack_fact(row.payload) for row in rows],

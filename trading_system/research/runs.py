@@ -19,6 +19,7 @@ from trading_system.rules.events import Event
 from trading_system.rules.facts import Closed, Declined, EquityPoint, Fact, Fill, Halted, Placed, Withdrawn
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.interval_table import interval_ms
+from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
 from trading_system.rules.words import refusal_dto, rejection_dto
 from trading_system.settings import Settings
@@ -56,8 +57,14 @@ def run_backtest(
         )
     began = time.perf_counter()
     rates = funding or {}
-    series = [Series(one, inputs.candles[one.symbol], rates.get(one.symbol, {})) for one in inputs.instruments]
-    rules = [signal_rules_of(settings, inputs.origin)] * len(series)
+    series = [
+        Series(one, inputs.candles[one.symbol], rates.get(one.symbol, {}), inputs.members.get(one.symbol))
+        for one in inputs.instruments
+    ]
+    rules = [
+        signal_rules_of(settings, inputs.origin if one.member is None else one.member.origin * MINUTE_MS)
+        for one in series
+    ]
     result = backtest(
         series,
         terms_of(settings, inputs.instruments),

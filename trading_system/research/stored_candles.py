@@ -42,22 +42,32 @@ async def read_stored(folder: Path) -> StoredInputs:
         raise InputError(f"{folder}: expected a line that has traded a minute, was one that only began; let it run")
     store = open_store(store_of(folder))
     try:
-        candles = {one.symbol: await stored_minutes(store, one, view.origin, view.step) for one in view.instruments}
+        candles = {
+            one.symbol: await stored_minutes(
+                store, one, view.origin, view.step, view.roster.members[one.symbol].end(view.step)
+            )
+            for one in view.instruments
+        }
     finally:
         await store.close()
     nothing: dict[str, Any] = {one.symbol: () for one in view.instruments}
-    inputs = CandleInputs(view.instruments, candles, MINUTE_MS, view.origin, dict.fromkeys(candles, 0), nothing)
+    dropped = dict.fromkeys(candles, 0)
+    members = {symbol: view.roster.members[symbol] for symbol in candles}
+    inputs = CandleInputs(view.instruments, candles, MINUTE_MS, view.origin, dropped, nothing, members)
     late = frozenset(fact.plan.id for fact in view.facts_of(Rejection) if fact.rule == "signal_stale")
     return StoredInputs(inputs, _settings_of(view), late)
 
 
-async def stored_minutes(store: Store, instrument: Instrument, origin: int, head: int) -> Records:
-    """Return CANDLE[n], the minutes from ``origin`` (ms UTC) to step ``head``; one that is not stored is a gap."""
+async def stored_minutes(store: Store, instrument: Instrument, origin: int, head: int, end: int) -> Records:
+    """Return CANDLE[n], the minutes from ``origin`` (ms UTC) to step ``head``; one that is not stored is a gap.
+
+    end: the last step of the symbol on its line; what was stored after it is a gap, too.
+    """
     first = origin // MINUTE_MS
     minutes = np.zeros(head - first, CANDLE)
     minutes["open_time"] = origin + MINUTE_MS * np.arange(head - first)
     minutes["gap"] = 1
-    for row in await store.read(Stream(CANDLES, instrument.exchange, instrument.symbol), None, head):
+    for row in await store.read(Stream(CANDLES, instrument.exchange, instrument.symbol), None, end):
         candle = to_candle(row.payload)
         if candle.get("interval") == "1m":
             minutes[row.step - first - 1] = candle_record(candle)[0]

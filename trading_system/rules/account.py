@@ -112,6 +112,7 @@ class SymbolStep(NamedTuple):
     funding: float | None = None
     late: frozenset[str] = frozenset()
     age: float = 0.0
+    leaving: bool = False
 
 
 class Instant(NamedTuple):
@@ -127,11 +128,20 @@ def new_account(equity: float, symbols: int, start: int) -> Account:
     return Account(equity, equity, equity, start // DAY_MS, equity, False, False, 0, False, (Slot(),) * symbols)
 
 
+def widened(account: Account, symbols: int) -> Account:
+    """Return the account with empty slots at its end, up to ``symbols`` of them in all."""
+    return account._replace(slots=account.slots + (Slot(),) * (symbols - len(account.slots)))
+
+
 def step(account: Account, instant: Instant, terms: Terms) -> tuple[Account, list[Fact]]:
-    """Return the account after the step that closes at ``instant.time``, and what happened in it, in order."""
+    """Return the account after the step that closes at ``instant.time``, and what happened in it, in order.
+
+    Minutes are walked in the order of the symbols' names, in which a venue plays them; a symbol that joined later has
+    a later place all the same.
+    """
     facts: list[Fact] = []
     account = roll_day(account, instant.time - MINUTE_MS)
-    for place in sorted(instant.symbols):
+    for place in sorted(instant.symbols, key=lambda place: terms.instruments[place].symbol):
         account = walk_minute(account, place, instant.symbols[place].minute, instant.time, terms, facts)
     return close_step(account, instant, terms, facts), facts
 
@@ -255,6 +265,9 @@ def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fac
     for place in sorted(instant.symbols):
         said = instant.symbols[place]
         for plan in said.plans:
+            if said.leaving:
+                facts.append(Rejection(plan, "symbol_leaves", {}))
+                continue
             if plan.id in said.late:
                 facts.append(Rejection(plan, "signal_stale", {"age_s": said.age}))
                 continue
@@ -451,6 +464,8 @@ def _withdrawal(account: Account, plan: Plan, time: int, said: SymbolStep) -> st
         return "drawdown_stop"
     if account.day_locked:
         return "day_loss"
+    if said.leaving:
+        return "symbol_leaves"
     if plan.zone and plan.zone in said.ended:
         return "zone_gone"
     if said.turned == -plan.side:

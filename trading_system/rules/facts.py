@@ -131,6 +131,7 @@ WITHDRAWALS: Mapping[str, str] = {
     "drawdown_stop": "the account fell from its peak by the drawdown limit",
     "paused": "a person switched entries off",
     "by_hand": "a person closed the symbol",
+    "symbol_leaves": "the symbol leaves the line",
 }
 
 DECLINES: Mapping[str, str] = {
@@ -141,5 +142,6 @@ DECLINES: Mapping[str, str] = {
     "opposite_choch": WITHDRAWALS["opposite_choch"],
     "day_loss": WITHDRAWALS["day_loss"],
     "drawdown_stop": WITHDRAWALS["drawdown_stop"],
+    "symbol_leaves": WITHDRAWALS["symbol_leaves"],
     "skipped": "a person declined the offer",
 }

@@ -46,6 +46,7 @@ REJECTIONS: Mapping[str, str] = {
     "paused": "a person switched entries off; they stay off until `resume`",
     "drawdown_stop": "the account fell from its peak by the drawdown limit; entries stay off until `resume`",
     "day_loss": "today's loss reached the daily limit; entries are off until the next UTC day",
+    "symbol_leaves": "the symbol leaves the line and takes no new entries",
     "slot_taken": "a plan waits or a trade lives on this symbol",
     "max_positions": "as many trades as allowed wait or live already",
     "size_zero": "the risk allowed buys less than one step of quantity",

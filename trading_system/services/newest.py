@@ -34,7 +34,9 @@ from trading_system.rules.account import Account, Terms
 from trading_system.rules.account_words import account_dto, position_dto
 from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.live_blocks import LIVE, LiveBlocks
+from trading_system.rules.roster import new_roster
 from trading_system.rules.words import event_of
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, closing_step
 from trading_system.services.stored_account import newest_minute, stored_account
 from trading_system.store.port import Stream
@@ -49,6 +51,7 @@ SIDES: tuple[BlockSide, ...] = ("long", "short")
 class Newest:
     """Reads what is newest of one line; every method returns None where there is nothing yet, or no position.
 
+    ``terms`` are those with which the line began.
     ``since``: a step that the reader knows to be done; a fact kept before it is late, and the store is asked instead.
 
     Raises: StoreError when the store, too, cannot be read.
@@ -58,7 +61,7 @@ class Newest:
         self._letterbox = letterbox
         self._terms = terms
         self._exchange = terms.instruments[0].exchange
-        self._symbols = [one.symbol for one in terms.instruments]
+        self._symbols = LineSymbols(letterbox.store, self._exchange, new_roster(0, terms.instruments))
 
     async def candle(self, symbol: str, since: int = 0) -> CandleDTO | None:
         """Return the newest closed minute."""
@@ -106,7 +109,7 @@ class Newest:
         if kept is not None:
             return kept
         _, stored = await stored_account(self._letterbox.store, self._exchange)
-        held = () if stored is None else await self._held(stored)
+        held = () if stored is None else await self._held(await self._symbols.slots_of(stored))
         return next(
             (position_dto(one, self._exchange) for one in held if one.symbol == symbol and not one.waiting), None
         )
@@ -123,15 +126,17 @@ class Newest:
         step, stored = await stored_account(self._letterbox.store, self._exchange)
         if stored is None or step is None:
             return None
-        return account_dto(stored, self._terms, await self._held(stored), step)
+        stored = await self._symbols.slots_of(stored)
+        terms = self._terms._replace(instruments=self._symbols.roster.instruments)
+        return account_dto(stored, terms, await self._held(stored), step)
 
     async def _held(self, account: Account) -> tuple[Holding, ...]:
         closes = {}
-        for symbol in self._symbols:
+        for symbol in self._symbols.places:
             last = await self.candle(symbol)
             if last is not None:
                 closes[symbol] = last["close"]
-        return holdings(account, self._symbols, closes)
+        return holdings(account, self._symbols.places, closes)
 
     def _is_of(self, word: Mapping[str, object], symbol: str) -> bool:
         return word["symbol"] == symbol and word.get("exchange", self._exchange) == self._exchange

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from trading_system.bus.port import Bus, Message, Subscription
 from trading_system.contracts import CandleDTO, ContractError, StepDTO, to_candle, to_ms, to_step
+from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.records import Records
@@ -131,48 +132,93 @@ class Room(ABC):
     def __init__(self, letterbox: Letterbox, exchange: str, origins: Mapping[str, int]) -> None:
         self._letterbox = letterbox
         self._exchange = exchange
-        self._origins = origins  # the step before the first, by symbol
         self._checkpoints: dict[str, int] = {}
         self._heads: dict[str, int] = {}  # how far the room before had come when the store was last asked
         self._away = False  # the store did not answer when it was last asked
-        self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
         self._midway: set[str] = set()  # symbols whose step was begun: one that was cut short is never begun again
         self._rung: set[str] = set()  # symbols that rang while the room was at work
         self._lock = asyncio.Lock()
-        self._symbols = {self.channel(symbol): symbol for symbol in origins}
         self._facts = NewestFacts(letterbox.bus)
         self._subscriptions: list[Subscription] = []
+        self._bells: Subscription | None = None
+        self._new: set[str] = set()  # symbols that were added while running and have not reached the others yet
         self.counts: Counter[str] = Counter()
         self.failure: Exception | None = None
+        self.work_on(origins)
+
+    def work_on(self, origins: Mapping[str, int]) -> None:
+        """Know the symbols, each with the step before its first, before the start."""
+        self._origins = dict(origins)
+        self._longer: dict[str, list[CandleDTO]] = {symbol: [] for symbol in origins}
+        self._symbols = {self.channel(symbol): symbol for symbol in origins}
 
     async def start(self) -> None:
         """Rebuild the room's state from the store, listen, and handle what came while it was away."""
         for symbol, origin in self._origins.items():
-            head = await self._letterbox.store.head(self.output(symbol))
-            self._checkpoints[symbol] = origin if head is None else head
-            await self.restore(symbol, origin, self._checkpoints[symbol])
-        self._subscriptions.append(await self._letterbox.bus.subscribe_many(list(self._symbols), self._hear))
+            await self._take_up(symbol, origin)
+        await self._listen()
         await self._keep_newest(self._origins)
         await self.catch_up()
 
+    async def add(self, instrument: Instrument, origin: int) -> None:
+        """Work on one more symbol, from where its stream stands; ``origin``: the step before its first.
+
+        The others go on meanwhile; a second call changes nothing. Raises: StoreError, with the symbol not added.
+        """
+        symbol = instrument.symbol
+        if symbol in self._origins:
+            return
+        self.prepare(instrument, origin)
+        self._longer[symbol] = []
+        await self._take_up(symbol, origin)
+        self._new.add(symbol)
+        self._origins[symbol] = origin
+        self._symbols[self.channel(symbol)] = symbol
+        await self._listen()
+        await self._keep_newest([symbol])
+
+    async def remove(self, symbol: str) -> None:
+        """Let go of a symbol after the wave that is being handled; of one that is not known nothing happens."""
+        if symbol not in self._origins:
+            return
+        async with self._lock:
+            del self._symbols[self.channel(symbol)]
+            for known in (self._origins, self._checkpoints, self._heads, self._longer):
+                known.pop(symbol, None)
+            self._new.discard(symbol)
+            self._rung.discard(symbol)
+            self.forget(symbol)
+        await self._listen()
+
+    def prepare(self, instrument: Instrument, origin: int) -> None:  # noqa: B027  not every room has a state a symbol
+        """Make the state of a symbol that is added."""
+
+    def forget(self, symbol: str) -> None:  # noqa: B027  not every room has a state a symbol
+        """Let go of the state of a symbol that was removed."""
+
     async def stop(self) -> None:
         """Stop listening."""
-        for subscription in self._subscriptions:
+        for subscription in (*self._subscriptions, *([] if self._bells is None else [self._bells])):
             await subscription.cancel()
         self._subscriptions.clear()
+        self._bells = None
 
     async def catch_up(self) -> None:
         """Handle every stored step that no bell brought, for every symbol."""
-        for symbol in self._origins:
-            async with self._lock:
-                await self._catch_up(symbol)
+        for symbol in list(self._origins):
+            more = True
+            while more:  # a long history of one symbol must not hold up the others
+                async with self._lock:
+                    more = symbol in self._origins and bool(await self._stretch([symbol]))
 
     def health(self) -> Vitals:
         """Return how far the room has come for every symbol, and by how much it is behind what is stored for it."""
-        if not self._checkpoints or min(self._checkpoints.values()) == min(self._origins.values()):
+        done = max(self._checkpoints.values(), default=0)
+        self._new = {symbol for symbol in self._new if self._checkpoints[symbol] + BEHIND_STEPS < done}
+        steps = [step for symbol, step in self._checkpoints.items() if symbol not in self._new]
+        if not steps or min(steps) == min(self._origins.values()):
             return Vitals(None, {}, "first_step", "waiting")
-        step = min(self._checkpoints.values())
-        return self.vitals(step, max(self._checkpoints.values()))
+        return self.vitals(min(steps), done)
 
     def vitals(self, step: int, done: int) -> Vitals:
         """Return the signs of a room that has done ``step`` for every symbol and ``done`` for the first of them."""
@@ -234,11 +280,25 @@ class Room(ABC):
                 said[row.step] = to_step(row.payload)
         return [StepInput(step, candles.get(step, ()), said.get(step)) for step in range(after + 1, upto + 1)]
 
+    async def _listen(self) -> None:
+        """Hear the bells of all symbols, and only then no more those of before: what rings twice counts once."""
+        before, self._bells = self._bells, await self._letterbox.bus.subscribe_many(list(self._symbols), self._hear)
+        if before is not None:
+            await before.cancel()
+
+    async def _take_up(self, symbol: str, origin: int) -> None:
+        """Bring a symbol's state to where this room's own stream ends."""
+        head = await self._letterbox.store.head(self.output(symbol))
+        self._checkpoints[symbol] = origin if head is None else head
+        await self.restore(symbol, origin, self._checkpoints[symbol])
+
     async def _hear(self, messages: Sequence[Message]) -> None:
         """Handle what the bells brought whole and next; for the rest they only say that the store has more."""
         heard: list[tuple[str, StepInput]] = []
         for channel, payload in messages:
-            symbol = self._symbols[channel]
+            symbol = self._symbols.get(channel)
+            if symbol is None:  # a bell that was on its way when the symbol was removed
+                continue
             try:
                 said = self._read_bell(symbol, payload)
             except ContractError as error:  # whoever may speak on the bus may speak nonsense
@@ -254,7 +314,7 @@ class Room(ABC):
             self._rung.update(symbol for symbol, said in heard if said.step > self._checkpoints[symbol])
             heard.clear()
         async with self._lock:
-            wave, behind = self._next_of(heard)
+            wave, behind = self._next_of([one for one in heard if one[0] in self._origins])
             if wave:
                 await self._handle(wave)
             rung, self._rung = self._rung, set()
@@ -298,21 +358,25 @@ class Room(ABC):
         return StepInput(step, [*candles, candle], None)
 
     async def _catch_up(self, *symbols: str) -> None:
-        """Handle what the store has for ``symbols``, a bounded stretch of each at a time."""
+        """Handle all that the store has for ``symbols``, a bounded stretch of each at a time."""
         left: Sequence[str] = symbols
         while left:
-            wave: list[tuple[str, StepInput]] = []
-            more: list[str] = []
-            for symbol in left:
-                checkpoint, head = self._checkpoints[symbol], await self._head_before(symbol)
-                if head is not None and head > checkpoint:
-                    upto = min(head, checkpoint + STRETCH)
-                    wave.extend((symbol, said) for said in await self.stored_steps(symbol, checkpoint, upto))
-                    if upto < head:
-                        more.append(symbol)
-            if wave:
-                await self._handle(wave)
-            left = more
+            left = await self._stretch(left)
+
+    async def _stretch(self, symbols: Sequence[str]) -> list[str]:
+        """Handle a bounded stretch of what the store has for ``symbols``, and return of which it has more."""
+        wave: list[tuple[str, StepInput]] = []
+        more: list[str] = []
+        for symbol in symbols:
+            checkpoint, head = self._checkpoints[symbol], await self._head_before(symbol)
+            if head is not None and head > checkpoint:
+                upto = min(head, checkpoint + STRETCH)
+                wave.extend((symbol, said) for said in await self.stored_steps(symbol, checkpoint, upto))
+                if upto < head:
+                    more.append(symbol)
+        if wave:
+            await self._handle(wave)
+        return more
 
     async def _head_before(self, symbol: str) -> int | None:
         """Return how far the room before has come."""

@@ -133,6 +133,24 @@ class Exchange:
         self._number = 0
         self._turn = 0
         self._turns = list(self.books.values())
+        self._coming: dict[str, Book] = {}  # admitted in the middle of a minute
+
+    def admit(self, instrument: Instrument, tape: LiveTape, leverage: int) -> None:
+        """Trade one more symbol from the next step on; one that is traded already stays as it is."""
+        if instrument.symbol in self.books:
+            return
+        self._coming[instrument.symbol] = Book(
+            instrument, tape, Position(instrument.step), leverage, tape.price_after(self.step)
+        )
+        if self._turn == 0:
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Take in the symbols that came while a minute was played: the turns of its symbols are counted."""
+        if self._coming:
+            self.books = dict(sorted({**self.books, **self._coming}.items()))
+            self._turns = list(self.books.values())
+            self._coming = {}
 
     # --- time
 
@@ -188,6 +206,7 @@ class Exchange:
                 trade = self.standing().trade
                 self.funded.append(Funding(symbol, self.now, trade, rate, side, held, book.last, paid))
                 self.listener.account_changed(symbol, "FUNDING_FEE", self.now)
+        self._let_in()
 
     def _resting(self, book: Book) -> tuple[Order, ...]:
         """Return what can fill: entries, and with a position the orders that make it smaller and its liquidation."""

@@ -76,6 +76,7 @@ def pack_exchange(exchange: Exchange) -> bytes:
 def restore_exchange(exchange: Exchange, payload: bytes) -> None:
     """Make ``exchange``, which is new, what it was when ``payload`` was packed.
 
+    Symbols may have come since, and flat ones may have gone.
     Raises: StateError when the bytes are of another version or of other symbols.
     """
     try:
@@ -84,15 +85,21 @@ def restore_exchange(exchange: Exchange, payload: bytes) -> None:
         raise StateError(
             f"expected the state of a paper account of this version, was something else ({error})"
         ) from error
-    if [book.symbol for book in state.books] != list(exchange.books):
+    kept_symbols = {book.symbol for book in state.books}
+    held = {book.symbol for book in state.books if book.side or book.open}
+    if kept_symbols.isdisjoint(exchange.books) or not held <= exchange.books.keys():
         raise StateError(f"expected a paper account of {' '.join(exchange.books)}, was one of other symbols")
     exchange.step, exchange.now, exchange.wallet = state.step, state.now, state.wallet
-    exchange._turn, exchange._number = state.turn, state.number
+    played = [book.symbol for book in state.books][: state.turn]
+    exchange._turn = sum(1 for symbol in exchange.books if played and symbol <= played[-1])
+    exchange._number = state.number
     exchange._trades, exchange._forgotten = list(state.trades), state.forgotten
     exchange.orders = {order.number: order for order in state.orders}
     # in the order of their numbers, so that the newest order of an id is the one that is found by it
     exchange._by_client = {(order.algo, order.client_id): order.number for order in state.orders}
     for kept in state.books:
+        if kept.symbol not in exchange.books:  # flat, and traded no more
+            continue
         book = exchange.books[kept.symbol]
         book.leverage, book.last, book.walk, book.seen = kept.leverage, kept.last, kept.walk, kept.seen
         book.open = {number: exchange.orders[number] for number in kept.open}

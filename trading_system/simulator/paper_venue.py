@@ -77,6 +77,7 @@ class PaperVenue(Deaf):
         equity: float,
     ) -> None:
         self._path = path
+        self._leverage = leverage
         self._instruments = {one.symbol: one for one in instruments}
         self._tapes = {one.symbol: LiveTape(start_step + 1) for one in instruments}
         self._exchange = Exchange(instruments, self._tapes, start_step, rules, leverage, equity)
@@ -96,6 +97,13 @@ class PaperVenue(Deaf):
         """Tell whether nothing can come of a minute."""
         return not any(book.open or book.position.side for book in self._exchange.books.values())
 
+    def admit(self, instrument: Instrument) -> None:
+        """Trade one more symbol from the next minute on."""
+        if instrument.symbol not in self._tapes:
+            self._instruments[instrument.symbol] = instrument
+            self._tapes[instrument.symbol] = tape = LiveTape(self._exchange.first_step)
+            self._exchange.admit(instrument, tape, self._leverage)
+
     def play(self, step: int, minutes: Mapping[str, Minute]) -> Played:
         """Follow the minutes that close with ``step`` to the next fill or to their end; one that was played is over.
 
@@ -112,8 +120,9 @@ class PaperVenue(Deaf):
                     "the paper account is newer or older than its store, start a new line with another --out"
                 )
             exchange.step, exchange.now = step - 1, (step - 1) * MINUTE_MS
+        nothing = Minute((step - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, True)
         for symbol, tape in self._tapes.items():
-            tape.give(minutes[symbol])
+            tape.give(minutes.get(symbol, nothing))  # one that the account does not take has no minute here
         self._heard = []
         exchange.advance()
         heard, self._heard = self._heard, []

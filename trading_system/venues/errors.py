@@ -42,6 +42,10 @@ class NotTakenError(RefusedError):
         super().__init__(code, message)
 
 
+class NoSuchSymbolError(VenueError):
+    """The venue does not trade a symbol, or not as it did before: its sentence says what would mend it."""
+
+
 class NoSuchOrderError(VenueError):
     """The venue knows no open order by this name: it is filled, cancelled, expired, never arrived, or not seen yet."""
 

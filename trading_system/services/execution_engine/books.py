@@ -21,10 +21,12 @@ from trading_system.rules.account import (
     roll_day,
     settle,
     stop_passed,
+    widened,
 )
 from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id, is_ours
 from trading_system.rules.commands import Reply, obey
 from trading_system.rules.facts import Fact, Fill, Placed
+from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Order, Role
 from trading_system.rules.trade import Trade, Want, wanted_orders
 from trading_system.services.execution_engine.journal_records import (
@@ -61,6 +63,21 @@ class Books:
         self._orders.update({order.id: order for order in orders})
         for slot in self.account.slots:
             self._orders.update({order.id: order for order in slot.orders})
+
+    def widen(self, instruments: Sequence[Instrument]) -> None:
+        """Give a slot to each symbol that has none yet; ``instruments`` are in the order of the slots."""
+        self.terms = self.terms._replace(instruments=tuple(instruments))
+        self.account = widened(self.account, len(instruments))
+        self._place = {one.symbol: n for n, one in enumerate(instruments)}
+
+    def flat(self) -> list[int]:
+        """Return the places without a trade and without an offer."""
+        offered = {plan.symbol for plan in self.account.offers}
+        return [
+            place
+            for place, (slot, one) in enumerate(zip(self.account.slots, self.terms.instruments, strict=True))
+            if slot.trade is None and one.symbol not in offered
+        ]
 
     def orders_of(self, place: int) -> Sequence[Order]:
         """Return what should rest for a symbol now."""
@@ -142,7 +159,8 @@ class Books:
 
     def changed_since(self, before: Account) -> list[int]:
         """Return the places at which other orders should rest than ``before``."""
-        pairs = enumerate(zip(before.slots, self.account.slots, strict=True))
+        slots = widened(before, len(self.account.slots)).slots
+        pairs = enumerate(zip(slots, self.account.slots, strict=True))
         return [place for place, (old, new) in pairs if old.orders != new.orders]
 
     def known_orders(self) -> Mapping[str, Order]:

@@ -21,6 +21,10 @@ class HeldFills:
         self._booked: dict[str, Booked] = {}
         self.newest = 0
 
+    def follow(self, symbols: Sequence[str]) -> None:
+        """Ask from now on for the trades of ``symbols``."""
+        self._symbols = symbols
+
     def __len__(self) -> int:
         """Return how many wait for the books."""
         return len(self._held)

@@ -13,17 +13,16 @@ from trading_system.services.room import Letterbox
 class NewestAccount:
     """Keeps what one account holds under ``Account`` and ``{symbol}_Position``; a flat symbol has no key."""
 
-    def __init__(self, letterbox: Letterbox, terms: Terms) -> None:
+    def __init__(self, letterbox: Letterbox) -> None:
         self._facts = NewestFacts(letterbox.bus)
-        self._terms = terms
-        self._symbols = [one.symbol for one in terms.instruments]
-        self._exchange = terms.instruments[0].exchange
 
-    async def keep(self, account: Account, step: int) -> None:
+    async def keep(self, account: Account, step: int, terms: Terms) -> None:
         """Keep the account as it is after ``step``, at the last close of each symbol."""
-        closes = {name: slot.close for name, slot in zip(self._symbols, account.slots, strict=True) if slot.close > 0}
-        held = holdings(account, self._symbols, closes)
-        positions = {one.symbol: serialize(position_dto(one, self._exchange)) for one in held if not one.waiting}
-        for symbol in self._symbols:
+        symbols = [one.symbol for one in terms.instruments]
+        closes = {name: slot.close for name, slot in zip(symbols, account.slots, strict=True) if slot.close > 0}
+        held = holdings(account, symbols, closes)
+        exchange = terms.instruments[0].exchange
+        positions = {one.symbol: serialize(position_dto(one, exchange)) for one in held if not one.waiting}
+        for symbol in symbols:
             await self._facts.keep(position_key(symbol), step, positions.get(symbol, b""))
-        await self._facts.keep(ACCOUNT_KEY, step, serialize(account_dto(account, self._terms, held, step)))
+        await self._facts.keep(ACCOUNT_KEY, step, serialize(account_dto(account, terms, held, step)))

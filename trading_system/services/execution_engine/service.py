@@ -16,13 +16,17 @@ from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_chan
 from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
 from trading_system.rules.fact_record import pack_fact
 from trading_system.rules.facts import Fact
+from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.rules.roster import Change, Place, Roster, State, new_roster
+from trading_system.rules.symbol_commands import SYMBOL_COMMANDS
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.agreement import Agreement, Left
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.held_fills import HeldFills
+from trading_system.services.execution_engine.joining import Joining, Membership
 from trading_system.services.execution_engine.journal import Journal, JournalFill
 from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
@@ -76,24 +80,24 @@ class ExecutionEngine(Room):
         venue_ms: Callable[[], int] | None = None,
         signal_max_age_ms: int = 0,
         reached: Reached = unwatched,
+        joining: Joining | None = None,
     ) -> None:
-        """Keep what the account is traded with.
+        """Keep what the account is traded with; terms and origins are those with which the line began.
 
+        joining: what a symbol needs to join while running; without it none can.
         market: the venue itself if it is told its minutes (paper). venue_ms: the venue's time now, by which a signal's
         age is taken; without it, or with a ``signal_max_age_ms`` of 0, no signal is too old.
         """
         super().__init__(letterbox, terms.instruments[0].exchange, origins)
-        self._terms = terms
-        self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
         self._venue = venue
         self._journal = journal
         self._reconciler = reconciler
         self._market = market
-        self._newest = NewestAccount(letterbox, terms)
+        self._newest = NewestAccount(letterbox)
         self._ages = Ages(venue_ms, signal_max_age_ms, journal)
         self._reached = reached
         self._signal_interval, self._signal_ms = signal_interval, interval_ms(signal_interval)
-        self._step = min(origins.values())
+        self._origin = self._step = min(origins.values())
         self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
         self._agreement = Agreement(self._books, journal, reconciler)
         self._snapshot = Snapshot(letterbox.store, self._exchange)
@@ -103,23 +107,34 @@ class ExecutionEngine(Room):
         self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
         self._pending: dict[int, dict[int, SymbolStep]] = {}
         self._events: deque[UserEvent] = deque()
-        self._held = HeldFills(venue, journal, list(self._place))
+        self._held = HeldFills(venue, journal, list(origins))
         self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
+        pinned = None if joining is None or joining.choice is None else joining.choice.pinned
+        roster = new_roster(self._origin, terms.instruments, pinned)
+        self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
+        self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
+        self._is_playing = False  # the next step's minute has begun at a venue that is told its minutes
         self._tasks: list[asyncio.Task[None]] = []
         self._watch = StoreWatch(lambda: self._letterbox.store.commit(), self._wake)  # noqa: PLW0108 - the store of then
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
         """Take up the account where its snapshot and the journal leave it, and make the venue agree."""
-        self._journal.hold_to(min(self._origins.values()) * MINUTE_MS)
+        self._journal.hold_to(self._origin * MINUTE_MS)
+        await self._members.load()
         kept = await self._snapshot.load()
         if kept is not None:
             self._books.take_up(kept)
+        self.work_on(self._members.roster.origins)
         head = await self._letterbox.store.head(self.output(""))
         if head is not None:
             self._step = head
-            slots = await with_last_prices(self._letterbox.store, self._terms.instruments, self.account.slots, head)
+        self._widen()
+        self._members.look_at(self._step + 1)
+        if head is not None:
+            instruments, slots = self._books.terms.instruments, self.account.slots
+            slots = await with_last_prices(self._letterbox.store, instruments, slots, head)
             self._books.account = self.account._replace(slots=slots)
         self._books.booked = self._held.recall({} if kept is None else kept.booked)
         if head is None and kept is None:
@@ -139,6 +154,7 @@ class ExecutionEngine(Room):
             asyncio.create_task(self._work(), name="execution"),
             asyncio.create_task(self._hear_venue(), name="execution:user_stream"),
         ]
+        self._members.start(self._step)
         self._wake.set()
 
     async def _rejoin(self) -> None:
@@ -151,13 +167,14 @@ class ExecutionEngine(Room):
             return
         for fill in self._held.take():
             self._book(fill)
-        for place in range(len(self._terms.instruments)):
+        for place in self._members.places():
             await self._agreement.reach(place, self._now())
         self._rejoined = True
 
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
         await super().stop()
+        await self._members.stop()
         await self._watch.stop()
         for task in self._tasks:
             task.cancel()
@@ -179,7 +196,7 @@ class ExecutionEngine(Room):
         numbers = {"in_flight": self._reconciler.in_flight, "unknown": self._reconciler.unknown}
         bare = " ".join(self._agreement.unprotected())
         progress: dict[str, float | int | str] = {**numbers, "unprotected": bare}
-        if self._step == min(self._origins.values()):
+        if self._step == self._origin:
             return Vitals(None, progress, "first_step", "waiting")
         vitals = self.vitals(self._step, self._step)
         if self._watch.is_missing:
@@ -215,14 +232,27 @@ class ExecutionEngine(Room):
         return Stream(EXECUTION, self._exchange, WHOLE_ACCOUNT)
 
     async def restore(self, symbol: str, origin: int, checkpoint: int) -> None:
-        """Do nothing: the snapshot holds the account."""
+        """Restore nothing: the snapshot holds the account. A joining symbol shows by its last step that it is there."""
+        if self._members.is_joining(symbol):
+            self._checkpoints[symbol] = max(checkpoint - 1, origin)
+
+    def prepare(self, instrument: Instrument, origin: int) -> None:
+        """Do nothing: a symbol's slot is made in the step in which it joins."""
+
+    @property
+    def roster(self) -> Roster:
+        """The symbols of the line as they stand."""
+        return self._members.roster
 
     async def handle(self, wave: Wave) -> None:
         """Keep what symbols bring to a step until every symbol has brought it."""
         words = [await self._word_of(symbol, said) for symbol, said in wave]
         for (symbol, said), word in zip(wave, words, strict=True):
             brought = symbol_step(said, word, self._signal_interval)
-            self._pending.setdefault(said.step, {})[self._place[symbol]] = brought
+            if self._members.is_joining(symbol):
+                self._members.arrive(symbol, said.step, brought)
+            elif symbol in self._place and said.step > self._step:
+                self._pending.setdefault(said.step, {})[self._place[symbol]] = brought
         self._wake.set()
 
     async def _word_of(self, symbol: str, said: StepInput) -> StepDTO | None:
@@ -251,7 +281,12 @@ class ExecutionEngine(Room):
         if self._watch.is_missing:
             return
         try:
-            await self._obedience.obey(request, self._step)
+            if request.command in SYMBOL_COMMANDS:
+                asked = (request, self._step, self._members, self._releasable())
+                await self._obedience.obey_about_symbols(*asked)
+                self._see_changes()
+            else:
+                await self._obedience.obey(request, self._step)
         except StoreAwayError as error:
             self._watch.miss(error)
         except StoreError as error:
@@ -273,6 +308,7 @@ class ExecutionEngine(Room):
                         if not self._rejoined:
                             await self._rejoin()
                 self._has_just_closed = False
+                await self._change_symbols()
                 await self._commit()
                 if self.store_lost is not None:
                     await self._wind_down()
@@ -296,18 +332,61 @@ class ExecutionEngine(Room):
             elif await self._is_played():
                 await self._close()
 
+    async def _change_symbols(self) -> None:
+        """Write down who joins, what the venue said of symbols that are asked for, and a choice by volume.
+
+        A minute that has begun to be played goes on without those that join.
+        """
+        if self._watch.is_missing or not self._rejoined:
+            return
+        joins = [] if self._is_playing else self._members.joins(self._step)
+        await self._write_changes([*joins, *self._members.due(self._step, self._releasable())])
+        if self._ready():  # who has left was the one that was waited for
+            self._wake.set()
+
+    async def _write_changes(self, changes: Sequence[Change]) -> None:
+        try:
+            await self._members.write(changes, self._step)
+        except StoreError as error:
+            self._watch.lose(error)
+            return
+        if changes:
+            self._see_changes()
+
+    def _see_changes(self) -> None:
+        """Give a slot to who has joined, and take what it brought."""
+        self._widen()
+        roster = self._members.roster
+        for member in roster.of_state(State.JOINED):
+            place = self._place[member.symbol]
+            for step, brought in self._members.brought(member.symbol).items():
+                if step > self._step:
+                    self._pending.setdefault(step, {})[place] = brought
+
+    def _widen(self) -> None:
+        roster = self._members.roster
+        self._books.widen(roster.instruments)
+        self._place = {symbol: place for place, symbol in enumerate(roster.places)}
+        self._held.follow([roster.places[place] for place in self._members.places()])
+
+    def _releasable(self) -> list[int]:
+        """Return the places with which nothing is open, here or at the venue."""
+        return [place for place in self._books.flat() if place not in self._agreement.open]
+
     async def _is_played(self) -> bool:
         """Tell whether the next step's minute is over at the venue; one that is told its minutes plays on."""
         if self._market is None:
             return True
         self._has_just_closed = False
+        self._is_playing = True
         if not self._market.idle:
             await self._commit()  # what led to a fill is stored before the fill
             if self._watch.is_missing:
                 return False
         step = self._step + 1
         pending = self._pending[step]
-        minutes = {one.symbol: pending[place].minute for place, one in enumerate(self._terms.instruments)}
+        names = self._members.roster.places
+        minutes = {names[place]: pending[place].minute for place in self._members.takes}
         played = self._market.play(step, minutes)
         for event in played.events:
             await self._on_event(event)
@@ -341,8 +420,8 @@ class ExecutionEngine(Room):
                 return
             for fill in self._held.take():
                 await self._react(fill)
-            for place, instrument in enumerate(self._terms.instruments):
-                await self._reconciler.refresh(instrument.symbol)
+            for place in self._members.places():
+                await self._reconciler.refresh(self._books.terms.instruments[place].symbol)
                 await self._agreement.reach(place, self._now())
         except VenueError as error:
             log.warning("the venue cannot be read now (%s); asking again", error)
@@ -375,7 +454,8 @@ class ExecutionEngine(Room):
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        return not self._watch.is_missing and len(self._pending.get(self._step + 1, ())) == len(self._place)
+        pending, takes = self._pending.get(self._step + 1), self._members.takes
+        return not self._watch.is_missing and pending is not None and bool(takes) and takes.keys() <= pending.keys()
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
@@ -383,7 +463,8 @@ class ExecutionEngine(Room):
         time = step * MINUTE_MS
         for fill in self._held.take_before(time):
             self._book(fill)
-        said = self._pending.pop(step)
+        said, takes = self._pending.pop(step), self._members.takes
+        said = {place: said[place]._replace(leaving=here == Place.LEAVING) for place, here in takes.items()}
         symbols = self._ages.dated(said, time)
         before, earlier = self.account, list(self._books.facts)
         changed = self._books.close(time, symbols, signal_close=time % self._signal_ms == 0)
@@ -408,13 +489,18 @@ class ExecutionEngine(Room):
             for place in changed:
                 await self._agreement.reach(place, time)
         facts, known = self._books.end_step()
-        after = None if self._step == min(self._origins.values()) else self._step
+        after = None if self._step == self._origin else self._step
         try:
             await self._write_step(step, facts, after)
         except StoreError as error:
             self._watch.lose(error)
         self._unrung.extend(bells_of(facts, self._exchange, known))
-        self._has_just_closed = True
+        self._has_just_closed, self._is_playing = True, False
+        self._members.forget_before(step)
+        self._members.day_begins(step)
+        if self._rejoined:
+            await self._write_changes(self._members.released(step, self._releasable()))
+        self._members.look_at(step + 1)
 
     async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
         payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
@@ -470,4 +556,4 @@ class ExecutionEngine(Room):
     async def _keep_account(self) -> None:
         """Keep what people and programs look at, when nothing is left to do: no order waits for it."""
         if not self._watch.lost:
-            await self._newest.keep(self.account, self._step)
+            await self._newest.keep(self.account, self._step, self._books.terms)

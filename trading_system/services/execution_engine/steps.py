@@ -18,7 +18,7 @@ PRICE_LOOKBACK = 1_440  # steps; a symbol without a price for a day keeps the sn
 
 def same_but_prices(one: Account, other: Account) -> bool:
     """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
-    if one._replace(slots=()) != other._replace(slots=()):
+    if len(one.slots) != len(other.slots) or one._replace(slots=()) != other._replace(slots=()):
         return False
     return all(a[:3] == b[:3] and a.gone == b.gone for a, b in zip(one.slots, other.slots, strict=True))
 

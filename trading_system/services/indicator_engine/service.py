@@ -25,10 +25,21 @@ class IndicatorEngine(Room):
         self, letterbox: Letterbox, instruments: Sequence[Instrument], terms: FoldTerms, origins: Mapping[str, int]
     ) -> None:
         super().__init__(letterbox, instruments[0].exchange, origins)
+        self._terms = terms
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=True) for one in instruments}
         names = [name for name in (terms.signal, terms.higher) if name]
         self._newest: dict[str, bytes] = {}
         self._lengths = [length for length in map(interval_ms, names) if length > MINUTE_MS]
+
+    def prepare(self, instrument: Instrument, origin: int) -> None:
+        """Begin the fold of one more symbol."""
+        del origin
+        self._folds[instrument.symbol] = SymbolFold(instrument, self._terms, swings_only=True)
+
+    def forget(self, symbol: str) -> None:
+        """Let go of a symbol's fold."""
+        self._folds.pop(symbol, None)
+        self._newest.pop(symbol, None)
 
     def channel(self, symbol: str) -> str:
         """Listen to closed candles."""

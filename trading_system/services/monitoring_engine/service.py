@@ -63,9 +63,10 @@ STANDSTILL = frozenset({"service_silent", "service_failed", "feed_silent", "bus_
 class MonitoringEngine:
     """Watches one line. Its store must be its own: a commit here must not commit half a step of another room.
 
-    expected: the services whose silence is a trouble. now_ms: this machine's time, never running backwards. venue_ms:
-    the venue's, None in lockstep, where no candle is late. free_disk_bytes, clock_off_ms: how to ask for the room on
-    the disk and for this clock's error; None is not asked.
+    origins: the step before the first, of each symbol with which the line began. expected: the services whose silence
+    is a trouble. now_ms: this machine's time, never running backwards. venue_ms: the venue's, None in lockstep, where
+    no candle is late. free_disk_bytes, clock_off_ms: how to ask for the room on the disk and for this clock's error;
+    None is not asked.
     """
 
     name = "monitoring_engine"
@@ -85,7 +86,6 @@ class MonitoringEngine:
     ) -> None:
         self._letterbox = letterbox
         self._exchange = exchange
-        self._origins = dict(origins)  # the step before the first, by symbol, in the order of the account's slots
         self._now_ms = now_ms
         self._expected = tuple(expected)
         self._limits = limits
@@ -96,7 +96,7 @@ class MonitoringEngine:
         self._clock_asked: int | None = None
         self._health: dict[str, HealthDTO] = {}
         self._began = 0
-        self._line = StoredLine(letterbox.store, exchange, self._origins)
+        self._line = StoredLine(letterbox.store, exchange, origins)
         self._head: int | None = None
         self._lost_since: int | None = None  # since when the store is away
         self._unsure = False  # the last write had no answer or met another's: what is stored is read anew
@@ -256,7 +256,7 @@ class MonitoringEngine:
     async def _look(self) -> View:
         now, stored = self._now_ms(), await self._line.read()
         account = stored.account
-        held = () if account is None else holdings(account, list(self._origins), stored.closes)
+        held = () if account is None else holdings(account, stored.symbols, stored.closes)
         execution, feed = self._health.get("execution_engine"), self._health.get("data_feed")
         bare = "" if execution is None else str(execution.get("progress", {}).get("unprotected", ""))
         lags = {

@@ -16,6 +16,7 @@ from trading_system.contracts import (
 from trading_system.rules.events import Event
 from trading_system.rules.grid import Instrument
 from trading_system.rules.live_blocks import LiveBlock, LiveBlocks
+from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.signals import SignalRules, judge
 from trading_system.rules.words import event_dto, refusal_dto, signal_dto
 from trading_system.services.room import HIGHS_LOWS, STRATEGY, Letterbox, Post, Room, StepInput, Wave
@@ -54,10 +55,27 @@ class StrategyEngine(Room):
         super().__init__(letterbox, instruments[0].exchange, origins)
         self._instruments = {one.symbol: one for one in instruments}
         self._folds = {one.symbol: SymbolFold(one, terms, swings_only=False) for one in instruments}
-        self._rules = rules
+        self._terms = terms
+        self._rules = dict(rules)
+        self._rules_of_any = next(iter(rules.values()))  # they differ by the origin alone
         self._blocks = {one.symbol: LiveBlocks() for one in instruments}
         self._closes: dict[str, float] = {}
         self._written: dict[tuple[str, str], tuple[LiveBlock, bytes]] = {}
+
+    def prepare(self, instrument: Instrument, origin: int) -> None:
+        """Begin the fold of one more symbol, whose warm-up is counted from its own origin."""
+        symbol = instrument.symbol
+        self._instruments[symbol] = instrument
+        self._folds[symbol] = SymbolFold(instrument, self._terms, swings_only=False)
+        self._rules[symbol] = self._rules_of_any._replace(origin=origin * MINUTE_MS)
+        self._blocks[symbol] = LiveBlocks()
+
+    def forget(self, symbol: str) -> None:
+        """Let go of a symbol's fold."""
+        for known in (self._instruments, self._folds, self._rules, self._blocks, self._closes):
+            known.pop(symbol, None)
+        for name, _ in SIDES:
+            self._written.pop((symbol, name), None)
 
     def channel(self, symbol: str) -> str:
         """Listen to highs and lows."""

@@ -7,7 +7,7 @@ of the store. Nothing that trades reads it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from trading_system.contracts import TradeSignalDTO, to_step
@@ -15,6 +15,7 @@ from trading_system.rules.account import Account
 from trading_system.rules.grid import text_of
 from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.newest import SIDES, Newest
 from trading_system.services.room import HIGHS_LOWS, STRATEGY, closing_step
 from trading_system.services.stored_account import stored_account
@@ -43,9 +44,9 @@ class Answers:
     """The answers of one line."""
 
     def __init__(
-        self, store: Store, newest: Newest, exchange: str, symbols: Sequence[str], interval: str, mode: str
+        self, store: Store, newest: Newest, exchange: str, symbols: LineSymbols, interval: str, mode: str
     ) -> None:
-        """Keep what is asked about. symbols: in the order of the account's slots. interval: of the signals."""
+        """Keep what is asked about. interval: of the signals."""
         self._store = store
         self._newest = newest
         self._exchange = exchange
@@ -57,8 +58,9 @@ class Answers:
         """Return where the account stands. Raises: StoreError."""
         chat = voice.chat
         step, account = await stored_account(self._store, self._exchange)
+        await self._symbols.look()
         mode = voice.alerts.named("mode", self._mode)
-        lines = [chat.say("status.head", mode=mode, symbols=" ".join(self._symbols))]
+        lines = [chat.say("status.head", mode=mode, symbols=" ".join(self._symbols.traded))]
         if step is None or account is None:
             return "\n".join([*lines, chat.say("status.no_minute")])
         trades = [slot.trade for slot in account.slots if slot.trade is not None]
@@ -74,7 +76,7 @@ class Answers:
         ]
         off = [chat.named("halt", rule) for rule in _switches(account)]
         lines.append(chat.say("status.off", why=". ".join(off)) if off else chat.say("status.on"))
-        for symbol in self._symbols:
+        for symbol in self._symbols.traded:
             lines += await self._market(symbol, step, voice)
         return "\n".join(lines)
 
@@ -104,12 +106,13 @@ class Answers:
         step, account = await stored_account(self._store, self._exchange)
         if step is None or account is None:
             return voice.chat.say("positions.none")
+        account = await self._symbols.slots_of(account)
         closes = {}
-        for symbol in self._symbols:
+        for symbol in self._symbols.places:
             candle = await self._newest.candle(symbol, step)
             if candle is not None:
                 closes[symbol] = candle["close"]
-        held = holdings(account, self._symbols, closes)
+        held = holdings(account, self._symbols.places, closes)
         return "\n\n".join(_holding(one, voice) for one in held) if held else voice.chat.say("positions.none")
 
     async def signals(self, voice: Voice) -> str:

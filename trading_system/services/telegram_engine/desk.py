@@ -19,6 +19,7 @@ import msgspec
 from trading_system.contracts import CommandDTO
 from trading_system.languages.catalogue import LANGUAGES
 from trading_system.services.inbox import DONE, Inbox
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.replies import reply_text
 from trading_system.services.telegram_engine.answers import Answers
 from trading_system.services.telegram_engine.chats import NEEDED, Chat, Chats
@@ -70,7 +71,7 @@ class Desk:
         self,
         store: Store,
         exchange: str,
-        symbols: Sequence[str],
+        symbols: LineSymbols,
         chats: Chats,
         outbox: Outbox,
         inbox: Inbox,
@@ -241,13 +242,15 @@ class Desk:
 
     async def _symbol(self, chat: Chat, words: Sequence[str], voice: Voice) -> str | None:
         """Return the symbol that a command names, or the only one there is; otherwise say which there are."""
-        symbols = " ".join(self._symbols)
+        await self._symbols.look()
+        traded = self._symbols.traded
+        symbols = " ".join(traded)
         if not words:
-            if len(self._symbols) == 1:
-                return self._symbols[0]
+            if len(traded) == 1:
+                return traded[0]
             await self._say(chat, voice.chat.say("answer.which_symbol", symbols=symbols))
             return None
-        found = next((one for one in self._symbols if one.casefold() == words[0].casefold()), None)
+        found = next((one for one in traded if one.casefold() == words[0].casefold()), None)
         if found is None:
             await self._say(chat, voice.chat.say("answer.no_symbol", symbol=words[0][:32], symbols=symbols))
         return found

@@ -12,6 +12,8 @@ from trading_system.contracts import StepDTO, to_step
 from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import Place
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT
 from trading_system.services.telegram_engine.news import News, pack_news
 from trading_system.services.telegram_engine.news_fold import NewsFold
@@ -30,16 +32,16 @@ def news_of(exchange: str) -> Stream:
 class NewsRoom:
     """The maker of one account's news. ``checkpoint`` is the last step whose news are stored."""
 
-    def __init__(self, store: Store, exchange: str, symbols: Sequence[str], origin: int, fold: NewsFold) -> None:
-        """Keep what is read. origin: the step before the first."""
+    def __init__(self, store: Store, exchange: str, symbols: LineSymbols, fold: NewsFold) -> None:
+        """Keep what is read."""
         self._store = store
         self._account = Stream(EXECUTION, exchange, WHOLE_ACCOUNT)
-        self._strategies = [Stream(STRATEGY, exchange, symbol) for symbol in symbols]
+        self._symbols = symbols
+        self._exchange = exchange
         self._news = news_of(exchange)
         self._fold = fold
-        self._origin = origin
         self._begun = False
-        self.checkpoint = origin
+        self.checkpoint = symbols.roster.origin
 
     async def start(self) -> None:
         """Fold what an earlier life has told already; nothing of it is told again."""
@@ -47,7 +49,7 @@ class NewsRoom:
         if head is None:
             return
         self._begun, self.checkpoint = True, head
-        before = self._origin
+        before = self._symbols.roster.origin
         while before < head:
             upto = min(before + STEPS_AT_ONCE, head)
             for _ in await self._folded(before, upto):
@@ -75,11 +77,17 @@ class NewsRoom:
         self._begun, self.checkpoint = True, step
 
     async def _folded(self, after: int, upto: int) -> list[tuple[int, list[News]]]:
-        """Return the news of each step in (after, upto] that has any; a day may also end in the last of them."""
+        """Return the news of each step in (after, upto] that has any; a day may also end in the last of them.
+
+        The account has closed ``upto``, so the roster, read afterwards, knows who took part in these steps.
+        """
+        roster = await self._symbols.look()
         words: dict[int, list[StepDTO]] = {}
-        for stream in self._strategies:
-            for row in await self._store.read(stream, after, upto):
-                words.setdefault(row.step, []).append(to_step(row.payload))
+        for symbol in roster.places:
+            member = roster.members[symbol]
+            for row in await self._store.read(Stream(STRATEGY, self._exchange, symbol), after, upto):
+                if member.at(row.step) != Place.OUT:
+                    words.setdefault(row.step, []).append(to_step(row.payload))
         facts: dict[int, list[Fact]] = {}
         for row in await self._store.read(self._account, after, upto):
             facts.setdefault(row.step, []).append(unpack_fact(row.payload))

@@ -7,7 +7,7 @@ the line never waits for a picture.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from trading_system.charts.chart_scene import MOST_CANDLES, chart_scene
@@ -35,10 +35,11 @@ from trading_system.contracts import (
     to_ms,
     to_step,
 )
-from trading_system.rules.grid import Grid, Instrument, text_of
+from trading_system.rules.grid import Grid, text_of
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.words import event_of, swing_of
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.room import CANDLES, HIGHS_LOWS, STRATEGY
 from trading_system.services.telegram_engine.alert import (
     WINDOW,
@@ -64,12 +65,10 @@ class NothingToShowError(LookupError):
 class Pictures:
     """Draws for one line. ``close`` ends its thread."""
 
-    def __init__(
-        self, store: Store, instruments: Mapping[str, Instrument], interval: str, mode: Mode, risk_percent: float
-    ) -> None:
+    def __init__(self, store: Store, symbols: LineSymbols, interval: str, mode: Mode, risk_percent: float) -> None:
         """Keep what is drawn. interval: of the signals. risk_percent: of equity, that one trade risks."""
         self._store = store
-        self._instruments = instruments
+        self._symbols = symbols
         self._interval = interval
         self._interval_ms = interval_ms(interval)
         self._candle_steps = self._interval_ms // MINUTE_MS
@@ -112,7 +111,7 @@ class Pictures:
             candles,
             [swing for swing in await self._swings(symbol, to_ms(begin) // MINUTE_MS, step) if swing["time"] >= begin],
             interval_ms=self._interval_ms,
-            tick_decimals=tick_decimals(self._instruments[symbol].tick),
+            tick_decimals=tick_decimals(self._symbols.instrument(symbol).tick),
             mode=self._mode,
             zone=zone,
             flag=None if breakout is None else flag_of_breakout(breakout, self._interval_ms),
@@ -151,7 +150,7 @@ class Pictures:
             flags=newest_flags(found, first, self._interval_ms),
             venue=venue,
             at=last + self._interval_ms,
-            tick_decimals=tick_decimals(self._instruments[symbol].tick),
+            tick_decimals=tick_decimals(self._symbols.instrument(symbol).tick),
         )
 
     async def _pattern(self, signal: TradeSignalDTO, step: int) -> tuple[EventDTO | None, EventDTO | None]:
@@ -183,7 +182,7 @@ class Pictures:
         return [to_candle(row.payload) for row in rows]
 
     def _exchange(self, symbol: str) -> str:
-        return self._instruments[symbol].exchange
+        return self._symbols.instrument(symbol).exchange
 
 
 def tick_decimals(tick: Grid) -> int:

@@ -27,7 +27,9 @@ from trading_system.languages.catalogue import LANGUAGES
 from trading_system.rules.account import Terms as AccountTerms
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import new_roster
 from trading_system.services.inbox import Inbox
+from trading_system.services.line_symbols import LineSymbols
 from trading_system.services.newest import Newest
 from trading_system.services.room import Letterbox
 from trading_system.services.telegram_engine.answers import Answers
@@ -118,7 +120,7 @@ class TelegramEngine:
     ) -> None:
         """Prepare; nothing is read or connected before ``start``.
 
-        instruments: by symbol, in the order of the account's slots. look: how pictures look in a language.
+        instruments: by symbol, those with which the line began. look: how pictures look in a language.
         account: the terms of the account that is told of.
         folder: where alerts go; messenger: where they go instead when it is given, to ``chats`` and to whom is paired.
         pairing: while no chat is allowed, a code is made and handed to ``show_code`` (default: the log).
@@ -126,7 +128,7 @@ class TelegramEngine:
         """
         exchange = next(iter(instruments.values())).exchange
         store = letterbox.store
-        symbols = list(instruments)
+        symbols = LineSymbols(store, exchange, new_roster(telling.origin // MINUTE_MS, list(instruments.values())))
         self._letterbox = letterbox
         self._symbols = symbols
         self._exchange = exchange
@@ -139,11 +141,11 @@ class TelegramEngine:
         self._alerts = alerts
         self._waiting = 0
         self._show_code = show_code
-        quote = quote_of(symbols[0])
+        quote = quote_of(next(iter(instruments)))
         day = DayBook(telling.equity, telling.origin, telling.zone, mode=telling.mode, quote=quote)
         fold = NewsFold(day, telling.told_from)
-        self._news = NewsRoom(store, exchange, symbols, telling.origin // MINUTE_MS, fold)
-        self._pictures = Pictures(store, instruments, telling.signal_interval, telling.mode, telling.risk_percent)
+        self._news = NewsRoom(store, exchange, symbols, fold)
+        self._pictures = Pictures(store, symbols, telling.signal_interval, telling.mode, telling.risk_percent)
         self._folder: FolderTeller | None = None
         self._messenger = messenger
         if messenger is None and folder is not None:
@@ -172,6 +174,7 @@ class TelegramEngine:
                 wall_ms,
             )
         self._subscriptions: list[Subscription] = []
+        self._heard: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
@@ -191,7 +194,17 @@ class TelegramEngine:
     async def start(self) -> None:
         """Open, and keep telling and listening until ``stop``. Raises: as ``open``."""
         await self.open()
-        for symbol in self._symbols:
+        await self._listen_to_all()
+        self._tasks.append(asyncio.create_task(self._tell(), name="telegram"))
+        if self._messenger is not None:
+            self._tasks.append(asyncio.create_task(self._hear(self._messenger), name="telegram:updates"))
+
+    async def _listen_to_all(self) -> None:
+        """Be woken by what happens on each symbol; of one that has left nothing happens."""
+        for symbol in self._symbols.places:
+            if symbol in self._heard:
+                continue
+            self._heard.add(symbol)
             for channel in (
                 trade_signal_channel(symbol),
                 order_updated_channel(symbol),
@@ -199,9 +212,6 @@ class TelegramEngine:
                 position_updated_channel(symbol),
             ):
                 self._subscriptions.append(await self._letterbox.bus.subscribe(channel, self._ring))
-        self._tasks.append(asyncio.create_task(self._tell(), name="telegram"))
-        if self._messenger is not None:
-            self._tasks.append(asyncio.create_task(self._hear(self._messenger), name="telegram:updates"))
 
     async def stop(self) -> None:
         """Stop listening and finish what is due in the folder; what waits for Telegram stays in the store."""
@@ -309,6 +319,7 @@ class TelegramEngine:
             while True:
                 try:
                     wait_ms = await self.poll()
+                    await self._listen_to_all()
                 except StoreAwayError as error:
                     log.warning("nothing can be told now: %s", error)
                     await asyncio.sleep(pauses.take())

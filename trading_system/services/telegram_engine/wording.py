@@ -93,6 +93,7 @@ ENGLISH: Mapping[str, str] = {
     "refused.paused": "entries switched off by a person",
     "refused.drawdown_stop": "stopped after the drawdown, until resumed",
     "refused.day_loss": "loss limit of the day reached",
+    "refused.symbol_leaves": "the symbol leaves the line",
     "refused.slot_taken": "the symbol has a trade already",
     "refused.max_positions": "too many positions",
     "refused.size_zero": "risk too small for one step of quantity",

@@ -38,7 +38,7 @@ from trading_system.venues.binance_usdm.signing import payload_of, signed_payloa
 from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, StopChildren
 from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock
-from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError, VenueError
+from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError, VenueError
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
 from trading_system.venues.port import (
@@ -123,7 +123,7 @@ class BinanceUsdm:
         records = []
         for symbol in symbols:
             if symbol not in rows:
-                raise OutcomeUnknownError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
+                raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
             rates = decoded(await self._read("/fapi/v1/commissionRate", {"symbol": symbol}), CommissionRow)
             brackets = decoded(await self._read("/fapi/v1/leverageBracket", {"symbol": symbol}), list[BracketsRow])
             own = next((row for row in brackets if row.symbol == symbol), BracketsRow(symbol, []))

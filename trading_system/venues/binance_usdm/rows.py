@@ -164,6 +164,16 @@ class SymbolRow(msgspec.Struct):
 
     symbol: str
     filters: list[FilterRow]
+    status: str = "TRADING"
+    contract_type: str = msgspec.field(default="PERPETUAL", name="contractType")
+    quote: str = msgspec.field(default="USDT", name="quoteAsset")
+
+
+class VolumeRow(msgspec.Struct, rename="camel"):
+    """``{"symbol":"BTCUSDT","quoteVolume":"15246.1","volume":"...", ...}`` of the last 24 hours."""
+
+    symbol: str
+    quote_volume: float
 
 
 class ExchangeInfo(msgspec.Struct):

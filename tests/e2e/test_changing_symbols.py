@@ -1,0 +1,114 @@
+"""A line's symbols change while it runs: one joins and one leaves at stated steps, and the rest is as it would be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from paper_exchange import PublicFeed, assert_equal_to_its_backtest
+from small_markets import MINUTE, SIX, made_market, small_settings
+
+from trading_system.app import Line
+from trading_system.contracts import CommandDTO
+from trading_system.paper_run import paper_line, paper_run
+from trading_system.replay import LocalLine, LocalMarket, conduct, require_alive
+from trading_system.rules.roster import State
+from trading_system.services.inbox import DONE, Inbox
+from trading_system.simulated_run import REPLAY_PACE
+from trading_system.stored_run import run_of
+
+pytestmark = pytest.mark.slow
+
+FIRST, SECOND, THIRD = SIX[0], SIX[1], SIX[2]
+
+
+@pytest.fixture
+async def feed() -> AsyncIterator[PublicFeed]:
+    public = PublicFeed(made_market(small_settings(), 8, SIX[:3], 900))
+    await public.open()
+    yield public
+    await public.server.stop()
+
+
+async def line_of(feed: PublicFeed, folder: Path) -> Line:
+    found = await paper_line([FIRST, SECOND], feed.settings, folder, pace=REPLAY_PACE, venue_ms=lambda: 0)
+    return found.line
+
+
+async def asked(line: Line, command: str, symbol: str) -> CommandDTO:
+    inbox = Inbox(line.letterbox, line.instruments[0].exchange, "cli", wall_ms=lambda: 0)
+    answer = await inbox.wait(await inbox.ask(command, symbol=symbol), 10.0)
+    assert answer is not None
+    return answer
+
+
+async def stands(line: Line, symbol: str, *states: State) -> None:
+    """Wait until the line's own store says so."""
+
+    async def look() -> None:
+        while line.execution.roster.members[symbol].state not in states:
+            require_alive(line)
+            line.execution.moved.clear()
+            await asyncio.wait({asyncio.ensure_future(line.execution.moved.wait())}, timeout=0.1)
+
+    await asyncio.wait_for(look(), 20)
+
+
+async def play(line: Line, feed: PublicFeed, minutes: int | None = None) -> None:
+    """Conduct the market up to a minute of it, or to its end."""
+    market = LocalMarket(feed.server)
+    if minutes is None:
+        await conduct(LocalLine(line), market)
+        return
+    standing = await market.standing()
+    end = feed.inputs.origin // MINUTE + minutes
+    while standing.step < end:
+        report = await LocalLine(line).quiet(standing)
+        standing = await market.advance(end if report.until is None else min(end, report.until))
+    await LocalLine(line).quiet(standing)
+
+
+async def again(line: Line, feed: PublicFeed, *, how: bool) -> Line:
+    """Return the line as it goes on after a restart, or as it is."""
+    if not how:
+        return line
+    await line.stop()
+    line = await line_of(feed, line.folder)
+    await line.start()
+    return line
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["in one life", "started again at every turn"])
+async def test_a_symbol_joins_and_another_leaves_and_the_backtest_of_the_store_is_equal(
+    feed: PublicFeed, tmp_path: Path, *, restarted: bool
+) -> None:
+    """The first symbol holds a position from minute 600 to 651; the third, which trades from 780 on, was not there."""
+    line = await line_of(feed, tmp_path / "paper")
+    try:
+        await line.start()
+        await play(line, feed, 590)
+        assert (await asked(line, "add_symbol", THIRD))["status"] == DONE
+        line = await again(line, feed, how=restarted)
+        await stands(line, THIRD, State.JOINING, State.JOINED)
+        line = await again(line, feed, how=restarted)
+        await stands(line, THIRD, State.JOINED)
+        line = await again(line, feed, how=restarted)
+        await play(line, feed, 620)
+        answer = await asked(line, "remove_symbol", FIRST)
+        assert answer.get("reason") == "leaves"
+        line = await again(line, feed, how=restarted)
+        await play(line, feed, 640)
+        assert line.execution.roster.members[FIRST].state == State.LEAVING
+        line = await again(line, feed, how=restarted)
+        await play(line, feed)
+        run = paper_run(await run_of(line), line, 0.0)
+    finally:
+        await line.stop()
+    members, origin = line.execution.roster.members, feed.inputs.origin // MINUTE
+    (stay,) = members[FIRST].stints
+    assert (stay.leaving, stay.left) == (origin + 621, origin + 652)
+    assert 590 < members[THIRD].stints[0].joined - origin <= 592
+    assert [trade.symbol for trade in run.record.trades] == [FIRST, THIRD]
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)

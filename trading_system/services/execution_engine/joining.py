@@ -1,0 +1,284 @@
+"""Which symbols the account takes in which step: what was asked, what is ready to join, and who may be let go.
+
+Execution alone changes a line's symbols, so each change lies between two of its steps. What must be asked of a venue
+for one (its record, its leverage) is asked beside the trading, again and again until it is answered; a refusal is that
+symbol's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from trading_system.rules.account import DAY_MS, SymbolStep
+from trading_system.rules.grid import Instrument
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import Change, Member, Place, Roster, State, Why
+from trading_system.rules.symbol_commands import Asked, asked_for, chosen
+from trading_system.services.roster_log import RosterLog
+from trading_system.store.port import Store
+from trading_system.venues.errors import NoSuchSymbolError, NotTakenError, RefusedError, VenueError
+
+log = logging.getLogger(__name__)
+
+ASKING_AGAIN_S = 5.0
+CHOSEN = "symbols_chosen"  # a document: its step is that of the last choice by volume
+EVERY_STEP = 1 << 62
+PASSING = (VenueError, RuntimeError)
+"""What keeps a question from its answer for now."""
+
+
+class SymbolSource(Protocol):
+    """Where a symbol is looked up that the line does not trade yet."""
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return the record of ``symbol``. Raises: NoSuchSymbolError; for what may pass another of ``PASSING``."""
+
+    async def most_traded(self, count: int) -> Sequence[str]:
+        """Return the symbols with the largest 24 h volume in quote currency, the largest first."""
+
+
+class Choice(NamedTuple):
+    """How a line chooses its symbols by volume: how many, and which of them whatever their volume is."""
+
+    number: int
+    pinned: tuple[str, ...] = ()
+
+
+class Joining(NamedTuple):
+    """What a symbol needs to join. origin_at: the origin (ms UTC) of a history whose warm-up ends at an instant.
+
+    ready: makes the venue ready for the symbol's first entry. choice: None for symbols given by name.
+    """
+
+    source: SymbolSource
+    origin_at: Callable[[int], int]
+    ready: Callable[[Instrument], Awaitable[None]]
+    choice: Choice | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Membership:
+    """The account's side of the roster. ``takes``: by place, how the next step takes a symbol.
+
+    ``wake`` is called when there is something to write down.
+    """
+
+    def __init__(
+        self, store: Store, exchange: str, roster: Roster, joining: Joining | None, wake: Callable[[], None]
+    ) -> None:
+        self._log = RosterLog(store, exchange)
+        self._store = store
+        self._exchange = exchange
+        self._joining = joining
+        self._wake = wake
+        self.roster = roster
+        self.takes: Mapping[int, Place] = {}
+        self._taken_until = -1  # up to which step ``takes`` holds good, where that is known
+        self._arrived: dict[str, dict[int, SymbolStep]] = {}  # steps of symbols that are still joining
+        self._ready: set[str] = set()  # joining, and the venue takes their orders
+        self._found: list[Change] = []
+        self._wanted: Sequence[str] | None = None  # the newest choice by volume
+        self._has_chosen = False  # and it is not written down yet
+        self._choose = False
+        self._chosen_day: int | None = None
+        self._seek = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def load(self) -> None:
+        """Take up the stored changes. Raises: UnreadableChangeError; StoreError."""
+        self.roster = await self._log.read(self.roster)
+        kept = await self._store.document(CHOSEN, self._exchange)
+        self._chosen_day = None if kept is None else kept[0] * MINUTE_MS // DAY_MS
+
+    def start(self, step: int) -> None:
+        """Begin to ask for what symbols need to join. ``step``: the account's last one."""
+        if self._joining is None:
+            return
+        self.day_begins(step)
+        self._task = asyncio.create_task(self._seek_all(self._joining), name="execution:symbols")
+        self._seek.set()
+
+    async def stop(self) -> None:
+        """Ask for nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def look_at(self, step: int) -> None:
+        """Know that ``step`` is the next one."""
+        if step > self._taken_until:
+            self.takes = self.roster.at(step)
+            self._taken_until = step if self.roster.settled_after >= step else EVERY_STEP
+
+    def day_begins(self, step: int) -> None:
+        """Choose by volume once a day, at the first step that ends in it."""
+        if self._joining is None or self._joining.choice is None:
+            return
+        if self._chosen_day is None or step * MINUTE_MS // DAY_MS > self._chosen_day:
+            self._choose = True
+            self._seek.set()
+
+    def places(self) -> list[int]:
+        """Return the places whose symbol is on the line."""
+        members = self.roster.members
+        return [n for n, symbol in enumerate(self.roster.places) if members[symbol].state in _HELD]
+
+    def is_joining(self, symbol: str) -> bool:
+        """Tell whether a symbol's steps wait for it to join."""
+        return self.roster.members[symbol].state == State.JOINING
+
+    def arrive(self, symbol: str, step: int, said: SymbolStep) -> None:
+        """Keep what a symbol that is joining brings to a step."""
+        self._arrived.setdefault(symbol, {})[step] = said
+
+    # --- what is to be written down; each returns changes that ``write`` stores
+
+    def ask(self, command: str, arguments: Mapping[str, object], step: int, flat: Iterable[int]) -> Asked:
+        """Return what comes of a person's request after ``step``; ``flat`` are the places without a trade."""
+        choice = None if self._joining is None else self._joining.choice
+        asked = asked_for(
+            self.roster,
+            command,
+            arguments,
+            step,
+            self._names(flat),
+            chooses=choice is not None,
+            finds=self._joining is not None,
+        )
+        if command == "choose_symbols" and asked.reply.done:
+            self._choose = True
+            self._seek.set()
+        return asked
+
+    def due(self, step: int, flat: Iterable[int]) -> list[Change]:
+        """Return what the venue's answers and the last choice by volume lead to after ``step``."""
+        found, self._found = self._found, []
+        changes = [one for one in found if self._still_asks(one)]
+        if self._wanted is not None and self._joining is not None and self._joining.choice is not None:
+            wanted, self._wanted, self._has_chosen = self._wanted, None, True
+            changes += chosen(self.roster, wanted, self._joining.choice.pinned, step, self._names(flat))
+        return [
+            one._replace(step=step, origin=self._origin(step)) if one.state == State.JOINING else one for one in changes
+        ]
+
+    def joins(self, step: int) -> list[Change]:
+        """Return the joining, after ``step``, of every symbol that is ready and has come as far as the account."""
+        return [
+            Change(one.symbol, State.JOINED, step + 1, one.why)
+            for one in self.roster.of_state(State.JOINING)
+            if one.symbol in self._ready and max(self._arrived.get(one.symbol, ()), default=0) >= step
+        ]
+
+    def released(self, step: int, flat: Iterable[int]) -> list[Change]:
+        """Return the end of every symbol that leaves and is flat after ``step``."""
+        names = self._names(flat)
+        return [
+            Change(one.symbol, State.LEFT, step, one.why, detail=one.detail)
+            for one in self.roster.of_state(State.LEAVING)
+            if one.symbol in names and one.stints[-1].leaving is not None and one.stints[-1].leaving <= step
+        ]
+
+    async def write(self, changes: Sequence[Change], step: int) -> None:
+        """Store ``changes``, which lie after ``step``; the caller commits. Raises: StoreError."""
+        if self._has_chosen:
+            await self._store.put_document(CHOSEN, self._exchange, step, b"")
+            self._has_chosen, self._chosen_day = False, step * MINUTE_MS // DAY_MS
+        if not changes:
+            return
+        for one in changes:
+            reason = f" ({one.detail})" if one.detail else ""
+            log.info("%s: %s at step %d, %s%s", one.symbol, one.state.value, one.step, one.why.value, reason)
+        self.roster = await self._log.append(self.roster, changes)
+        for one in changes:
+            if one.state == State.LEFT:
+                self._arrived.pop(one.symbol, None)
+                self._ready.discard(one.symbol)
+        self._taken_until = -1
+        self.look_at(step + 1)
+        self._seek.set()
+
+    def brought(self, symbol: str) -> dict[int, SymbolStep]:
+        """Hand over the steps of a symbol that has joined."""
+        return self._arrived.pop(symbol, {})
+
+    def forget_before(self, step: int) -> None:
+        """Let go of steps before ``step``, which were closed without the symbols that are joining."""
+        for kept in self._arrived.values():
+            for old in [one for one in kept if one < step]:
+                del kept[old]
+
+    def _names(self, places: Iterable[int]) -> frozenset[str]:
+        return frozenset(self.roster.places[place] for place in places)
+
+    def _still_asks(self, change: Change) -> bool:
+        state = self.roster.members[change.symbol].state
+        return state == State.ASKED if change.state == State.JOINING else state in (State.ASKED, State.JOINING)
+
+    def _origin(self, step: int) -> int:
+        origin = 0 if self._joining is None else self._joining.origin_at(step * MINUTE_MS) // MINUTE_MS
+        return max(origin, self.roster.origin)
+
+    # --- beside the trading
+
+    async def _seek_all(self, joining: Joining) -> None:
+        while True:
+            await self._seek.wait()
+            self._seek.clear()
+            whole = True
+            if self._choose and joining.choice is not None:
+                whole = await self._choose_now(joining, joining.choice)
+            for member in self.roster.of_state(State.ASKED, State.JOINING):
+                if member.symbol not in self._ready and not any(one.symbol == member.symbol for one in self._found):
+                    whole = await self._make_ready(joining, member.symbol) and whole
+            if not whole:
+                await joining.sleep(ASKING_AGAIN_S)
+                self._seek.set()
+
+    async def _choose_now(self, joining: Joining, choice: Choice) -> bool:
+        try:
+            self._wanted = await joining.source.most_traded(choice.number)
+        except PASSING as error:
+            log.warning("the symbols cannot be chosen by volume now (%s); asking again", error)
+            return False
+        self._choose = False
+        self._wake()
+        return True
+
+    async def _make_ready(self, joining: Joining, symbol: str) -> bool:
+        """Let the venue know of a symbol; False when it has to be asked again."""
+        member = self.roster.members[symbol]
+        try:
+            instrument = await joining.source.instrument(symbol)
+            known = _as_before(member, instrument)
+            await joining.ready(known)
+        except PASSING as error:
+            if not isinstance(error, NoSuchSymbolError | RefusedError) or isinstance(error, NotTakenError):
+                log.warning("%s cannot join now (%s); asking again", symbol, error)
+                return False
+            log.warning("%s does not join: %s", symbol, error)
+            self._found.append(Change(symbol, State.LEFT, 0, Why.REFUSED, detail=str(error)))
+        else:
+            self._ready.add(symbol)
+            if member.state == State.ASKED:
+                self._found.append(Change(symbol, State.JOINING, 0, member.why, known))
+        self._wake()
+        return True
+
+
+_HELD = frozenset({State.JOINED, State.LEAVING})
+
+
+def _as_before(member: Member, instrument: Instrument) -> Instrument:
+    """Return the record by which the line trades ``member``. Raises: NoSuchSymbolError when its grid is another now."""
+    before = member.instrument
+    if before is None:
+        return instrument
+    if (before.tick, before.step) != (instrument.tick, instrument.step):
+        raise NoSuchSymbolError(
+            f"{member.symbol}: expected the grid with which this line traded it before, was another one; trade it on "
+            "a line of its own"
+        )
+    return before

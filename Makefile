@@ -20,7 +20,7 @@ help:
 	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest; EXCHANGE=bybit_linear"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
 	@echo "make servers  install the servers that tests start (redis-server, FerretDB); make test does it as well"
-	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes"
+	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes; EXCHANGE=..."
 	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
 	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
@@ -80,7 +80,7 @@ bench: developer servers
 
 # Two minutes on two idle cores.
 chaos: setup
-	@$(BIN)/python tests/e2e/chaos.py
+	@$(BIN)/python tests/e2e/chaos.py $(EXCHANGE)
 
 # Some ten minutes: eight processes trade two days on Redis and a MongoDB-compatible store, then under disturbances.
 services: developer servers

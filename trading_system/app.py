@@ -6,6 +6,7 @@ A process opens all of the line's services, or one of them: what they say to eac
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -168,6 +169,9 @@ class Line:
         if "data_feed" in self._services:
             await self._open_feed(progress)
         opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
+        # What is there now stays: looking through it for garbage would hold up the closes of hundreds of symbols.
+        gc.freeze()
+        opened.callback(gc.unfreeze)
 
     async def stop(self) -> None:
         """Close what was opened, the last first, also after a start that failed half way.
@@ -313,7 +317,7 @@ class Line:
             self.roster.fed_instruments,
             self.roster.origins,
             wanted,
-            socket,
+            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
             access.market(http),
             pace.ask_after_s,
             self._venue_ms if pace.by_clock else None,
@@ -422,6 +426,7 @@ class Line:
                     await room.catch_up()
                 for feed in self._feeds:
                     await feed.poll()
+                await self.letterbox.store.tidy()
                 pauses = Pauses()
             except StoreAwayError as error:
                 log.warning("no room can catch up: %s", error)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,7 +176,7 @@ class ServiceProcess:
                 settings,
                 terms.instruments,
                 terms.origin,
-                self._access(),
+                self._access,
                 self._pace(),
                 alerts=self._alerts,
                 venue_ms=None if clock is None else clock.now_ms,
@@ -209,7 +210,7 @@ class ServiceProcess:
         """Return what tells the venue's time to the services that ask for it; None in lockstep, where time stands."""
         if self._conductor or self._service not in LOOK_AT_THE_CLOCK:
             return None
-        clock = VenueClock.of(self._access())
+        clock = VenueClock.of(self._access)
         await clock.measure()
         return clock
 
@@ -252,17 +253,19 @@ class ServiceProcess:
     async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
         settings, symbols = self._settings, sorted(self._settings.symbols)
         if not self._conductor:
-            market = self._access().market(http)
+            market = self._access.market(http)
             instruments = await market.instruments(await selected(market, symbols))
             return Begun(origin_before(await market.running_minute(instruments[0].symbol), settings), instruments)
         state = await state_of(http, self._conductor)
-        venue = self._access().account()
+        venue = self._access.account()
         try:
             return Begun((state["first_step"] - 1) * MINUTE_MS, await venue.instruments(symbols))
         finally:
             await venue.close()
 
+    @cached_property
     def _access(self) -> VenueAccess:
+        """Return the way to the exchange, one for all lives: who is banned there stays banned."""
         settings = self._settings
         if self._conductor:
             return simulated_access(settings, self._conductor, settings.api_key, settings.api_secret)

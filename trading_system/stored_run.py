@@ -83,17 +83,18 @@ async def run_in(
 async def _check_orders(journal: Journal, venue: Venue | None, facts: Sequence[Fact]) -> None:
     """Hold what the account says it placed against the journal: each such order was taken by the venue.
 
-    What the journal lacks, because its disk took no more in an earlier life, the venue itself is asked for.
+    A venue that answers first and decides afterwards may have rejected one that it had taken. What the journal lacks,
+    because its disk took no more in an earlier life, the venue itself is asked for.
     """
-    taken = Counter(
-        order.canonical
-        for order in journal.orders_since(0)
-        if order.state not in (State.INTENT, State.REJECTED, State.NOT_PLACED)
-    )
+    orders = journal.orders_since(0)
+    untaken = (State.INTENT, State.REJECTED, State.NOT_PLACED)
+    taken = Counter(order.canonical for order in orders if order.state not in untaken)
+    taken_back = Counter(order.canonical for order in orders if order.state == State.REJECTED and order.venue_id)
     placed = Counter(fact.order.id for fact in facts if isinstance(fact, Placed))
     last = {fact.order.id: fact for fact in facts if isinstance(fact, Placed)}
     for id_, count in placed.items():
         known = taken[id_]
+        known += min(taken_back[id_], max(count - known, 0))
         if known < count and venue is not None:
             known += await _unwritten(journal, venue, last[id_], count - known)
         if known != count:

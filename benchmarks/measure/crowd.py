@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from measure.markets import START_MS
+from trading_system.bus.ending import ended
 from trading_system.bus.port import Bus
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.runs import Run
@@ -27,6 +29,7 @@ from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
+from trading_system.services.heartbeat import Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.room import Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
@@ -69,6 +72,7 @@ class StillMarket:
         self._out, self._in = os.pipe()
         os.set_blocking(self._out, False)
         self._events: list[tuple[Any, ...]] = []
+        self._turn = 0
 
     @property
     def step(self) -> int:
@@ -81,6 +85,15 @@ class StillMarket:
         for n in range(minutes):
             self._events += [("candle", name, *rows[n][:6], 0) for name, rows in columns.items()]
         self.upto += minutes
+        os.write(self._in, b"x")
+
+    def run(self, updates: int) -> None:
+        """Say running candles of the newest minute, ``updates`` symbols further each time."""
+        names = list(self._candles)
+        for n in range(self._turn, self._turn + updates):
+            name = names[n % len(names)]
+            self._events.append(("running", name, *self._candles[name][self.upto - 1].item()[:6], 0))
+        self._turn = (self._turn + updates) % len(names)
         os.write(self._in, b"x")
 
     async def closed_from(self, symbol: str, start: int) -> list[ClosedCandle]:
@@ -160,11 +173,33 @@ class CrowdLine:
         self._opened.push_async_callback(self.feed.stop)
         await self.feed.start()
         await self.quiet()
+        gc.freeze()  # as every line does once it is open
+        self._opened.callback(gc.unfreeze)
+        heartbeat = Heartbeat(self.letterbox.bus, [self.feed, *self.rooms], SystemClock().wall_ms)
+        self._opened.push_async_callback(heartbeat.stop)
+        await heartbeat.start()
+        self._opened.push_async_callback(ended, [asyncio.create_task(self._poll(), name="poll")])
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop everything, the last first."""
         await self._opened.aclose()
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for room in self.rooms:
+                await room.catch_up()
+            await self.feed.poll()
+            await self.letterbox.store.tidy()
+
+    async def stand(self, seconds: float, updates: int) -> None:
+        """Let nothing close for a while; ``updates`` running candles a second are heard, a few at a time."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + seconds, 0.02
+        while loop.time() < until:
+            self.market.run(max(round(updates * pause), 1))
+            await asyncio.sleep(pause)
 
     async def quiet(self) -> None:
         """Wait until the account has closed the market's last minute. Raises: the failure of a part."""
@@ -177,10 +212,10 @@ class CrowdLine:
                 async with asyncio.timeout(0.5):
                     await self.execution.moved.wait()
 
-    async def play(self, upto: int, stretch: int = 1) -> None:
-        """Close the minutes up to ``upto``, ``stretch`` at a time, and wait each time until the line is quiet."""
+    async def play(self, upto: int) -> None:
+        """Close the minutes up to ``upto``, one at a time, and wait each time until the line is quiet."""
         while self.market.upto < upto:
-            self.market.close(min(stretch, upto - self.market.upto))
+            self.market.close()
             await self.quiet()
 
     async def run(self) -> Run:

@@ -9,16 +9,23 @@ use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, Frame, INTERVAL_MS};
 
 const KLINE: &str = "kline.1.";
+const TICKER: &str = "tickers.";
 
 /// The venue cuts who is idle for ten minutes and asks for a sign every twenty seconds.
 pub const PING_EVERY_MS: i64 = 20_000;
 
+/// The names of a symbol's minutes and of its ticker, in which the mark price comes; spot has none.
+pub fn streams(symbol: &str) -> (String, String) {
+    (format!("{KLINE}{symbol}"), format!("{TICKER}{symbol}"))
+}
+
 /// `{"req_id":"1","op":"subscribe","args":["kline.1.BTCUSDT"]}`
 ///
-/// The symbols hold no character that JSON would escape (the session refuses such names).
-pub fn subscribe(id: u64, symbols: &[String]) -> String {
-    let topics: Vec<String> = symbols.iter().map(|symbol| format!("\"{KLINE}{symbol}\"")).collect();
-    format!("{{\"req_id\":\"{id}\",\"op\":\"subscribe\",\"args\":[{}]}}", topics.join(","))
+/// The names hold no character that JSON would escape (the session refuses such symbols).
+pub fn ask(id: u64, subscribes: bool, streams: &[&str]) -> String {
+    let operation = if subscribes { "subscribe" } else { "unsubscribe" };
+    let topics: Vec<String> = streams.iter().map(|stream| format!("\"{stream}\"")).collect();
+    format!("{{\"req_id\":\"{id}\",\"op\":\"{operation}\",\"args\":[{}]}}", topics.join(","))
 }
 
 /// What the client says so that it is not taken for dead.
@@ -62,6 +69,7 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         .map_err(|error| BadFrame { reason: format!("not UTF-8 at byte {}", error.valid_up_to()) })?;
     let mut message = Message::default();
     let mut klines: Vec<Kline> = Vec::new();
+    let mut mark = Scalar::Missing;
     let mut scanner = Scanner::new(text);
     scanner.object(|key, scanner| match key {
         "topic" => fill(&mut message.topic, key, scanner),
@@ -79,11 +87,15 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
             klines.push(kline);
             Ok(())
         }),
+        "data" if scanner.at_object() => scanner.object(|key, scanner| match key {
+            "markPrice" => fill(&mut mark, "data.markPrice", scanner),
+            _ => scanner.value().map(drop).map_err(BadFrame::from),
+        }),
         _ => scanner.value().map(drop).map_err(BadFrame::from),
     })?;
     scanner.end()?;
     if message.topic != Scalar::Missing {
-        return read_topic(message, klines);
+        return read_topic(message, klines, &mark);
     }
     read_answer(&message)
 }
@@ -128,13 +140,28 @@ fn read_answer(message: &Message<'_>) -> Result<Frame<'static>, BadFrame> {
     }
 }
 
-fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>) -> Result<Frame<'a>, BadFrame> {
-    let symbol = match message.topic {
-        Scalar::Text(Cow::Borrowed(topic)) => topic.strip_prefix(KLINE).map(Cow::Borrowed),
-        Scalar::Text(Cow::Owned(topic)) => topic.strip_prefix(KLINE).map(|symbol| Cow::Owned(symbol.to_owned())),
-        ref other => return Err(BadFrame::field("topic", "a text", other.shown())),
+/// What follows a topic's beginning: the symbol.
+fn behind<'a>(topic: &Cow<'a, str>, beginning: &str) -> Option<Cow<'a, str>> {
+    match topic {
+        Cow::Borrowed(topic) => topic.strip_prefix(beginning).map(Cow::Borrowed),
+        Cow::Owned(topic) => topic.strip_prefix(beginning).map(|symbol| Cow::Owned(symbol.to_owned())),
+    }
+}
+
+fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scalar<'a>) -> Result<Frame<'a>, BadFrame> {
+    let topic = match message.topic {
+        Scalar::Text(topic) => topic,
+        other => return Err(BadFrame::field("topic", "a text", other.shown())),
     };
-    let Some(symbol) = symbol else {
+    if let Some(symbol) = behind(&topic, TICKER) {
+        // A delta names only what has changed.
+        if *mark == Scalar::Missing {
+            return Ok(Frame::Unrelated);
+        }
+        let time = read_time("ts", &message.sent)?;
+        return Ok(Frame::Mark { symbol, time, price: read_price("data.markPrice", mark)? });
+    }
+    let Some(symbol) = behind(&topic, KLINE) else {
         return Ok(Frame::Unrelated);
     };
     let event_time = read_time("ts", &message.sent)?;

@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval_at, timeout, Instant, Interval, MissedTickBehavior};
+use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{connect_async_with_config, MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{client_async_tls_with_config, connect_async_with_config, MaybeTlsStream, WebSocketStream};
 
 use crate::event::{Cut, Event, Output};
-use crate::session::Session;
+use crate::proxy::Proxy;
+use crate::session::{Session, Symbol};
 
 /// A kline frame has about 350 bytes; what is larger than this is no frame of a venue.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
@@ -24,15 +26,33 @@ const BURST: usize = 256;
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Connects by TCP, TLS (for wss) and WebSocket handshake.
-pub async fn dial(url: &str) -> Result<Socket, Cut> {
+/// Connects by TCP, perhaps through a proxy, TLS (for wss) and WebSocket handshake.
+pub async fn dial(url: &str, proxy: Option<&Proxy>) -> Result<Socket, Cut> {
     let config =
         WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(Some(MAX_MESSAGE_BYTES));
-    match timeout(CONNECT_TIMEOUT, connect_async_with_config(url, Some(config), true)).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(Cut::ConnectFailed(error.to_string())),
+    let connecting = async {
+        let Some(proxy) = proxy else {
+            let connected = connect_async_with_config(url, Some(config), true).await;
+            return connected.map(|(socket, _)| socket).map_err(|error| error.to_string());
+        };
+        let (host, port) = place_of(url)?;
+        let stream = proxy.connect(&host, port).await?;
+        let connected = client_async_tls_with_config(url, stream, Some(config), None).await;
+        connected.map(|(socket, _)| socket).map_err(|error| error.to_string())
+    };
+    match timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(socket)) => Ok(socket),
+        Ok(Err(error)) => Err(Cut::ConnectFailed(error)),
         Err(_) => Err(Cut::ConnectFailed(format!("no handshake within {} s", CONNECT_TIMEOUT.as_secs()))),
     }
+}
+
+/// Host and port of a ws:// or wss:// address.
+fn place_of(url: &str) -> Result<(String, u16), String> {
+    let uri: Uri = url.parse().map_err(|error| format!("the address: {error}"))?;
+    let host = uri.host().ok_or("the address has no host")?;
+    let usual = if uri.scheme_str() == Some("wss") { 443 } else { 80 };
+    Ok((host.trim_matches(['[', ']']).to_owned(), uri.port_u16().unwrap_or(usual)))
 }
 
 pub struct Connection {
@@ -72,6 +92,16 @@ impl Connection {
 
     fn now_ms(&self) -> i64 {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub fn add(&mut self, symbols: Vec<Symbol>) {
+        let now_ms = self.now_ms();
+        self.session.add(now_ms, symbols, &mut self.output);
+    }
+
+    pub fn remove(&mut self, names: &[String]) {
+        let now_ms = self.now_ms();
+        self.session.remove(now_ms, names, &mut self.output);
     }
 
     pub fn is_open(&self) -> bool {

@@ -63,13 +63,17 @@ impl fmt::Display for Cut {
     }
 }
 
-/// One fact, in the order in which it became known. `symbol` is the place in the session's list of symbols.
+/// One fact, in the order in which it became known. `symbol` is the number of a symbol.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A closed minute.
     Candle { symbol: usize, candle: Candle },
     /// A minute that is still being traded; no decision may read it.
     Running { symbol: usize, candle: Candle },
+    /// The price by which positions of a symbol are valued; no decision may read it.
+    Mark { symbol: usize, time: i64, price: f64 },
+    /// The venue does not give a symbol's streams; the others go on.
+    Refused { symbol: usize, message: String },
     /// A connection is open; nothing is subscribed yet.
     Connected,
     /// Every subscription is acknowledged; so many streams.

@@ -3,15 +3,18 @@
 //! is decided elsewhere: nothing here knows a strategy.
 
 pub mod backoff;
-pub mod binance_usdm;
+pub mod binance;
+pub mod budget;
 pub mod bybit;
 pub mod connection;
 pub mod decimal;
 pub mod event;
 pub mod fields;
 pub mod outbox;
+pub mod proxy;
 pub mod scan;
 pub mod session;
+pub mod shards;
 pub mod shell;
 pub mod venue;
 pub mod wake;

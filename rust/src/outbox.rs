@@ -51,6 +51,9 @@ impl Outbox {
         for event in events {
             let Queue { events: waiting, running } = &mut *queue;
             if let Event::Running { symbol, candle } = &event {
+                if running.len() <= *symbol {
+                    running.resize(*symbol + 1, None);
+                }
                 match running[*symbol] {
                     Some((place, open_time)) if open_time == candle.open_time => {
                         waiting[place] = event;
@@ -61,7 +64,9 @@ impl Outbox {
                 }
             } else if let Event::Candle { symbol, .. } = &event {
                 // A running candle that comes after this close must not be written in front of it.
-                running[*symbol] = None;
+                if let Some(place) = running.get_mut(*symbol) {
+                    *place = None;
+                }
             }
             waiting.push_back(event);
         }

@@ -1,6 +1,7 @@
 //! What Python sees: `Feed` (socket, thread, descriptor) and `Session` (the same decisions under a clock of the caller's).
 //! Both speak in the same tuples, whose meaning is written once, in `trading_system/_feed.pyi`.
 
+use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,12 +10,14 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use tokio::sync::Notify;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 
 use crate::event::{Candle, Cut, Event, Output};
 use crate::outbox::Outbox;
-use crate::session::{Patience, Session};
-use crate::shell::{run, Settings};
+use crate::proxy::Proxy;
+use crate::session::{check_names, numbered, Patience, Session, Symbol};
+use crate::shards::run;
+use crate::shell::{Command, Settings};
 use crate::venue::{BadArgument, Venue};
 
 impl From<BadArgument> for PyErr {
@@ -23,9 +26,26 @@ impl From<BadArgument> for PyErr {
     }
 }
 
-/// The symbols as Python texts, made once: every tuple about a symbol shares them.
-fn names(py: Python<'_>, symbols: &[String]) -> Vec<Py<PyString>> {
-    symbols.iter().map(|symbol| PyString::new(py, symbol).unbind()).collect()
+/// The symbols as Python texts, made once: every tuple about a symbol shares them. A symbol keeps its number for good.
+#[derive(Default)]
+struct Names {
+    texts: Vec<Py<PyString>>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Names {
+    fn number(&mut self, py: Python<'_>, names: Vec<String>) -> Vec<Symbol> {
+        names
+            .into_iter()
+            .map(|name| {
+                let number = *self.numbers.entry(name.clone()).or_insert_with(|| {
+                    self.texts.push(PyString::new(py, &name).unbind());
+                    self.texts.len() - 1
+                });
+                Symbol { number, name }
+            })
+            .collect()
+    }
 }
 
 fn tuple<'py>(py: Python<'py>, names: &[Py<PyString>], event: &Event) -> PyResult<Bound<'py, PyTuple>> {
@@ -36,6 +56,11 @@ fn tuple<'py>(py: Python<'py>, names: &[Py<PyString>], event: &Event) -> PyResul
     match event {
         Event::Candle { symbol, candle } => of_candle(intern!(py, "candle"), *symbol, candle),
         Event::Running { symbol, candle } => of_candle(intern!(py, "running"), *symbol, candle),
+        Event::Mark { symbol, time, price } => (intern!(py, "mark"), &names[*symbol], time, price).into_pyobject(py),
+        Event::Refused { symbol, message } => {
+            let refused = PyList::new(py, [&names[*symbol]])?;
+            (intern!(py, "refused"), refused, message).into_pyobject(py)
+        }
         Event::Connected => (intern!(py, "connected"),).into_pyobject(py),
         Event::Subscribed { streams } => (intern!(py, "subscribed"), streams).into_pyobject(py),
         Event::Cut(cut) => (intern!(py, "cut"), cut.to_string()).into_pyobject(py),
@@ -67,20 +92,21 @@ fn tuples<'py>(
 /// `url` begins with ws:// or wss:// and must be the routed one (`/market/ws` or `/market/stream`): the unrouted
 /// address acknowledges and stays silent. `symbols` as frames spell them (BTCUSDT), 1 to 1024, each once.
 /// `silence_ms` and `ack_timeout_ms` may be 0: wait for ever, for a market that stands still between steps.
+/// `mark_price` asks for mark prices where the venue has any; `proxy` is `http://[user:password@]host:port` or socks5://.
+/// More symbols than `symbols_per_connection` (0: what the venue takes) are shared out over several connections.
 /// `rotate_ms` is the age at which a connection is replaced (the venue cuts at 24 h), new one first.
 /// `queue_limit` is the number of waiting events (two hours of a full connection) at which the socket waits.
 /// Raises ValueError naming the argument, what was expected and what it was.
 #[pyclass(frozen, module = "trading_system._feed")]
 struct Feed {
-    settings: Settings,
-    names: Vec<Py<PyString>>,
+    names: Mutex<Names>,
     outbox: Arc<Outbox>,
-    stop: Arc<Notify>,
+    commands: Mutex<Option<UnboundedSender<Command>>>,
     thread: Mutex<Life>,
 }
 
 enum Life {
-    Unborn,
+    Unborn(Box<Settings>, UnboundedReceiver<Command>),
     Running(JoinHandle<()>),
     Over,
 }
@@ -90,10 +116,17 @@ impl Feed {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tell(&self, command: Command) {
+        if let Some(commands) = &*self.commands.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A feed that is over listens to nothing more.
+            let _ = commands.send(command);
+        }
+    }
+
     fn end(&self) {
         let life = std::mem::replace(&mut *self.life(), Life::Over);
         if let Life::Running(thread) = life {
-            self.stop.notify_one();
+            *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
             // `run` catches and reports a panic itself.
             let _ = thread.join();
         }
@@ -112,7 +145,7 @@ impl Feed {
     #[new]
     #[pyo3(signature = (url, symbols, *, silence_ms=30_000, ack_timeout_ms=5_000,
         backoff_cap_ms=30_000, rotate_ms=82_800_000, ping_ms=15_000, queue_limit=131_072,
-        venue="binance_usdm"))]
+        venue="binance_usdm", mark_price=false, proxy="", symbols_per_connection=0))]
     #[allow(clippy::too_many_arguments)] // keywords in Python, each with a default
     fn new(
         py: Python<'_>,
@@ -125,35 +158,69 @@ impl Feed {
         ping_ms: u64,
         queue_limit: usize,
         venue: &str,
+        mark_price: bool,
+        proxy: &str,
+        symbols_per_connection: usize,
     ) -> PyResult<Feed> {
         let venue = Venue::named(venue)?;
         let patience = Patience { silence_ms, ack_timeout_ms };
-        let settings = Settings { url, venue, symbols, patience, backoff_cap_ms, rotate_ms, ping_ms };
+        check_names(symbols.iter().map(String::as_str))?;
+        let mut names = Names::default();
+        let settings = Settings {
+            url,
+            venue,
+            symbols: names.number(py, symbols),
+            patience,
+            marks: mark_price && venue.has_marks(),
+            proxy: if proxy.is_empty() { None } else { Some(Proxy::parse(proxy)?) },
+            symbols_per_connection,
+            backoff_cap_ms,
+            rotate_ms,
+            ping_ms,
+        };
         settings.check()?;
         let outbox = Outbox::new(settings.symbols.len(), queue_limit.max(1))
             .map_err(|error| PyOSError::new_err(format!("the feed got no eventfd: {error}")))?;
+        let (sender, receiver) = unbounded_channel();
         Ok(Feed {
-            names: names(py, &settings.symbols),
-            settings,
+            names: Mutex::new(names),
             outbox: Arc::new(outbox),
-            stop: Arc::new(Notify::new()),
-            thread: Mutex::new(Life::Unborn),
+            commands: Mutex::new(Some(sender)),
+            thread: Mutex::new(Life::Unborn(Box::new(settings), receiver)),
         })
     }
 
     /// Begin, in a thread of the feed's own. Raises RuntimeError on a second start.
     fn start(&self) -> PyResult<()> {
         let mut life = self.life();
-        if !matches!(*life, Life::Unborn) {
-            return Err(PyRuntimeError::new_err("start: expected a feed that was never started; make a new Feed"));
-        }
-        let (settings, outbox, stop) = (self.settings.clone(), Arc::clone(&self.outbox), Arc::clone(&self.stop));
+        let (settings, commands) = match std::mem::replace(&mut *life, Life::Over) {
+            Life::Unborn(settings, commands) => (settings, commands),
+            other => {
+                *life = other;
+                return Err(PyRuntimeError::new_err("start: expected a feed that was never started; make a new Feed"));
+            }
+        };
+        let outbox = Arc::clone(&self.outbox);
         let thread = std::thread::Builder::new()
             .name("feed".to_owned())
-            .spawn(move || run(settings, outbox, stop))
+            .spawn(move || run(*settings, outbox, commands))
             .map_err(|error| PyOSError::new_err(format!("the feed got no thread: {error}")))?;
         *life = Life::Running(thread);
         Ok(())
+    }
+
+    /// Listen to more symbols, before or after `start`; a "subscribed" follows. Those that are known stay as they are.
+    /// Raises ValueError for a name that no stream can have.
+    fn add(&self, py: Python<'_>, symbols: Vec<String>) -> PyResult<()> {
+        check_names(symbols.iter().map(String::as_str))?;
+        let symbols = self.names.lock().unwrap_or_else(PoisonError::into_inner).number(py, symbols);
+        self.tell(Command::Add(symbols));
+        Ok(())
+    }
+
+    /// Listen to fewer symbols; what of them is under way is forgotten.
+    fn remove(&self, symbols: Vec<String>) {
+        self.tell(Command::Remove(symbols));
     }
 
     /// Close the connection and join the thread; at once if there is none. Waiting events stay to be drained.
@@ -173,7 +240,8 @@ impl Feed {
 
     /// Take all waiting events, oldest first; empty if there are none.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        tuples(py, &self.names, self.outbox.drain().into_iter())
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        tuples(py, &names.texts, self.outbox.drain().into_iter())
     }
 }
 
@@ -186,13 +254,13 @@ type Answer<'py> = (Bound<'py, PyList>, Vec<String>);
 #[pyclass(name = "Session", module = "trading_system._feed")]
 struct PySession {
     session: Session,
-    names: Vec<Py<PyString>>,
+    names: Names,
     output: Output,
 }
 
 impl PySession {
     fn answer<'py>(&mut self, py: Python<'py>) -> PyResult<Answer<'py>> {
-        let events = tuples(py, &self.names, self.output.events.drain(..))?;
+        let events = tuples(py, &self.names.texts, self.output.events.drain(..))?;
         Ok((events, std::mem::take(&mut self.output.sends)))
     }
 }
@@ -200,16 +268,35 @@ impl PySession {
 #[pymethods]
 impl PySession {
     #[new]
-    #[pyo3(signature = (symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, venue="binance_usdm"))]
+    #[pyo3(signature = (symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, venue="binance_usdm",
+        mark_price=false))]
     fn new(
         py: Python<'_>,
         symbols: Vec<String>,
         silence_ms: i64,
         ack_timeout_ms: i64,
         venue: &str,
+        mark_price: bool,
     ) -> PyResult<PySession> {
-        let session = Session::new(Venue::named(venue)?, symbols, Patience { silence_ms, ack_timeout_ms })?;
-        Ok(PySession { names: names(py, session.symbols()), session, output: Output::default() })
+        let patience = Patience { silence_ms, ack_timeout_ms };
+        let session = Session::of(Venue::named(venue)?, numbered(symbols), patience, mark_price)?;
+        let mut names = Names::default();
+        names.number(py, session.symbols());
+        Ok(PySession { names, session, output: Output::default() })
+    }
+
+    /// Ask for more symbols.
+    fn add<'py>(&mut self, py: Python<'py>, now_ms: i64, symbols: Vec<String>) -> PyResult<Answer<'py>> {
+        check_names(symbols.iter().map(String::as_str))?;
+        let symbols = self.names.number(py, symbols);
+        self.session.add(now_ms, symbols, &mut self.output);
+        self.answer(py)
+    }
+
+    /// Take symbols back.
+    fn remove<'py>(&mut self, py: Python<'py>, now_ms: i64, symbols: Vec<String>) -> PyResult<Answer<'py>> {
+        self.session.remove(now_ms, &symbols, &mut self.output);
+        self.answer(py)
     }
 
     /// Begin a conversation after the handshake: subscribe, as far as the venue's pace allows at once.

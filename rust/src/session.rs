@@ -20,34 +20,85 @@ pub struct Patience {
     pub ack_timeout_ms: i64,
 }
 
+/// A symbol as the venue spells it in frames, and the number by which events speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    pub number: usize,
+    pub name: String,
+}
+
+/// Numbers names in their order.
+pub fn numbered(names: Vec<String>) -> Vec<Symbol> {
+    names.into_iter().enumerate().map(|(number, name)| Symbol { number, name }).collect()
+}
+
+/// Errors: `BadArgument` unless every name can stand in a stream's name, and each stands there once.
+pub fn check_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), BadArgument> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        // Letters beyond ASCII exist in real symbols; what would need escapes or split a stream's name does not.
+        let sound = |letter: char| letter.is_alphanumeric() || letter == '_';
+        if name.is_empty() || !name.chars().all(sound) || name.chars().any(char::is_lowercase) {
+            let expected = "capital letters, digits and '_'".to_owned();
+            return Err(BadArgument { name: "symbols", expected, was: format!("{name:?}") });
+        }
+        if !seen.insert(name) {
+            let expected = "each symbol once".to_owned();
+            return Err(BadArgument { name: "symbols", expected, was: format!("{name:?} twice") });
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Listening {
+    symbol: Symbol,
+    /// When it was last heard on this connection.
+    heard_at: Option<i64>,
+    /// Whether its present silence was already reported.
+    told: bool,
+}
+
+/// A message that asks for streams, or takes them back: for each stream the symbol that it is of.
+#[derive(Debug)]
+struct Request {
+    subscribes: bool,
+    streams: Vec<(String, String)>,
+}
+
 /// The state of one connection after the other; symbols and patience stay.
 #[derive(Debug)]
 pub struct Session {
     venue: Venue,
-    symbols: Vec<String>,
+    marks: bool,
+    symbols: Vec<Listening>,
     places: HashMap<String, usize>,
     patience: Patience,
     open: bool,
     next_id: u64,
-    /// Where the part of `symbols` begins that no SUBSCRIBE has named yet.
-    unasked_from: usize,
-    /// SUBSCRIBE ids without an answer, with the time each was sent.
-    unanswered: Vec<(u64, i64)>,
+    /// What no message has asked for yet, oldest first.
+    waiting: VecDeque<Request>,
+    /// Messages without an answer, with the time each was sent.
+    unanswered: Vec<(u64, i64, Request)>,
     /// When the last few messages left, oldest first.
     sent_at: VecDeque<i64>,
     signed_life_at: i64,
+    /// Whether something was asked for that `Subscribed` has not told of.
+    asks: bool,
     subscribed_at: Option<i64>,
     last_data: Option<i64>,
-    /// Per symbol: when it was last heard.
-    heard_at: Vec<Option<i64>>,
-    /// Per symbol: whether its present silence was already reported.
-    told: Vec<bool>,
 }
 
 impl Session {
-    /// `symbols` as the venue spells them in frames (`BTCUSDT`), each once. Errors: `BadArgument` naming the argument.
-    pub fn new(venue: Venue, symbols: Vec<String>, patience: Patience) -> Result<Session, BadArgument> {
-        let limit = venue.streams_per_connection();
+    /// `names` as the venue spells them in frames (`BTCUSDT`), each once. Errors: `BadArgument` naming the argument.
+    pub fn new(venue: Venue, names: Vec<String>, patience: Patience) -> Result<Session, BadArgument> {
+        Session::of(venue, numbered(names), patience, false)
+    }
+
+    /// The same with numbers of the caller's; `marks` asks for mark prices as well, where the venue has any.
+    pub fn of(venue: Venue, symbols: Vec<Symbol>, patience: Patience, marks: bool) -> Result<Session, BadArgument> {
+        let marks = marks && venue.has_marks();
+        let limit = venue.symbols_per_connection(marks);
         if symbols.is_empty() || symbols.len() > limit {
             let expected = format!("1 to {limit} symbols on one connection (share more over several feeds)");
             return Err(BadArgument { name: "symbols", expected, was: symbols.len().to_string() });
@@ -57,43 +108,29 @@ impl Session {
                 return Err(BadArgument { name, expected: "0 (off) or milliseconds".into(), was: ms.to_string() });
             }
         }
-        let mut places = HashMap::with_capacity(symbols.len());
-        for (place, symbol) in symbols.iter().enumerate() {
-            // Letters beyond ASCII exist in real symbols; what would need escapes or split a stream's name does not.
-            let sound = |letter: char| letter.is_alphanumeric() || letter == '_';
-            if symbol.is_empty() || !symbol.chars().all(sound) || symbol.chars().any(char::is_lowercase) {
-                let expected = "capital letters, digits and '_'".to_owned();
-                return Err(BadArgument { name: "symbols", expected, was: format!("{symbol:?}") });
-            }
-            if places.insert(symbol.clone(), place).is_some() {
-                return Err(BadArgument {
-                    name: "symbols",
-                    expected: "each symbol once".into(),
-                    was: format!("{symbol:?} twice"),
-                });
-            }
-        }
-        let count = symbols.len();
-        Ok(Session {
+        check_names(symbols.iter().map(|symbol| symbol.name.as_str()))?;
+        let mut session = Session {
             venue,
-            symbols,
-            places,
+            marks,
+            symbols: Vec::new(),
+            places: HashMap::with_capacity(symbols.len()),
             patience,
             open: false,
             next_id: 1,
-            unasked_from: count,
+            waiting: VecDeque::new(),
             unanswered: Vec::new(),
             sent_at: VecDeque::new(),
             signed_life_at: 0,
+            asks: false,
             subscribed_at: None,
             last_data: None,
-            heard_at: vec![None; count],
-            told: vec![false; count],
-        })
+        };
+        session.take_in(symbols);
+        Ok(session)
     }
 
-    pub fn symbols(&self) -> &[String] {
-        &self.symbols
+    pub fn symbols(&self) -> Vec<String> {
+        self.symbols.iter().map(|listening| listening.symbol.name.clone()).collect()
     }
 
     /// Between `on_open` and the first `Cut`.
@@ -110,15 +147,18 @@ impl Session {
     /// late answer of an old one answers nothing.
     pub fn on_open(&mut self, now_ms: i64, out: &mut Output) {
         self.open = true;
-        self.unasked_from = 0;
+        self.waiting.clear();
         self.unanswered.clear();
         self.sent_at.clear();
         self.signed_life_at = now_ms;
         self.subscribed_at = None;
         self.last_data = None;
-        self.heard_at.fill(None);
-        self.told.fill(false);
+        for listening in &mut self.symbols {
+            (listening.heard_at, listening.told) = (None, false);
+        }
         out.events.push(Event::Connected);
+        let names = self.symbols();
+        self.request(true, &names);
         self.ask(now_ms, out);
     }
 
@@ -130,6 +170,24 @@ impl Session {
         }
     }
 
+    /// More symbols, at once if the connection is open; one that is known already is left as it is.
+    pub fn add(&mut self, now_ms: i64, symbols: Vec<Symbol>, out: &mut Output) {
+        let names = self.take_in(symbols);
+        if self.open {
+            self.request(true, &names);
+            self.ask(now_ms, out);
+        }
+    }
+
+    /// Fewer symbols; what is on its way of them is no stranger's candle, it is forgotten.
+    pub fn remove(&mut self, now_ms: i64, names: &[String], out: &mut Output) {
+        let known: Vec<String> = names.iter().filter(|name| self.forget(name)).cloned().collect();
+        if self.open && !known.is_empty() {
+            self.request(false, &known);
+            self.ask(now_ms, out);
+        }
+    }
+
     /// One whole message arrived. After a `Cut` nothing is read any more: what was in flight is repaired, not trusted.
     pub fn on_bytes(&mut self, now_ms: i64, bytes: &[u8], out: &mut Output) {
         if !self.open {
@@ -137,21 +195,27 @@ impl Session {
         }
         match self.venue.read(bytes) {
             Ok(Frame::Kline { symbol, closed, candle }) => match self.places.get(symbol.as_ref()) {
-                Some(&symbol) => {
+                Some(&place) => {
+                    let listening = &mut self.symbols[place];
                     self.last_data = Some(now_ms);
-                    self.heard_at[symbol] = Some(now_ms);
-                    self.told[symbol] = false;
+                    (listening.heard_at, listening.told) = (Some(now_ms), false);
+                    let symbol = listening.symbol.number;
                     let event =
                         if closed { Event::Candle { symbol, candle } } else { Event::Running { symbol, candle } };
                     out.events.push(event);
                 }
+                None if self.was_dropped(&symbol) => {}
                 None => {
                     bad(BadFrame::field("k.s", "a subscribed symbol", format_args!("\"{}\"", shortened(&symbol))), out)
                 }
             },
+            Ok(Frame::Mark { symbol, time, price }) => {
+                if let Some(&place) = self.places.get(symbol.as_ref()) {
+                    out.events.push(Event::Mark { symbol: self.symbols[place].symbol.number, time, price });
+                }
+            }
             Ok(Frame::Acknowledged { id }) => self.acknowledged(now_ms, id, out),
-            // An error that names no request of ours still means that we are not getting what we asked for.
-            Ok(Frame::Refused { id, code, message }) => self.on_close(Cut::Refused { id, code, message }, out),
+            Ok(Frame::Refused { id, code, message }) => self.refused(now_ms, id, code, message, out),
             Ok(Frame::ShutdownNotice) => out.events.push(Event::Leaving),
             Ok(Frame::Unrelated) => {}
             Err(error) => bad(error, out),
@@ -172,39 +236,118 @@ impl Session {
         }
         let limit_ms = self.patience.ack_timeout_ms;
         if limit_ms > 0 {
-            if let Some(&(id, _)) = self.unanswered.iter().find(|(_, sent_at)| now_ms - sent_at >= limit_ms) {
+            if let Some(&(id, _, _)) = self.unanswered.iter().find(|(_, sent_at, _)| now_ms - sent_at >= limit_ms) {
                 return self.on_close(Cut::NotAcknowledged { id, limit_ms }, out);
             }
         }
         self.listen(now_ms, out);
     }
 
-    /// Sends SUBSCRIBE messages as far as the venue's pace allows now.
+    fn take_in(&mut self, symbols: Vec<Symbol>) -> Vec<String> {
+        let mut names = Vec::with_capacity(symbols.len());
+        for symbol in symbols {
+            if !self.places.contains_key(&symbol.name) {
+                names.push(symbol.name.clone());
+                self.places.insert(symbol.name.clone(), self.symbols.len());
+                self.symbols.push(Listening { symbol, heard_at: None, told: false });
+            }
+        }
+        names
+    }
+
+    fn forget(&mut self, name: &str) -> bool {
+        let Some(place) = self.places.remove(name) else { return false };
+        self.symbols.swap_remove(place);
+        if let Some(moved) = self.symbols.get(place) {
+            self.places.insert(moved.symbol.name.clone(), place);
+        }
+        true
+    }
+
+    /// Whether the streams of `name` are being taken back.
+    fn was_dropped(&self, name: &str) -> bool {
+        let drops = |request: &Request| !request.subscribes && request.streams.iter().any(|(_, of)| of == name);
+        self.waiting.iter().any(drops) || self.unanswered.iter().any(|(_, _, request)| drops(request))
+    }
+
+    /// Puts all streams of `names` into messages of the size that the venue takes.
+    fn request(&mut self, subscribes: bool, names: &[String]) {
+        let streams: Vec<(String, String)> = names
+            .iter()
+            .flat_map(|name| self.venue.streams_of(name, self.marks).into_iter().map(|stream| (stream, name.clone())))
+            .collect();
+        for chunk in streams.chunks(self.venue.streams_per_message()) {
+            self.waiting.push_back(Request { subscribes, streams: chunk.to_vec() });
+        }
+        self.asks |= subscribes;
+    }
+
+    /// Sends messages as far as the venue's pace allows now.
     fn ask(&mut self, now_ms: i64, out: &mut Output) {
-        while self.unasked_from < self.symbols.len() {
+        while let Some(request) = self.waiting.front() {
             while self.sent_at.front().is_some_and(|sent_at| now_ms - sent_at >= SECOND_MS) {
                 self.sent_at.pop_front();
             }
             if self.sent_at.len() >= self.venue.messages_per_second() {
                 return;
             }
-            let end = self.symbols.len().min(self.unasked_from + self.venue.streams_per_message());
-            out.sends.push(self.venue.subscribe(self.next_id, &self.symbols[self.unasked_from..end]));
-            self.unanswered.push((self.next_id, now_ms));
+            let streams: Vec<&str> = request.streams.iter().map(|(stream, _)| stream.as_str()).collect();
+            out.sends.push(self.venue.ask(self.next_id, request.subscribes, &streams));
             self.sent_at.push_back(now_ms);
+            if let Some(request) = self.waiting.pop_front() {
+                self.unanswered.push((self.next_id, now_ms, request));
+            }
             self.next_id += 1;
-            self.unasked_from = end;
         }
     }
 
+    fn answered(&mut self, id: u64) -> Option<Request> {
+        let place = self.unanswered.iter().position(|(waiting, _, _)| *waiting == id)?;
+        Some(self.unanswered.remove(place).2)
+    }
+
     fn acknowledged(&mut self, now_ms: i64, id: u64, out: &mut Output) {
-        let Some(place) = self.unanswered.iter().position(|(waiting, _)| *waiting == id) else {
+        if self.answered(id).is_none() {
             return bad(BadFrame::field("id", "that of a subscription without an answer", id), out);
+        }
+        self.settle(now_ms, out);
+    }
+
+    /// A message with several streams is asked again in halves until the one that is refused stands alone: its symbol
+    /// goes, the others stay. An error that names no message of ours still means that we do not get what we asked for.
+    fn refused(&mut self, now_ms: i64, id: Option<u64>, code: Option<i64>, message: String, out: &mut Output) {
+        let Some(request) = id.and_then(|id| self.answered(id)) else {
+            return self.on_close(Cut::Refused { id, code, message }, out);
         };
-        self.unanswered.remove(place);
-        if self.unanswered.is_empty() && self.unasked_from == self.symbols.len() {
-            self.subscribed_at = Some(now_ms);
-            out.events.push(Event::Subscribed { streams: self.symbols.len() });
+        if !request.subscribes {
+            return self.settle(now_ms, out);
+        }
+        if request.streams.len() > 1 {
+            let mut streams = request.streams;
+            let rest = streams.split_off(streams.len() / 2);
+            self.waiting.push_front(Request { subscribes: true, streams: rest });
+            self.waiting.push_front(Request { subscribes: true, streams });
+            return self.ask(now_ms, out);
+        }
+        for (_, name) in request.streams {
+            let number = self.places.get(&name).map(|&place| self.symbols[place].symbol.number);
+            if let (Some(symbol), true) = (number, self.forget(&name)) {
+                if self.symbols.is_empty() {
+                    return self.on_close(Cut::Refused { id, code, message }, out);
+                }
+                out.events.push(Event::Refused { symbol, message: message.clone() });
+            }
+        }
+        self.settle(now_ms, out);
+    }
+
+    /// Tells once that everything that was asked for is answered.
+    fn settle(&mut self, now_ms: i64, out: &mut Output) {
+        if self.asks && self.unanswered.is_empty() && self.waiting.is_empty() {
+            self.asks = false;
+            self.subscribed_at = self.subscribed_at.or(Some(now_ms));
+            let streams = self.symbols.len();
+            out.events.push(Event::Subscribed { streams });
         }
     }
 
@@ -215,7 +358,7 @@ impl Session {
             return;
         };
         let ms = now_ms - self.last_data.map_or(subscribed_at, |heard_at| heard_at.max(subscribed_at));
-        if ms >= limit_ms {
+        if ms >= limit_ms && !self.symbols.is_empty() {
             out.events.push(Event::Silent { symbol: None, ms });
             let cut = match self.last_data {
                 None => Cut::AcknowledgedButSilent { ms, limit_ms },
@@ -224,11 +367,11 @@ impl Session {
             return self.on_close(cut, out);
         }
         // Each minute owes at least one frame, so a symbol gets a whole interval on top.
-        for (symbol, heard_at) in self.heard_at.iter().enumerate() {
-            let ms = now_ms - heard_at.unwrap_or(subscribed_at).max(subscribed_at);
-            if ms >= INTERVAL_MS + limit_ms && !self.told[symbol] {
-                self.told[symbol] = true;
-                out.events.push(Event::Silent { symbol: Some(symbol), ms });
+        for listening in &mut self.symbols {
+            let ms = now_ms - listening.heard_at.unwrap_or(subscribed_at).max(subscribed_at);
+            if ms >= INTERVAL_MS + limit_ms && !listening.told {
+                listening.told = true;
+                out.events.push(Event::Silent { symbol: Some(listening.symbol.number), ms });
             }
         }
     }

@@ -1,28 +1,38 @@
-//! The life of the line: connect, answer a cut with the next attempt, and replace a connection that grows old before the
+//! The life of one line: connect, answer a cut with the next attempt, and replace a connection that grows old before the
 //! venue ends it. It decides when there is a connection and which one speaks; what a connection says is the session's.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::{sleep, sleep_until, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{sleep_until, Instant};
 
 use crate::backoff::Backoff;
+use crate::budget::Budget;
 use crate::connection::{dial, Connection, Socket};
 use crate::event::{Candle, Cut, Event};
 use crate::outbox::Outbox;
-use crate::session::{Patience, Session};
+use crate::proxy::Proxy;
+use crate::session::{check_names, Patience, Session, Symbol};
 use crate::venue::{BadArgument, Venue};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub url: String,
     pub venue: Venue,
-    pub symbols: Vec<String>,
+    pub symbols: Vec<Symbol>,
     pub patience: Patience,
+    /// Whether mark prices are asked for as well.
+    pub marks: bool,
+    pub proxy: Option<Proxy>,
+    /// Symbols on one connection; 0: as many as the venue takes.
+    pub symbols_per_connection: usize,
     /// The longest wait between two attempts.
     pub backoff_cap_ms: u64,
     /// The age at which a connection is replaced; the moment lies at random in the last seventh before it.
@@ -44,37 +54,41 @@ impl Settings {
         if self.ping_ms == 0 {
             return bad("ping_ms", "milliseconds above 0", "0".to_owned());
         }
-        self.session().map(drop)
+        let most = self.venue.symbols_per_connection(self.marks);
+        if self.symbols_per_connection > most {
+            let was = self.symbols_per_connection.to_string();
+            return bad("symbols_per_connection", &format!("at most {most}, or 0 for that"), was);
+        }
+        check_names(self.symbols.iter().map(|symbol| symbol.name.as_str()))?;
+        // The patience is checked by the session; a feed without symbols gets its first one later.
+        let first = self.symbols.first().cloned().unwrap_or(Symbol { number: 0, name: "NONE".to_owned() });
+        Session::of(self.venue, vec![first], self.patience, self.marks).map(drop)
+    }
+
+    /// How many symbols one connection gets.
+    pub fn share(&self) -> usize {
+        match self.symbols_per_connection {
+            0 => self.venue.symbols_per_connection(self.marks),
+            wanted => wanted,
+        }
     }
 
     fn session(&self) -> Result<Session, BadArgument> {
-        Session::new(self.venue, self.symbols.clone(), self.patience)
+        Session::of(self.venue, self.symbols.clone(), self.patience, self.marks)
     }
-}
-
-/// Runs the line on this thread until `stop` rings. A defect is reported as a last `Cut` instead of a silent end.
-pub fn run(settings: Settings, outbox: Arc<Outbox>, stop: Arc<Notify>) {
-    let reporter = Arc::clone(&outbox);
-    let life = std::panic::AssertUnwindSafe(move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        runtime.block_on(Line::new(settings, outbox).live(&stop));
-        // Without waiting: a name lookup in its own thread could hold up the end for many seconds.
-        runtime.shutdown_background();
-        Ok::<(), String>(())
-    });
-    let detail = match std::panic::catch_unwind(life) {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(_) => "the feed's thread panicked (its message is on standard error); make the feed anew".to_owned(),
-    };
-    reporter.push([Event::Cut(Cut::Crashed(detail))]);
 }
 
 type Dial = Pin<Box<dyn Future<Output = Result<Box<Socket>, Cut>>>>;
 
+/// A change of what a line listens to.
+#[derive(Debug)]
+pub enum Command {
+    Add(Vec<Symbol>),
+    Remove(Vec<String>),
+}
+
 enum Happening {
-    Stop,
+    Told(Option<Command>),
     Room,
     Lead,
     Next,
@@ -82,9 +96,11 @@ enum Happening {
     Old,
 }
 
-struct Line {
+pub struct Line {
     settings: Settings,
     outbox: Arc<Outbox>,
+    commands: UnboundedReceiver<Command>,
+    budget: Rc<RefCell<Budget>>,
     started: Instant,
     backoff: Backoff,
     connections: u64,
@@ -95,18 +111,26 @@ struct Line {
     next: Option<Connection>,
     held: Vec<Event>,
     dial: Option<Dial>,
-    /// Per symbol: the last closed candle, and which connection brought it.
-    last: Vec<Option<(u64, Candle)>>,
+    /// By the number of a symbol: the last closed candle, and which connection brought it.
+    last: HashMap<usize, (u64, Candle)>,
 }
 
 impl Line {
-    fn new(settings: Settings, outbox: Arc<Outbox>) -> Line {
+    /// `settings.symbols` are those of this line; it ends when the other end of `commands` is gone.
+    pub fn new(
+        settings: Settings,
+        outbox: Arc<Outbox>,
+        commands: UnboundedReceiver<Command>,
+        budget: Rc<RefCell<Budget>>,
+    ) -> Line {
         let now = Instant::now();
         Line {
             backoff: Backoff::new(settings.backoff_cap_ms),
-            last: vec![None; settings.symbols.len()],
+            last: HashMap::new(),
             settings,
             outbox,
+            commands,
+            budget,
             started: now,
             connections: 0,
             lead: None,
@@ -117,11 +141,12 @@ impl Line {
         }
     }
 
-    async fn live(mut self, stop: &Notify) {
+    pub async fn live(mut self) {
         self.start_dial();
         loop {
-            match self.happening(stop).await {
-                Happening::Stop => break,
+            match self.happening().await {
+                Happening::Told(None) => break,
+                Happening::Told(Some(command)) => self.change(command).await,
                 Happening::Room => {}
                 Happening::Lead => self.hear_lead().await,
                 Happening::Next => self.hear_next().await,
@@ -134,12 +159,12 @@ impl Line {
         }
     }
 
-    async fn happening(&mut self, stop: &Notify) -> Happening {
+    async fn happening(&mut self) -> Happening {
         let full = self.outbox.is_full();
         let alone = self.lead.is_some() && self.next.is_none() && self.dial.is_none();
         // The branches take turns at random, so that a flood on one socket starves nobody.
         tokio::select! {
-            () = stop.notified() => Happening::Stop,
+            command = self.commands.recv() => Happening::Told(command),
             () = self.outbox.space(), if full => Happening::Room,
             () = step(&mut self.lead), if self.lead.is_some() && !full => Happening::Lead,
             () = step(&mut self.next), if self.next.is_some() && !full => Happening::Next,
@@ -148,12 +173,42 @@ impl Line {
         }
     }
 
+    /// The connection that is spoken to, and its successor, hear of a change at once; later ones begin with it.
+    async fn change(&mut self, command: Command) {
+        match command {
+            Command::Add(symbols) => {
+                for connection in [&mut self.lead, &mut self.next].into_iter().flatten() {
+                    connection.add(symbols.clone());
+                }
+                self.settings.symbols.extend(symbols);
+            }
+            Command::Remove(names) => {
+                for connection in [&mut self.lead, &mut self.next].into_iter().flatten() {
+                    connection.remove(&names);
+                }
+                let last = &mut self.last;
+                self.settings.symbols.retain(|symbol| {
+                    let stays = !names.contains(&symbol.name);
+                    if !stays {
+                        last.remove(&symbol.number);
+                    }
+                    stays
+                });
+            }
+        }
+        self.hear_lead().await;
+        self.hear_next().await;
+    }
+
     fn start_dial(&mut self) {
-        let wait = Duration::from_millis(self.backoff.next(chance()));
-        let url = self.settings.url.clone();
+        let wished = Instant::now() + Duration::from_millis(self.backoff.next(chance()));
+        let budget = Rc::clone(&self.budget);
+        let (url, proxy) = (self.settings.url.clone(), self.settings.proxy.clone());
         self.dial = Some(Box::pin(async move {
-            sleep(wait).await;
-            dial(&url).await.map(Box::new)
+            sleep_until(wished).await;
+            let at = budget.borrow_mut().take(Instant::now());
+            sleep_until(at).await;
+            dial(&url, proxy.as_ref()).await.map(Box::new)
         }));
     }
 
@@ -166,6 +221,9 @@ impl Line {
                 return self.start_dial();
             }
         };
+        if self.settings.symbols.is_empty() {
+            return; // all of them went while it was dialled; the line is about to end
+        }
         let session = match self.settings.session() {
             Ok(session) => session,
             // Checked before the thread began; were it to happen, the panic is reported by `run`.
@@ -225,7 +283,7 @@ impl Line {
             match event {
                 Event::Candle { .. } => facts.push(event),
                 // The lead still speaks for the running minute.
-                Event::Running { .. } => {}
+                Event::Running { .. } | Event::Mark { .. } => {}
                 Event::Cut(cut) => facts.push(Event::RotationFailed(cut)),
                 other => self.held.push(other),
             }
@@ -256,12 +314,12 @@ impl Line {
     /// on one connection is passed on: what that means is the service's to say.
     fn is_news(&mut self, number: u64, event: &Event) -> bool {
         let Event::Candle { symbol, candle } = event else { return true };
-        if let Some((bringer, known)) = &self.last[*symbol] {
+        if let Some((bringer, known)) = self.last.get(symbol) {
             if *bringer != number && known.same_facts(candle) {
                 return false;
             }
         }
-        self.last[*symbol] = Some((number, *candle));
+        self.last.insert(*symbol, (number, *candle));
         true
     }
 }

@@ -1,16 +1,20 @@
 //! The closed set of venues a session can speak to, and the limits each one puts on subscriptions. Another venue joins
-//! as one more variant here and one more file beside `binance_usdm`.
+//! as one more variant here and one more file beside `binance` and `bybit`.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::{binance_usdm, bybit};
+use crate::event::Candle;
+use crate::{binance, bybit};
 
 /// The length of a base candle; longer intervals are folded from it elsewhere.
 pub const INTERVAL_MS: i64 = 60_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Venue {
+    Binance,
     BinanceUsdm,
+    Bybit,
     BybitLinear,
 }
 
@@ -34,59 +38,87 @@ impl Venue {
     /// Names as the settings spell them.
     pub fn named(name: &str) -> Result<Venue, BadArgument> {
         match name {
+            "binance" => Ok(Venue::Binance),
             "binance_usdm" => Ok(Venue::BinanceUsdm),
+            "bybit" => Ok(Venue::Bybit),
             "bybit_linear" => Ok(Venue::BybitLinear),
-            other => Err(BadArgument {
-                name: "venue",
-                expected: "binance_usdm or bybit_linear".into(),
-                was: format!("{other:?}"),
-            }),
+            other => {
+                let expected = "binance, binance_usdm, bybit or bybit_linear".to_owned();
+                Err(BadArgument { name: "venue", expected, was: format!("{other:?}") })
+            }
         }
     }
 
-    /// Streams in one SUBSCRIBE.
+    fn is_bybit(self) -> bool {
+        matches!(self, Venue::Bybit | Venue::BybitLinear)
+    }
+
+    /// Streams in one message.
     pub fn streams_per_message(self) -> usize {
         match self {
-            Venue::BinanceUsdm => 200,
+            Venue::Binance | Venue::BinanceUsdm => 200,
+            Venue::Bybit => 10,
             Venue::BybitLinear => 100,
         }
     }
 
-    /// Streams on one connection.
-    pub fn streams_per_connection(self) -> usize {
-        match self {
-            Venue::BinanceUsdm => 1024,
-            // 21,000 characters of topics; the longest names have some twenty letters.
-            Venue::BybitLinear => 700,
-        }
+    /// Symbols on one connection, of which each takes a stream, or two with mark prices.
+    pub fn symbols_per_connection(self, marks: bool) -> usize {
+        let streams = match self {
+            Venue::Binance | Venue::BinanceUsdm => 1024,
+            // 21,000 characters of topics, of which the longest have thirty.
+            Venue::Bybit | Venue::BybitLinear => 700,
+        };
+        streams / if marks { 2 } else { 1 }
     }
 
     /// Messages that may leave within any one second; pongs and pings need the room that is left.
     pub fn messages_per_second(self) -> usize {
+        3
+    }
+
+    /// Attempts to connect that the venue takes within five minutes; for USDT-M no figure is published.
+    pub fn attempts_per_window(self) -> usize {
         match self {
-            Venue::BinanceUsdm | Venue::BybitLinear => 3,
+            Venue::Binance | Venue::BinanceUsdm => 300,
+            Venue::Bybit | Venue::BybitLinear => 500,
         }
     }
 
-    pub fn subscribe(self, id: u64, symbols: &[String]) -> String {
-        match self {
-            Venue::BinanceUsdm => binance_usdm::subscribe(id, symbols),
-            Venue::BybitLinear => bybit::subscribe(id, symbols),
+    /// Whether there are mark prices: spot has none.
+    pub fn has_marks(self) -> bool {
+        matches!(self, Venue::BinanceUsdm | Venue::BybitLinear)
+    }
+
+    /// The names of a symbol's streams: its minutes, and its mark price if wanted.
+    pub fn streams_of(self, symbol: &str, marks: bool) -> Vec<String> {
+        let (kline, mark) = if self.is_bybit() { bybit::streams(symbol) } else { binance::streams(symbol) };
+        if marks {
+            vec![kline, mark]
+        } else {
+            vec![kline]
+        }
+    }
+
+    /// A message that asks for streams, or takes them back.
+    pub fn ask(self, id: u64, subscribes: bool, streams: &[&str]) -> String {
+        if self.is_bybit() {
+            bybit::ask(id, subscribes, streams)
+        } else {
+            binance::ask(id, subscribes, streams)
         }
     }
 
     /// What a client must say, and how often (ms), so that it is not taken for dead; None where the server pings.
     pub fn sign_of_life(self) -> Option<(String, i64)> {
-        match self {
-            Venue::BinanceUsdm => None,
-            Venue::BybitLinear => Some((bybit::ping(), bybit::PING_EVERY_MS)),
-        }
+        self.is_bybit().then(|| (bybit::ping(), bybit::PING_EVERY_MS))
     }
 
     pub fn read(self, bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
-        match self {
-            Venue::BinanceUsdm => binance_usdm::read(bytes),
-            Venue::BybitLinear => bybit::read(bytes),
+        if self.is_bybit() {
+            bybit::read(bytes)
+        } else {
+            binance::read(bytes)
         }
     }
 }
@@ -95,9 +127,15 @@ impl Venue {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
     Kline {
-        symbol: std::borrow::Cow<'a, str>,
+        symbol: Cow<'a, str>,
         closed: bool,
-        candle: crate::event::Candle,
+        candle: Candle,
+    },
+    /// A price by which positions are valued; `time` in ms UTC.
+    Mark {
+        symbol: Cow<'a, str>,
+        time: i64,
+        price: f64,
     },
     Acknowledged {
         id: u64,

@@ -1,6 +1,6 @@
 //! The reader of frames: what it accepts is sane, what it refuses it names, and it agrees with serde_json about JSON.
 
-use _feed::binance_usdm::{read, subscribe};
+use _feed::binance::{ask, read};
 use _feed::scan::{Scalar, Scanner};
 use _feed::venue::{Frame, INTERVAL_MS};
 use proptest::prelude::*;
@@ -123,7 +123,7 @@ fn a_shutdown_notice_is_read_raw_and_wrapped_and_other_events_are_nobodys() {
 
 #[test]
 fn a_subscription_names_streams_in_small_letters() {
-    let text = subscribe(9, &["BTCUSDT".to_owned(), "币安USDT".to_owned()]);
+    let text = ask(9, true, &["btcusdt@kline_1m", "币安usdt@kline_1m"]);
     assert_eq!(text, r#"{"method":"SUBSCRIBE","params":["btcusdt@kline_1m","币安usdt@kline_1m"],"id":9}"#);
 }
 

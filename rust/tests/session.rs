@@ -199,7 +199,7 @@ fn impossible_arguments_are_named() {
         assert_eq!(make(symbols, 1).expect_err("refused").name, "symbols");
     }
     assert_eq!(make(&["BTCUSDT"], -1).expect_err("refused").name, "silence_ms");
-    assert!(Venue::named("binance").is_err());
+    assert!(Venue::named("kraken").is_err());
 }
 
 #[derive(Clone, Debug)]

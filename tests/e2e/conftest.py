@@ -9,6 +9,8 @@ import pytest
 from commands import Command, command_of
 from small_markets import candle_rows, small_market, small_settings
 
+from trading_system.venues.known import VENUES
+
 
 @pytest.fixture(autouse=True)
 def _defaults_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,3 +30,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def rows() -> list[str]:
     """The lines of the small market's candle file, header first; not to be changed."""
     return candle_rows(small_market(small_settings()).candles["BTCUSDT"])
+
+
+@pytest.fixture(params=sorted(VENUES))
+def venue(request: pytest.FixtureRequest) -> str:
+    """Each whole venue in turn."""
+    return str(request.param)

@@ -15,6 +15,7 @@ from trading_system.research.run_folder import step_of_fill
 from trading_system.research.runs import run_backtest
 from trading_system.rules.matching import Role
 from trading_system.services.execution_engine.reconcile import ATTEMPTS
+from trading_system.settings import Settings
 from trading_system.simulator.faults import CLOSE_FAULTS, Fault, FaultKind, FaultScript
 
 BY_STEP = frozenset({*CLOSE_FAULTS, FaultKind.CUT, FaultKind.USER_CUT})
@@ -27,8 +28,7 @@ class Moments(NamedTuple):
     end: int
 
 
-def moments() -> Moments:
-    settings = small_settings()
+def moments(settings: Settings) -> Moments:
     run = run_backtest(small_market(settings), settings)
     entry = next(fill for fill in run.record.fills if fill.role == Role.ENTRY)
     return Moments(step_of_fill(entry), run.record.trades[0].time // 60_000)
@@ -74,9 +74,9 @@ CASES: dict[str, Faults] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_fault_on_the_wire_changes_no_trade(tmp_path: Path, case: str) -> None:
-    settings = small_settings()
-    faults = CASES[case](moments())
+def test_a_fault_on_the_wire_changes_no_trade(tmp_path: Path, case: str, venue: str) -> None:
+    settings = small_settings(f"exchange={venue}")
+    faults = CASES[case](moments(settings))
 
     both = trade_both(small_market(settings), settings, tmp_path, faults)
 
@@ -89,7 +89,7 @@ def test_a_fault_on_the_wire_changes_no_trade(tmp_path: Path, case: str) -> None
 @pytest.mark.slow
 def test_a_damaged_frame_is_refused_counted_and_repaired(tmp_path: Path) -> None:
     settings = small_settings()
-    at = moments()
+    at = moments(settings)
     faults = [Fault(FaultKind.CORRUPTED_FRAME, at_step=step) for step in (at.entry, at.entry + 2)]
 
     both = trade_both(small_market(settings), settings, tmp_path, faults)
@@ -134,14 +134,15 @@ def assert_nothing_is_left_open(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_entry_whose_signature_is_refused_frees_its_slot_and_the_line_goes_on(tmp_path: Path) -> None:
-    settings = small_settings()
+def test_an_entry_whose_signature_is_refused_frees_its_slot_and_the_line_goes_on(tmp_path: Path, venue: str) -> None:
+    settings = small_settings(f"exchange={venue}")
     script = RefusedOrders(tmp_path / "line", "e")
 
     both = trade_both(small_market(settings), settings, tmp_path, script)
 
     refused = next(row for row in journal_of(tmp_path / "line") if row.client_id == script.hit[0])
-    assert (refused.state, refused.code) == ("REJECTED", -1022)
+    assert refused.state == "REJECTED"
+    assert refused.code in (-1022, 10004)
     assert both.line.summary["refused_by"]["venue_refused"] == 1
     assert both.line.summary["trades"] == both.backtest.summary["trades"] - 1
     assert_nothing_is_left_open(tmp_path / "line")
@@ -153,9 +154,9 @@ def test_an_entry_whose_signature_is_refused_frees_its_slot_and_the_line_goes_on
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["s", "1", "2"])
 def test_a_protecting_order_whose_signature_is_refused_is_placed_in_its_next_generation(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, venue: str
 ) -> None:
-    settings = small_settings()
+    settings = small_settings(f"exchange={venue}")
     script = RefusedOrders(tmp_path / "line", name)
 
     both = trade_both(small_market(settings), settings, tmp_path, script)
@@ -168,8 +169,8 @@ def test_a_protecting_order_whose_signature_is_refused_is_placed_in_its_next_gen
 
 
 @pytest.mark.slow
-def test_an_exit_whose_signature_is_refused_leaves_with_its_next_generation(tmp_path: Path) -> None:
-    settings = quick_settings("warm_up=85")
+def test_an_exit_whose_signature_is_refused_leaves_with_its_next_generation(tmp_path: Path, venue: str) -> None:
+    settings = quick_settings(f"exchange={venue}", "warm_up=85")
     script = RefusedOrders(tmp_path / "line", "x")
 
     both = trade_both(made_market(settings, 4, ["BTCUSDT"], 725), settings, tmp_path, script)
@@ -181,8 +182,8 @@ def test_an_exit_whose_signature_is_refused_leaves_with_its_next_generation(tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_random_storm_over_three_symbols_changes_no_trade(tmp_path: Path, seed: int) -> None:
-    settings = quick_settings("min_rr=1", "warm_up=60")
+def test_a_random_storm_over_three_symbols_changes_no_trade(tmp_path: Path, seed: int, venue: str) -> None:
+    settings = quick_settings(f"exchange={venue}", "min_rr=1", "warm_up=60")
     inputs = made_market(settings, 3, ["BTCUSDT", "ETHUSDT", "SOLUSDT"], 900)
     first, last = inputs.origin // 60_000 + 301, inputs.origin // 60_000 + inputs.minutes
     draw = np.random.Generator(np.random.PCG64(seed))
@@ -202,8 +203,8 @@ def test_a_random_storm_over_three_symbols_changes_no_trade(tmp_path: Path, seed
 
 
 @pytest.mark.slow
-def test_a_trade_whose_stop_is_refused_every_time_leaves_at_market(tmp_path: Path) -> None:
-    settings = small_settings()
+def test_a_trade_whose_stop_is_refused_every_time_leaves_at_market(tmp_path: Path, venue: str) -> None:
+    settings = small_settings(f"exchange={venue}")
     script = RefusedOrders(tmp_path, "s", ATTEMPTS[Role.STOP])
 
     line = trade_line(small_market(settings), settings, tmp_path, script)

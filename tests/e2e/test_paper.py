@@ -22,7 +22,7 @@ from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
 from trading_system.terms import origin_before
-from trading_system.venues.market_errors import MarketError
+from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 
 pytestmark = pytest.mark.slow
 
@@ -194,10 +194,10 @@ async def test_a_stop_during_the_warm_up_gives_no_run(feed: PublicFeed, tmp_path
 
 
 async def test_what_cannot_be_traded_is_said_before_anything_is_made(feed: PublicFeed, tmp_path: Path) -> None:
-    with pytest.raises(MarketError, match=r"BTCUSD: expected one of the 1 symbols .* did you mean BTCUSDT"):
+    with pytest.raises(UnknownSymbolError, match=r"BTCUSD: expected one of the 1 symbols .* did you mean BTCUSDT"):
         await paper_line(["BTCUSD"], feed.settings, tmp_path / "paper")
     nowhere = small_settings("market.rest=http://127.0.0.1:9")
-    with pytest.raises(MarketError, match=r"expected the venue's public answer"):
+    with pytest.raises(MarketAwayError, match=r"expected the venue's public answer"):
         await paper_line(["BTCUSDT"], nowhere, tmp_path / "paper")
     assert not (tmp_path / "paper").exists()
     line = await feed.line(tmp_path / "paper")

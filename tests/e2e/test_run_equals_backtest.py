@@ -28,8 +28,8 @@ def test_real_candles_trade_the_same_over_the_wire(shared_data: Path, tmp_path: 
 
 
 @pytest.mark.slow
-def test_three_symbols_in_one_account_trade_the_same(tmp_path: Path) -> None:
-    settings = quick_settings("min_rr=1")
+def test_three_symbols_in_one_account_trade_the_same(tmp_path: Path, venue: str) -> None:
+    settings = quick_settings(f"exchange={venue}", "min_rr=1")
 
     both = trade_both(made_market(settings, 3, ["BTCUSDT", "ETHUSDT", "SOLUSDT"], DAY), settings, tmp_path)
 
@@ -38,8 +38,10 @@ def test_three_symbols_in_one_account_trade_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_limits_of_the_account_bind_on_both_sides(tmp_path: Path) -> None:
-    settings = quick_settings("max_positions=2", "leverage=50", "open_risk_pct=50", "day_loss_pct=50")
+def test_limits_of_the_account_bind_on_both_sides(tmp_path: Path, venue: str) -> None:
+    settings = quick_settings(
+        f"exchange={venue}", "max_positions=2", "leverage=50", "open_risk_pct=50", "day_loss_pct=50"
+    )
 
     both = trade_both(made_market(settings, 1, SIX, 900), settings, tmp_path)
 
@@ -64,8 +66,8 @@ def test_a_bad_day_switches_entries_off_on_both_sides(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_minutes_that_no_exchange_has_become_the_same_gap_on_both_sides(tmp_path: Path) -> None:
-    settings = quick_settings("min_rr=1")
+def test_minutes_that_no_exchange_has_become_the_same_gap_on_both_sides(tmp_path: Path, venue: str) -> None:
+    settings = quick_settings(f"exchange={venue}", "min_rr=1")
     whole = made_market(settings, 3, ["BTCUSDT", "ETHUSDT"], 1_000)
     holes = {"BTCUSDT": [100, 101, 250, *range(400, 431), 600], "ETHUSDT": [250, 417, 601, *range(700, 716)]}
 

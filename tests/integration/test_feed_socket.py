@@ -114,7 +114,7 @@ async def served(venue: Venue) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def feeding(port: int, *symbols: str, scheme: str = "ws", **settings: int) -> AsyncIterator[Ear]:
+async def feeding(port: int, *symbols: str, scheme: str = "ws", **settings: Any) -> AsyncIterator[Ear]:
     settings = {"silence_ms": 0, "backoff_cap_ms": 50} | settings
     feed = Feed(f"{scheme}://127.0.0.1:{port}/market/ws", list(symbols) or ["BTCUSDT"], **settings)
     ear = Ear(feed)

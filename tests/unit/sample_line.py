@@ -13,7 +13,7 @@ from sample_files import MONDAY
 from trading_system.bus.memory import MemoryBus
 from trading_system.rules.grid import Instrument
 from trading_system.rules.records import Records
-from trading_system.rules.sequencer import ClosedCandle
+from trading_system.rules.sequencer import ClosedCandle, Page
 from trading_system.rules.signals import SignalRules
 from trading_system.rules.trade_plan import PlanRules
 from trading_system.services.data_feed.service import DataFeed
@@ -46,24 +46,40 @@ class ListeningBus(MemoryBus):
 
 
 class History:
-    """Closed minutes by REST, out of records; ``upto`` is how many exist, ``calls`` what was asked for."""
+    """A public market's minutes, out of records; ``upto`` is how many are over, ``calls`` what was asked for.
+
+    ``listed``: whether each symbol trades; ``answers``: pages to give before the true ones.
+    """
 
     def __init__(self, candles: Mapping[str, Records], upto: int | None = None, rows_a_call: int = 500) -> None:
         self.candles = candles
         self.upto = upto
         self.calls: list[tuple[str, int]] = []
         self.failures: list[Exception] = []
+        self.answers: list[Page] = []
+        self.listed = dict.fromkeys(candles, True)
+        self.most: list[int] = []
         self._rows_a_call = rows_a_call
 
-    async def closed_from(self, symbol: str, start: int) -> list[ClosedCandle]:
+    async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:
+        del urgent
         self.calls.append((symbol, start))
+        self.most.append(most)
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
+        if self.answers:
+            return self.answers.pop(0)
         rows = self.candles[symbol]
         first = (start - int(rows["open_time"][0])) // MINUTE
         last = len(rows) if self.upto is None else self.upto
-        return [closed(row) for row in rows[first : min(first + self._rows_a_call, last)]]
+        end = min(first + (most or self._rows_a_call), last)
+        stated = tuple(closed(row) for row in rows[first:end] if not row["gap"])
+        return Page(stated, int(rows["open_time"][0]) + end * MINUTE, end < last)
+
+    async def trading(self) -> Mapping[str, bool]:
+        await asyncio.sleep(0)
+        return self.listed
 
 
 class Socket:
@@ -74,6 +90,7 @@ class Socket:
         os.set_blocking(self._out, False)
         self._events: list[tuple[Any, ...]] = []
         self.running = False
+        self.changes: list[tuple[str, tuple[str, ...]]] = []
 
     def start(self) -> None:
         self.running = True
@@ -85,6 +102,12 @@ class Socket:
 
     def fileno(self) -> int:
         return self._out
+
+    def add(self, symbols: Sequence[str]) -> None:
+        self.changes.append(("add", tuple(symbols)))
+
+    def remove(self, symbols: Sequence[str]) -> None:
+        self.changes.append(("remove", tuple(symbols)))
 
     def say(self, *events: tuple[Any, ...]) -> None:
         self._events += events

@@ -24,7 +24,7 @@ from trading_system.rules.account import step as account_step
 from trading_system.rules.client_ids import canonical, client_order_id
 from trading_system.rules.facts import Fact, Fill
 from trading_system.rules.grid import Grid, Instrument, text_of
-from trading_system.rules.matching import FillRules, OrderType
+from trading_system.rules.matching import FillRules, Order, OrderType, Role
 from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import RiskRules
 from trading_system.rules.trade_plan import Plan, Target
@@ -347,19 +347,8 @@ class Hand:
         for id_, want in wanted.items():
             if id_ in old and old[id_][0] == want:
                 continue
-            generation = self._sent[id_] = self._sent.get(id_, -1) + 1
-            request = OrderRequest(
-                symbol,
-                want.side,
-                want.type,
-                want.quantity,
-                want.price,
-                client_order_id(id_[2:-1], id_[-1], generation),
-                reduce_only=want.reduce_only,
-                algo=want.type == OrderType.STOP,
-            )
             try:
-                self._live[id_] = (want, self.exchange.place(request))
+                self._live[id_] = (want, self._send(place, want))
             except RefusedError as refusal:
                 if refusal.reason != Refusal.STOP_PASSED:
                     raise
@@ -368,7 +357,52 @@ class Hand:
                 return
         for id_, (want, live) in old.items():
             if (id_ not in wanted or wanted[id_] != want) and live.open:
-                self.exchange.cancel(live)
+                self._take_back(live)
+
+    def _send(self, place: int, want: Order) -> VenueOrder:
+        generation = self._sent[want.id] = self._sent.get(want.id, -1) + 1
+        return self.exchange.place(
+            OrderRequest(
+                self.terms.instruments[place].symbol,
+                want.side,
+                want.type,
+                want.quantity,
+                want.price,
+                client_order_id(want.id[2:-1], want.id[-1], generation),
+                reduce_only=want.reduce_only,
+                algo=want.type == OrderType.STOP,
+                stop=self._carried(place, want),
+            )
+        )
+
+    def _take_back(self, order: VenueOrder) -> None:
+        self.exchange.cancel(order)
+
+    def _carried(self, place: int, want: Order) -> float:
+        del place, want
+        return 0.0
+
+
+class PositionHand(Hand):
+    """Lets each entry carry its stop, which is a price of the position from then on."""
+
+    def _send(self, place: int, want: Order) -> VenueOrder:
+        if want.type != OrderType.STOP:
+            return super()._send(place, want)
+        symbol = self.terms.instruments[place].symbol
+        self.exchange.set_position_order(symbol, OrderType.STOP, want.price)
+        stop = self.exchange.books[symbol].held_by_position(OrderType.STOP)
+        assert stop is not None
+        return stop
+
+    def _take_back(self, order: VenueOrder) -> None:
+        if not order.entry:  # a stop was moved, and goes with its position
+            self.exchange.cancel(order)
+
+    def _carried(self, place: int, want: Order) -> float:
+        trade = self.account.slots[place].trade
+        assert trade is not None
+        return trade.stop if want.role == Role.ENTRY else 0.0
 
 
 def random_walk(chance: random.Random, minutes: int) -> np.ndarray:
@@ -400,11 +434,12 @@ def random_plan(chance: random.Random, symbol: str, time: int, price: float, num
     return Plan(plan_id, "binance_usdm", *shape, 0.1, 1.0, 50, (), expires, time_stop, "")
 
 
+@pytest.mark.parametrize("held_by", [Hand, PositionHand])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "rules", [FillRules(), FillRules(slippage_ticks=0, limit_fill="touch"), FillRules(walk="nearest")], ids=str
 )
-def test_trades_over_the_exchange_are_those_of_the_account(seed: int, rules: FillRules) -> None:
+def test_trades_over_the_exchange_are_those_of_the_account(seed: int, rules: FillRules, held_by: type[Hand]) -> None:
     chance = random.Random(seed)
     symbols = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
     made = {symbol: random_walk(chance, 250) for symbol in symbols}
@@ -428,7 +463,7 @@ def test_trades_over_the_exchange_are_those_of_the_account(seed: int, rules: Fil
         facts += more
     fills = [fact for fact in facts if isinstance(fact, Fill)]
     exchange = Exchange(instruments, made, START, rules, leverage=5, equity=10_000.0)
-    hand = Hand(exchange, begun, terms)
+    hand = held_by(exchange, begun, terms)
     hand.play(instants)
     kinds = {"e": "entry", "s": "stop", "x": "exit", "l": "liquidation"}
     expected = [

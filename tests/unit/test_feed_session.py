@@ -145,7 +145,10 @@ def test_many_streams_are_asked_for_at_the_venue_s_pace() -> None:
         (lambda: Session(["btcusdt"]), "symbols: expected capital letters, digits and '_', was \"btcusdt\""),
         (lambda: Session(["BTCUSDT", "BTCUSDT"]), "symbols: expected each symbol once"),
         (lambda: Session(["BTCUSDT"], silence_ms=-1), "silence_ms: expected 0"),
-        (lambda: Session(["BTCUSDT"], venue="kraken"), 'venue: expected binance_usdm or bybit_linear, was "kraken"'),
+        (
+            lambda: Session(["BTCUSDT"], venue="kraken"),
+            'venue: expected binance, binance_usdm, bybit or bybit_linear, was "kraken"',
+        ),
         (lambda: Feed("http://localhost", ["BTCUSDT"]), "url: expected an address that begins with ws://"),
         (lambda: Feed("ws://localhost", ["BTCUSDT"], rotate_ms=0), "rotate_ms: expected milliseconds above 0"),
     ],

@@ -34,6 +34,7 @@ from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
+from trading_system.venues.market_errors import MarketAwayError
 
 
 class Worker:
@@ -191,7 +192,7 @@ async def test_the_feed_says_which_of_the_exchange_s_doors_it_waits_for() -> Non
     assert feed.health().status == "ok"
     for _ in range(10):  # its question after what was missed is answered
         await asyncio.sleep(0)
-    history.failures = [HistoryUnavailableError("the exchange is down")]
+    history.failures = [MarketAwayError("http://x", "nothing")]
     socket.say(("cut", "reset by peer"), ("subscribed", 1))
     await until(lambda: feed.health().waits_for == "history")
     assert feed.health().progress["cut"] == 1

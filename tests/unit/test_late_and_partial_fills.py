@@ -177,6 +177,41 @@ async def test_a_fill_that_an_earlier_version_booked_by_its_number_is_not_booked
     await desk.die()
 
 
+async def test_an_account_that_an_earlier_version_kept_by_the_last_trade_s_id_goes_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    await desk.fill("e", 100.0)
+    await desk.minute(101.0)
+    await desk.store.put_document(BOOKED, "binance_usdm", desk.step, b'{"BTCUSDT":1}')
+    await desk.store.commit()
+    await desk.die()
+    await desk.live()
+    await desk.fill("1", 104.0)
+    await desk.minute(101.0, 104.0)
+    assert [fill.name for fill in of(await desk.facts(), Fill)] == ["e", "1"]
+    await desk.die()
+
+
+async def test_two_trades_of_one_match_are_booked_once_each_though_a_death_lies_between_them(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.live()
+    await desk.minute(101.0, plans=[PLAN])
+    first = part(desk, "e", 20.0, 100.0)
+    second = part(desk, "e", 30.0, 100.0)._replace(number=first.number)
+    desk.venue.trades[-1] = second
+    desk.venue.held[first.client_id].status = OrderStatus.FILLED
+    await desk.hear(first)
+    await desk.minute(101.0)  # the account is kept with the first of them
+    await desk.die()
+    for _ in range(2):
+        await desk.live()
+        assert desk.prices() == {"s": (98.0, 50.0), "1": (104.0, 25.0), "2": (108.0, 25.0)}
+        await desk.minute(101.0)
+        await desk.die()
+    assert [fill.quantity for fill in of(await desk.facts(), Fill)] == [20.0, 30.0]
+
+
 async def test_a_trade_counts_as_answered_when_its_stop_and_its_targets_are_out(desk: Desk) -> None:
     await desk.minute(101.0, plans=[PLAN])
     seen: list[int] = []

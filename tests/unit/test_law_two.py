@@ -78,13 +78,13 @@ async def play(store: Store, bus: ListeningBus, *, catch_up: bool = True, deaf: 
     history = History(walks(), rows_a_call=400)
     feed = feed_of(letterbox, instruments, history)
 
-    async def closed_from(symbol: str, start: int, ask: Callable[..., object] = history.closed_from) -> object:
+    async def minutes(symbol: str, *given: int, ask: Callable[..., object] = history.minutes, **more: bool) -> object:
         if catch_up:
             for room in reversed(rooms):
                 await room.catch_up()
-        return await ask(symbol, start)  # type: ignore[misc]
+        return await ask(symbol, *given, **more)  # type: ignore[misc]
 
-    history.closed_from = closed_from  # type: ignore[method-assign, assignment]
+    history.minutes = minutes  # type: ignore[method-assign, assignment]
     await feed.start()
     await feed.stop()
     if catch_up:

@@ -1,11 +1,23 @@
-"""Closed minutes in any order become steps in order: each once, the first row is the truth."""
+"""Closed minutes in any order become steps, the first row the truth; what REST proves, and when it is asked."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading_system.rules.sequencer import ClosedCandle, Sequence, accept
+from trading_system.rules.sequencer import (
+    Asked,
+    ClosedCandle,
+    Page,
+    Sequence,
+    accept,
+    ask_at,
+    closed_rows,
+    gap_at,
+    newest_due,
+    settle,
+)
 
 MINUTE = 60_000
 
@@ -21,7 +33,7 @@ def after(number: int, *early: ClosedCandle) -> Sequence:
 def test_the_next_minute_is_published_at_once() -> None:
     done = accept(after(0), [candle(1), candle(2)])
     assert done.publish == (candle(1), candle(2))
-    assert done.sequence == after(2)
+    assert (done.sequence.last, done.sequence.early) == (candle(2), ())
     assert done.missing_from is None
     assert done.corrections == ()
 
@@ -36,7 +48,7 @@ def test_a_minute_that_came_too_early_waits_and_the_hole_is_named() -> None:
 def test_filling_the_hole_lets_the_waiting_minutes_follow() -> None:
     done = accept(after(0, candle(2), candle(4)), [candle(1)])
     assert done.publish == (candle(1), candle(2))
-    assert done.sequence == after(2, candle(4))
+    assert (done.sequence.last, done.sequence.early) == (candle(2), (candle(4),))
     assert done.missing_from == 3 * MINUTE
 
 
@@ -48,7 +60,7 @@ def test_a_minute_that_the_exchange_does_not_have_is_a_step_like_any_other() -> 
 
 def test_the_same_row_again_says_nothing() -> None:
     done = accept(after(1), [candle(1), candle(0)])
-    assert done == (after(1), (), (), None)
+    assert done == (after(1), (), (), None, 0)
 
 
 def test_other_numbers_for_the_newest_minute_are_a_correction_and_never_published() -> None:
@@ -65,7 +77,7 @@ def test_of_two_rows_for_a_waiting_minute_the_first_is_the_truth() -> None:
 
 
 def test_nothing_delivered_changes_nothing() -> None:
-    assert accept(after(0, candle(5)), ()) == (after(0, candle(5)), (), (), MINUTE)
+    assert accept(after(0, candle(5)), ()) == (after(0, candle(5)), (), (), MINUTE, 0)
 
 
 @given(st.lists(st.integers(1, 12), max_size=40), st.integers(1, 5))
@@ -79,3 +91,123 @@ def test_any_order_of_delivery_publishes_each_minute_once_and_in_order(numbers: 
     reachable = next(n for n in range(1, 14) if n not in numbers) - 1
     assert published == [candle(n) for n in range(1, reachable + 1)]
     assert list(sequence.early) == [candle(n) for n in sorted(set(numbers)) if n > reachable]
+
+
+def test_a_late_row_of_a_minute_that_is_past_is_a_correction_when_it_differs_and_nothing_when_it_does_not() -> None:
+    sequence = accept(after(0), [candle(1), candle(2), candle(3)]).sequence
+    assert accept(sequence, [candle(1), candle(2)]).corrections == ()
+    assert accept(sequence, [candle(1, close=100.5)]).corrections == (candle(1, close=100.5),)
+
+
+def test_a_minute_is_fresh_the_first_time_it_comes_published_or_not() -> None:
+    done = accept(after(0), [candle(1), candle(3), candle(3), candle(1)])
+    assert done.fresh == 2
+    assert accept(done.sequence, [candle(2), candle(3)]).fresh == 1
+
+
+def page(*numbers: int, proven: int | None = None, close: float = 100.0, more: bool = False) -> Page:
+    """An answer whose newest row proves the ones before it, unless it says otherwise."""
+    rows = tuple(candle(number, close) for number in numbers)
+    return Page(rows, (numbers[-1] if proven is None else proven) * MINUTE, more)
+
+
+def gap(number: int) -> ClosedCandle:
+    return gap_at(number * MINUTE)
+
+
+LATER = 1_000 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([0], []),  # it is the running one
+        ([0, 1], [candle(0)]),
+        ([0, 1, 2], [candle(0), candle(1)]),
+        ([2], [gap(0), gap(1)]),  # a later minute runs: the ones asked for do not exist
+        ([0, 3, 4], [candle(0), gap(1), gap(2), candle(3)]),
+        ([1, 2], [gap(0), candle(1)]),
+    ],
+)
+def test_without_a_clock_a_row_is_closed_when_a_newer_one_exists(
+    numbers: list[int], expected: list[ClosedCandle]
+) -> None:
+    assert closed_rows(0, page(*numbers)) == expected
+
+
+def test_an_empty_answer_proves_nothing() -> None:
+    empty = Page((), 0)
+    assert settle(0, empty, LATER, empty) == ((), None)
+    assert closed_rows(0, empty) == []
+
+
+@pytest.mark.parametrize("over_ms", [-30_000, 0, 999])
+def test_a_row_whose_minute_is_not_over_by_a_second_is_not_closed_whatever_else_is_said(over_ms: int) -> None:
+    now = 2 * MINUTE + over_ms
+    assert settle(0, page(0, 1, 2), now, page(0, 1, 2)).closed == (candle(0),)
+    assert settle(0, page(0, 1, 2), 2 * MINUTE + 1_000, None).closed == (candle(0), candle(1))
+
+
+def test_the_newest_row_is_closed_when_two_reads_agree_and_not_when_they_differ() -> None:
+    now = 2 * MINUTE + 3_000
+    assert settle(0, page(0, 1), now, None).closed == (candle(0),)
+    assert settle(0, page(0, 1), now, page(0, 1)).closed == (candle(0), candle(1))
+    assert settle(MINUTE, page(1), now, page(1, close=100.5)).closed == ()
+
+
+def test_two_reads_of_a_market_that_stands_still_close_nothing() -> None:
+    assert settle(0, page(0), LATER, page(0)).closed == ()
+
+
+def test_a_gap_needs_two_answers_that_lack_it_and_ten_seconds() -> None:
+    now = 70_000 + MINUTE
+    once = settle(MINUTE, page(2), now, None)
+    assert once == ((), MINUTE)
+    assert settle(MINUTE, page(2), now, page(2)) == ((gap(1),), None)
+    assert settle(MINUTE, page(2), now, page(1, 2)) == ((), MINUTE)  # the other answer has it
+    assert settle(MINUTE, page(2), now, Page((), MINUTE)) == ((), MINUTE)  # the other answer knew of nothing newer
+    assert settle(MINUTE, page(2), now - 1, page(2)) == ((), None)
+
+
+def test_what_follows_an_unproven_gap_waits_for_it() -> None:
+    assert settle(0, page(0, 3, 4), LATER, None) == ((candle(0),), MINUTE)
+    assert settle(0, page(0, 3, 4), LATER, page(0, 3)).closed == (candle(0), gap(1), gap(2), candle(3))
+
+
+def test_a_minute_is_proven_missing_as_far_as_the_answer_reaches() -> None:
+    whole_window = page(0, 1, proven=5)
+    assert closed_rows(0, whole_window) == [candle(0), candle(1), gap(2), gap(3), gap(4)]
+
+
+def test_a_close_is_due_three_seconds_after_its_minute() -> None:
+    assert newest_due(2 * MINUTE + 2_999) == 0
+    assert newest_due(2 * MINUTE + 3_000) == MINUTE
+
+
+def asked_times(last: int, begin: int, end: int) -> list[int]:
+    """Look every 500 ms whether to ask, and return when."""
+    times, asked = [], None
+    for now in range(begin, end, 500):
+        said = ask_at(last, now, asked)
+        if said is not None:
+            asked = said
+            times.append(now)
+    return times
+
+
+def test_a_missing_close_is_asked_for_at_its_deadline_and_with_growing_pauses_until_half_a_minute_has_passed() -> None:
+    close = 10 * MINUTE
+    times = asked_times(8 * MINUTE, close, close + MINUTE)
+    assert [time - close for time in times] == [3_000, 5_000, 9_000, 17_000]
+
+
+def test_what_is_still_missing_is_asked_for_again_with_every_minute_for_ever() -> None:
+    close = 10 * MINUTE
+    times = asked_times(8 * MINUTE, close, close + 60 * MINUTE)
+    assert {time // MINUTE for time in times} == set(range(10, 70))
+    assert len(times) == 60 * 4
+
+
+def test_what_came_in_time_is_never_asked_for() -> None:
+    assert ask_at(9 * MINUTE, 10 * MINUTE + 59_999, None) is None
+    assert ask_at(9 * MINUTE, 11 * MINUTE + 3_000, Asked(9 * MINUTE, 0, 2_000)) is not None

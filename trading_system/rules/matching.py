@@ -31,11 +31,20 @@ class Role(IntEnum):
 
 
 class OrderType(IntEnum):
-    """How an order wants to fill."""
+    """How an order wants to fill.
+
+    ``STOP`` and ``TOUCH`` wait for their price and are market orders from then on: a stop for a price that is worse
+    than the present one, a touch for a better one.
+    """
 
     MARKET = 0
     LIMIT = 1
     STOP = 2
+    TOUCH = 3
+
+
+_FOR_A_BETTER_PRICE = frozenset({OrderType.LIMIT, OrderType.TOUCH})
+_AT_THE_TRIGGER = frozenset({OrderType.STOP, OrderType.TOUCH})
 
 
 class Minute(NamedTuple):
@@ -138,15 +147,15 @@ def next_match(
 
 
 def meeting_price(order: Order, tick: Grid, rules: FillRules) -> float:
-    """Return the price at which the path meets a resting order: a stop at its trigger, a limit one tick through."""
-    if order.type == OrderType.STOP or rules.limit_fill == "touch":
+    """Return the price at which the path meets a resting order: at its trigger, a limit one tick through."""
+    if order.type in _AT_THE_TRIGGER or rules.limit_fill == "touch":
         return order.price
     return tick.shift(order.price, -order.side)
 
 
 def meets_falling(order: Order) -> bool:
-    """Tell whether a falling price meets the order: a buy limit or a sell stop."""
-    return (order.side > 0) == (order.type == OrderType.LIMIT)
+    """Tell whether a falling price meets the order: a buy limit, a buy at a touch, or a sell stop."""
+    return (order.side > 0) == (order.type in _FOR_A_BETTER_PRICE)
 
 
 def _at_close(walk: Walk) -> Walk:

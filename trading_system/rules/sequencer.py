@@ -111,8 +111,9 @@ def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Set
     """Return what ``page``, which was asked for ``start`` on, proves together with an ``earlier`` answer.
 
     A row is closed when its minute is over by the exchange's clock and a newer row exists, or both answers state the
-    same as the newest row soon after its close. A minute is a gap when both answers lack it although they have newer ones. ``now``: the exchange's time when
-    it was asked, ms UTC; None where the market's time does not pass by itself: then only a newer row proves anything.
+    same as the newest row soon after its close. A minute is a gap when both answers lack it although they have newer
+    ones. ``now``: the exchange's time when it was asked, ms UTC; None where the market's time does not pass by itself:
+    then only a newer row proves anything.
     """
     rows = {row.open_time: row for row in page.rows}
     before = {row.open_time: row for row in earlier.rows} if earlier is not None else {}

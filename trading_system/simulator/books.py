@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trading_system.rules.grid import Instrument
-from trading_system.rules.matching import Order, Role, Walk
+from trading_system.rules.matching import Order, OrderType, Role, Walk
 from trading_system.rules.trade import liquidation_price
 from trading_system.simulator.orders import Position, VenueOrder
 from trading_system.simulator.tape import LiveTape, Row, Tape
@@ -15,7 +15,10 @@ NOT_TRADED = Row(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)
 
 @dataclass(slots=True)
 class Book:
-    """One symbol at the venue: its minutes, open orders, position, and where the path of the minute stands."""
+    """One symbol at the venue: its minutes, open orders, position, and where the path of the minute stands.
+
+    ``realised`` is what trades and fundings have brought so far, fees taken off.
+    """
 
     instrument: Instrument
     tape: Tape | LiveTape
@@ -25,6 +28,7 @@ class Book:
     open: dict[int, VenueOrder] = field(default_factory=dict)
     walk: Walk | None = None
     seen: int = 0
+    realised: float = 0.0
     halted: tuple[int, int | None] | None = None  # after which step it stopped trading, and up to which; None: for ever
     resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
 
@@ -61,10 +65,9 @@ class Book:
         """What the position would make at the last price, before fees."""
         return self.position.side * (self.last - self.position.entry) * self.position.held
 
-    @property
-    def position_stop(self) -> VenueOrder | None:
-        """The stop that belongs to the position itself and takes the whole of it."""
-        return next((order for order in self.open.values() if order.entry), None)
+    def held_by_position(self, kind: OrderType) -> VenueOrder | None:
+        """Return the stop or the touch that belongs to the position itself and takes the whole of it."""
+        return next((order for order in self.open.values() if order.entry and order.type == kind), None)
 
     @property
     def liquidation(self) -> float:

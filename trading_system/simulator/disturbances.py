@@ -103,7 +103,9 @@ class Disturbances:
             case FaultKind.SHUTDOWN:
                 self._leaving.append(step + fault.steps)
                 for socket in wire.market_sockets():
-                    await socket.send(wire.shutdown_notice(socket))
+                    notice = wire.shutdown_notice(socket)
+                    if notice is not None:
+                        await socket.send(notice)
             case FaultKind.SILENT_SUBSCRIPTION:
                 self._silent_connections += fault.count
                 _break_off(wire)

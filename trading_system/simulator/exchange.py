@@ -21,17 +21,15 @@ from trading_system.rules.matching import (
     Order,
     OrderType,
     Role,
-    is_passed,
     next_match,
     start_walk,
 )
+from trading_system.simulator.admission import goes_off, require_allowed
 from trading_system.simulator.books import NOT_TRADED, Book
 from trading_system.simulator.fingerprint import line_of, stop_of
-from trading_system.simulator.orders import OrderRequest, Position, Trade, VenueOrder
+from trading_system.simulator.orders import Funding, OrderRequest, Position, Trade, VenueOrder
 from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
-
-MARGIN_TOLERANCE = 1e-8  # the venue keeps money to eight decimals; a smaller shortage is none
 
 
 class Advanced(NamedTuple):
@@ -127,6 +125,8 @@ class Exchange:
         self.now = start_step * MINUTE_MS
         self.orders: dict[int, VenueOrder] = {}
         self._funding = funding or {}
+        self.funded: list[Funding] = []
+        """Every funding of a position so far, oldest first."""
         self._trades: list[Trade] = []
         self._forgotten = 0  # trades before the first of those
         self._by_client: dict[tuple[bool, str], int] = {}
@@ -199,7 +199,12 @@ class Exchange:
             rate = rates.get(self.now)
             book = self.books[symbol]
             if rate is not None and book.position.side:
-                self.wallet -= q8(book.position.side * book.position.held * book.last * rate)
+                side, held = book.position.side, book.position.held
+                paid = q8(side * held * book.last * rate)
+                self.wallet -= paid
+                book.realised -= paid
+                trade = self.standing().trade
+                self.funded.append(Funding(symbol, self.now, trade, rate, side, held, book.last, paid))
                 self.listener.account_changed(symbol, "FUNDING_FEE", self.now)
         self._let_in()
 
@@ -230,10 +235,13 @@ class Exchange:
         if algo is not None:
             order = self._trigger(book, algo, met.quantity, match.time)
         fee = fill_of(match, book.instrument).fee
+        closed = min(met.quantity, book.position.held) if book.position.side == -met.side else 0.0
         realised = book.position.take(met.side, met.quantity, match.price, match.time)
         self.wallet += realised
         self.wallet -= fee
+        book.realised += realised - fee
         order.status, order.filled, order.average, order.updated = "FILLED", met.quantity, match.price, match.time
+        order.fee = fee
         book.open.pop(order.number, None)
         book.resting = None
         identity = (
@@ -244,10 +252,13 @@ class Exchange:
             met.side,
             met.role,
         )
-        trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time)
+        trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time, closed)
         self._trades.append(trade)
-        if met.role == Role.ENTRY and order.stop:
-            self._protect(book, order, match.time)
+        if met.role == Role.ENTRY and book.position.side == met.side:
+            asked = algo or order
+            for kind, price in ((OrderType.STOP, asked.stop), (OrderType.TOUCH, asked.target)):
+                if price:
+                    self._give_position(book, kind, price, asked.number)
         self.listener.account_changed(order.symbol, "ORDER", self.now)
         execution = "CALCULATED" if met.role == Role.LIQUIDATION else "TRADE"
         self.listener.order_changed(order, execution, trade, self.now)
@@ -255,24 +266,28 @@ class Exchange:
             algo.status, algo.average, algo.filled = "FINISHED", match.price, met.quantity
             self.listener.algo_changed(algo, self.now)
         if not book.position.side:
-            for left in [left for left in book.open.values() if left.role == Role.EXIT]:
-                self._end(left, "EXPIRED")  # a market order does not wait for a position to come
-            left_stop = book.position_stop
-            if left_stop is not None:
-                self._end(left_stop, "CANCELED")
+            for left in [left for left in book.open.values() if left.entry or left.role == Role.EXIT]:
+                self._end(left, "CANCELED" if left.entry else "EXPIRED")  # neither waits for a position to come
 
-    def _protect(self, book: Book, entry: VenueOrder, time: int) -> VenueOrder:
-        """Give the position the stop that its entry carried, at once; a later entry's stop replaces an earlier one."""
-        known = book.position_stop
-        if known is not None:
-            self._end(known, "CANCELED")
+    def _give_position(self, book: Book, kind: OrderType, price: float, entry: int) -> None:
+        """Give the position a stop or a touch of its own, at once; it replaces the one that there was.
+
+        One that the price is beyond already is rejected, and the position stays as it was.
+        """
         self._number += 1
-        wish = ("", entry.symbol, -entry.side, OrderType.STOP, entry.stop, 0.0)
-        stop = VenueOrder(self._number, *wish, False, True, True, time, time, entry=entry.number)
-        self.orders[stop.number] = book.open[stop.number] = stop
-        book.resting = None
-        self.listener.algo_changed(stop, self.now)
-        return stop
+        side = -book.position.side
+        wish = ("", book.instrument.symbol, side, kind, price, 0.0)
+        order = VenueOrder(self._number, *wish, False, True, True, self.now, self.now, entry=entry)
+        self.orders[order.number] = order
+        if goes_off(kind, side, price, book.last):
+            order.status = "REJECTED"
+        else:
+            known = book.held_by_position(kind)
+            if known is not None:
+                self._end(known, "CANCELED")
+            book.open[order.number] = order
+            book.resting = None
+        self.listener.algo_changed(order, self.now)
 
     def _trigger(self, book: Book, algo: VenueOrder, quantity: float, time: int) -> VenueOrder:
         """Turn a conditional order into a market order of its own number and its own client id."""
@@ -300,14 +315,14 @@ class Exchange:
         Raises: RefusedError when the order breaks a rule; then nothing has changed.
         """
         book = self.book(request.symbol)
-        self._check(book, request)
-        self._number += 1
-        client_id = request.client_id or f"sim-{self._number}"
-        wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
-        flags = (request.reduce_only, request.algo, request.close_position)
-        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, stop=request.stop)
-        self.orders[order.number] = book.open[order.number] = order
-        self._by_client[order.algo, client_id] = order.number
+        if book.halts(self.step + 1):
+            raise RefusedError(Refusal.NOT_TRADING)
+        known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
+        if known is not None and known.open:
+            raise RefusedError(Refusal.ID_IN_USE)
+        require_allowed(book, request, self.available())
+        order = self._taken(request, "NEW")
+        book.open[order.number] = order
         book.resting = None
         if order.algo:
             self.listener.algo_changed(order, self.now)
@@ -317,49 +332,59 @@ class Exchange:
 
     def reject(self, request: OrderRequest) -> VenueOrder:
         """Take an order in and say afterwards that it is rejected: a venue that answers before it decides."""
+        order = self._taken(request, "REJECTED")
+        self.listener.order_changed(order, "REJECTED", None, self.now)
+        return order
+
+    def _taken(self, request: OrderRequest, status: str) -> VenueOrder:
         self._number += 1
         client_id = request.client_id or f"sim-{self._number}"
         wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
         flags = (request.reduce_only, request.algo, request.close_position)
-        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, "REJECTED")
+        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, status)
+        order.stop, order.target, order.post_only = request.stop, request.target, request.post_only
         self.orders[order.number] = order
         self._by_client[order.algo, client_id] = order.number
-        self.listener.order_changed(order, "REJECTED", None, self.now)
         return order
 
-    def set_position_stop(self, symbol: str, price: float) -> None:
-        """Move the stop that belongs to the position, or give it one; 0.0 takes it away.
+    def set_position_order(self, symbol: str, kind: OrderType, price: float) -> None:
+        """Move the stop or the touch that belongs to the position, or give it one; 0.0 takes it away.
 
-        Raises: RefusedError without a position, and when the price is beyond the stop already.
+        Raises: RefusedError without a position, and when the price is beyond it already.
         """
         book = self.book(symbol)
-        side, stop = book.position.side, book.position_stop
-        if not side:
+        known, opened = book.held_by_position(kind), self._entry_before(symbol)
+        if not book.position.side or opened is None:
             raise RefusedError(Refusal.NOTHING_TO_REDUCE)
-        if price and is_passed(-side, price, book.last):
+        if price and goes_off(kind, -book.position.side, price, book.last):
             raise RefusedError(Refusal.STOP_PASSED)
-        if not price:
-            if stop is not None:
-                self._end(stop, "CANCELED")
-        elif stop is not None:
-            self.move_stop(stop, price)
-        else:
-            opened = self._entry_before(symbol)
-            if opened is None:
-                raise RefusedError(Refusal.NOTHING_TO_REDUCE)
+        if known is None and price:
             entry = self.orders[opened.order]
-            entry.stop = price
-            self._protect(book, entry, self.now)
+            self._give_position(book, kind, price, entry.parent or entry.number)
+        elif known is not None and price:
+            self.amend(known, price=price)
+        elif known is not None:
+            self._end(known, "CANCELED")
 
-    def move_stop(self, stop: VenueOrder, price: float) -> None:
-        """Change the trigger of a stop that waits. Raises: RefusedError when it does not, or is passed already."""
-        book = self.books[stop.symbol]
-        if not stop.open:
+    def amend(self, order: VenueOrder, *, price: float = 0.0, quantity: float = 0.0) -> None:
+        """Change the price or trigger, or the quantity, of an open order; it arrives anew.
+
+        Raises: RefusedError when it is not open, or would not be taken as it is to be.
+        """
+        if not order.open:
             raise RefusedError(Refusal.NOT_OPEN)
-        if is_passed(stop.side, price, book.last):
-            raise RefusedError(Refusal.STOP_PASSED)
-        stop.price, stop.updated, book.resting = price, self.now, None
-        self.listener.algo_changed(stop, self.now)
+        book = self.books[order.symbol]
+        wanted = (price or order.price, quantity or order.quantity)
+        wish = (order.symbol, order.side, order.type, wanted[1], wanted[0], order.client_id)
+        flags = (order.reduce_only, order.algo, order.close_position, order.stop, order.target, order.post_only)
+        require_allowed(book, OrderRequest(*wish, *flags), self.available(), instead_of=order)
+        self._number += 1
+        order.price, order.quantity = wanted
+        order.amended, order.updated, book.resting = self._number, self.now, None
+        if order.algo:
+            self.listener.algo_changed(order, self.now)
+        else:
+            self.listener.order_changed(order, "AMENDMENT", None, self.now)
 
     def fundings(self, symbol: str) -> list[tuple[int, float]]:
         """Return the fundings of ``symbol`` so far as (time in ms UTC, rate), oldest first."""
@@ -446,6 +471,7 @@ class Exchange:
         self._trades, self._forgotten = self._trades[first - 1 - self._forgotten :], first - 1
         needed = {trade.order for trade in self._trades} | set(list(self.orders)[-2 * kept :])
         needed |= {self.orders[number].parent for number in needed} | {self.orders[number].child for number in needed}
+        needed |= {self.orders[number].entry for number in needed if number}
         self.orders = {number: order for number, order in self.orders.items() if order.open or number in needed}
         self._by_client = {key: number for key, number in self._by_client.items() if number in self.orders}
 
@@ -465,8 +491,10 @@ class Exchange:
         parent = self.orders[trade.order].parent
         if not parent:
             return trade.client_id
-        stop = self.orders[parent]
-        return stop_of(self.orders[stop.entry].client_id) if stop.entry else stop.client_id
+        asked = self.orders[parent]
+        if not asked.entry:
+            return asked.client_id
+        return stop_of(self.orders[asked.entry].client_id) if asked.type == OrderType.STOP else ""
 
     def _entry_before(self, symbol: str, before: int | None = None) -> Trade | None:
         """Return the newest trade that opened a position in ``symbol``, of those with an id below ``before``."""
@@ -482,32 +510,3 @@ class Exchange:
             self.listener.algo_changed(order, self.now)
         else:
             self.listener.order_changed(order, status, None, self.now)
-
-    def _check(self, book: Book, request: OrderRequest) -> None:
-        if book.halts(self.step + 1):
-            raise RefusedError(Refusal.NOT_TRADING)
-        known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
-        if known is not None and known.open:
-            raise RefusedError(Refusal.ID_IN_USE)
-        reducing = request.reduce_only or request.close_position
-        if request.algo:
-            self._check_stop(book, request)
-        elif reducing and book.position.side != -request.side:
-            raise RefusedError(Refusal.NOTHING_TO_REDUCE)
-        price = request.price or book.last
-        if request.stop and is_passed(-request.side, request.stop, price):
-            raise RefusedError(Refusal.STOP_BEYOND_ENTRY, f"{request.stop:g}")
-        if not reducing and price * request.quantity < book.instrument.min_notional:
-            raise RefusedError(Refusal.TOO_SMALL, f"{book.instrument.min_notional:g}")
-        if not reducing and not request.algo:
-            opening = request.quantity - (book.position.held if book.position.side == -request.side else 0.0)
-            if price * opening / book.leverage > self.available() + MARGIN_TOLERANCE:
-                raise RefusedError(Refusal.NO_MARGIN)
-
-    def _check_stop(self, book: Book, request: OrderRequest) -> None:
-        if is_passed(request.side, request.price, book.last):
-            raise RefusedError(Refusal.STOP_PASSED)
-        if request.close_position and any(
-            order.close_position and order.side == request.side for order in book.open.values()
-        ):
-            raise RefusedError(Refusal.SECOND_CLOSING_STOP)

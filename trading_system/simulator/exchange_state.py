@@ -29,6 +29,7 @@ class BookState(NamedTuple):
     units: int
     entry: float
     changed: int
+    realised: float = 0.0
 
 
 class ExchangeState(NamedTuple):
@@ -63,6 +64,7 @@ def pack_exchange(exchange: Exchange) -> bytes:
             book.position.units,
             book.position.entry,
             book.position.changed,
+            book.realised,
         )
         for symbol, book in exchange.books.items()
     ]
@@ -101,7 +103,7 @@ def restore_exchange(exchange: Exchange, payload: bytes) -> None:
         book = exchange.books[kept.symbol]
         book.leverage, book.last, book.walk, book.seen = kept.leverage, kept.last, kept.walk, kept.seen
         book.open = {number: exchange.orders[number] for number in kept.open}
-        position = book.position
+        book.realised, position = kept.realised, book.position
         position.side, position.units, position.entry, position.changed = (
             kept.side,
             kept.units,

@@ -13,8 +13,8 @@ class OrderRequest(NamedTuple):
     """One order as asked for, its numbers already on the instrument's grids.
 
     ``price`` is the limit or the trigger (0.0 at market); ``quantity`` is 0.0 only with ``close_position``. ``algo``
-    says that it came to the service of conditional orders. ``stop`` is the price of a stop that an entry carries and
-    that its position will have, 0.0 without.
+    says that it came to the service of conditional orders. ``stop`` and ``target`` are the prices of a stop and a touch
+    that an entry carries and that its position will have, 0.0 without. ``post_only``: it rests or is not taken.
     """
 
     symbol: str
@@ -27,6 +27,8 @@ class OrderRequest(NamedTuple):
     algo: bool = False
     close_position: bool = False
     stop: float = 0.0
+    target: float = 0.0
+    post_only: bool = False
 
 
 @dataclass(slots=True)
@@ -34,9 +36,10 @@ class VenueOrder:
     """One order in the venue's books. It changes in place; only the exchange writes it.
 
     ``number`` is its orderId, or algoId, and its place in the order of arrival over both services. ``child`` is the
-    orderId that a triggered algo order became, ``parent`` the algoId that an order came from. ``stop`` is the price of
-    the stop that an entry carries; ``entry`` is, of the stop that a position has by itself, the order that opened it.
-    Times are ms UTC.
+    orderId that a triggered algo order became, ``parent`` the algoId that an order came from. ``stop`` and ``target``
+    are the prices that an entry carries; ``entry`` is, of a stop or touch that a position has by itself, the order that
+    opened it. ``amended`` is its place in the order of arrival since it was changed, 0 when it was not. ``fee`` is what
+    its fill cost. Times are ms UTC.
     """
 
     number: int
@@ -58,6 +61,10 @@ class VenueOrder:
     parent: int = 0
     stop: float = 0.0
     entry: int = 0
+    target: float = 0.0
+    post_only: bool = False
+    amended: int = 0
+    fee: float = 0.0
 
     @property
     def open(self) -> bool:
@@ -71,7 +78,7 @@ class VenueOrder:
             return Role.ENTRY
         if self.type == OrderType.STOP:
             return Role.STOP
-        return Role.TARGET if self.type == OrderType.LIMIT else Role.EXIT
+        return Role.EXIT if self.type == OrderType.MARKET else Role.TARGET
 
     def at_market(self, held: float) -> Order:
         """Return the order as matching sees it; a reduce-only one takes no more than the position ``held``."""
@@ -80,11 +87,15 @@ class VenueOrder:
             quantity = held
         elif self.reduce_only:
             quantity = min(quantity, held)
-        return Order(str(self.number), self.role, self.type, self.side, self.price, quantity, self.number)
+        born = 0 if self.post_only else self.amended or self.number  # what is post-only never arrives, it rests
+        return Order(str(self.number), self.role, self.type, self.side, self.price, quantity, born)
 
 
 class Trade(NamedTuple):
-    """One execution: ``id`` counts over all symbols, ``order`` is the orderId, money is in quote currency."""
+    """One execution: ``id`` counts over all symbols, ``order`` is the orderId, money is in quote currency.
+
+    ``closed`` is how much of it made a position smaller.
+    """
 
     id: int
     order: int
@@ -98,6 +109,23 @@ class Trade(NamedTuple):
     realised: float
     maker: bool
     time: int
+    closed: float = 0.0
+
+
+class Funding(NamedTuple):
+    """What a position paid (negative: got) at a funding time, ms UTC, for the ``quantity`` that it had on ``side``.
+
+    ``trade`` is the id of the account's last trade before it, 0 when there was none.
+    """
+
+    symbol: str
+    time: int
+    trade: int
+    rate: float
+    side: int
+    quantity: float
+    price: float
+    paid: float
 
 
 @dataclass(slots=True)

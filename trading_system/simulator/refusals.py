@@ -16,7 +16,8 @@ class Refusal(StrEnum):
     TOO_SMALL = "the order's value is below the smallest one"
     NO_MARGIN = "the account has not enough margin"
     STOP_PASSED = "the price is beyond the trigger already"
-    STOP_BEYOND_ENTRY = "the stop that the entry carries is beyond its price"
+    WOULD_TAKE = "a post-only order would fill at once"
+    STOP_BEYOND_ENTRY = "what the entry carries is beyond its price"
     SECOND_CLOSING_STOP = "a stop that closes the position in this direction is open"
     LEVERAGE_OF_POSITION = "the leverage of an open position cannot be lowered"
 

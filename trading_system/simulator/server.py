@@ -10,6 +10,7 @@ import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -215,12 +216,17 @@ class SimulatorServer:
                 return _sent(self._wire.trouble(trouble))
             answer = self._wire.answer(Request(request.method, path, query, body, request.headers))
             self.protection.look()
+            response = _sent(answer)
+            if self._wire.answers_first and not answer.lost:
+                with suppress(ConnectionError):  # whoever asked may be gone; what was done stays done
+                    await response.prepare(request)
+                    await response.write_eof()
             await self._flush()
         finally:
             self._handling -= 1
         if answer.lost and request.transport is not None:
             request.transport.abort()
-        return _sent(answer)
+        return response
 
     async def _control(self, request: web.BaseRequest, path: str) -> web.Response:
         """The control plane: answers on loopback only, and is no part of any venue's interface."""

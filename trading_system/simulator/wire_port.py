@@ -53,6 +53,10 @@ class Wire(Protocol):
     """A venue's REST and sockets before one exchange."""
 
     @property
+    def answers_first(self) -> bool:
+        """Whether an order is answered before the user stream says what became of it."""
+
+    @property
     def frames(self) -> int:
         """How many market frames were handed to a socket."""
 
@@ -102,8 +106,8 @@ class Wire(Protocol):
     def market_sockets(self) -> Sequence[Socket]:
         """Return all connections that hear the market."""
 
-    def shutdown_notice(self, socket: Socket) -> bytes:
-        """Return what the venue says on ``socket`` before it takes a server away."""
+    def shutdown_notice(self, socket: Socket) -> bytes | None:
+        """Return what the venue says on ``socket`` before it takes a server away, None when it says nothing there."""
 
     def cut_user(self) -> None:
         """Break all user connections off."""

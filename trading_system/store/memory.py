@@ -90,6 +90,9 @@ class MemoryStore:
         self._require_open()
         self._undo.clear()
 
+    async def tidy(self) -> None:
+        """Do nothing: there is no such work."""
+
     async def rollback(self) -> None:
         """Undo everything since the last commit, the newest first."""
         self._require_open()

@@ -152,6 +152,9 @@ class MongoStore:
                 self._undecided = None
                 self._pending.settle(batch)
 
+    async def tidy(self) -> None:
+        """Do nothing: the server does such work by itself."""
+
     async def rollback(self) -> None:
         """Forget what is pending. A commit whose answer was lost may stand all the same; the server is asked then."""
         self._server.require_open()

@@ -69,6 +69,9 @@ class Store(Protocol):
         forced: also over a power cut, where a commit otherwise is not; slower, for what nobody could say again.
         """
 
+    async def tidy(self) -> None:
+        """Do now, while nobody waits, the work that would otherwise fall to a commit that somebody waits for."""
+
     async def rollback(self) -> None:
         """Undo everything since the last commit."""
 

@@ -10,6 +10,7 @@ newest commits but never half of one. FULL forces every commit to the disk, for 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import time
@@ -35,6 +36,8 @@ BUSY_TIMEOUT_MS = 5_000
 BLOCKED_MS = 20  # how long a wait for the write lock may keep everything else in this process waiting
 RETRY_S = 0.01
 WAL_PAGES = 4_000  # 16 MB between two checkpoints: each forces the disk, and a step must not wait for that often
+UNTIDY_ROWS = 1_000  # so many new rows are worth a checkpoint while nobody waits, long before a commit must make one
+CACHE_KIB = 16_000  # the last page of each symbol's rows changes every minute: hundreds of them must stay in memory
 
 # The step comes before the kind and rows live in the key's own tree: what a step writes lands on one page.
 _FIRST_TABLES = """
@@ -105,6 +108,7 @@ class SqliteStore:
         self._closed = False
         self._busy_s = busy_timeout_ms / 1000
         self._pending = Pending()
+        self._untidy = 0  # rows written since the log was last folded into the file
         self._heads: dict[Stream, int] = {}  # as this store has committed them; the commit looks whether they are
         try:
             if not read_only:
@@ -200,6 +204,17 @@ class SqliteStore:
         if forced:
             self._force_log()
 
+    async def tidy(self) -> None:
+        """Fold the write-ahead log into the file, as far as no reader stands in it, if that is worth it.
+
+        One that fails is left to the next commit, which says what is wrong.
+        """
+        self._require_open()
+        if self._untidy >= UNTIDY_ROWS:
+            self._untidy = 0
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     async def rollback(self) -> None:
         """Forget what is pending."""
         self._require_open()
@@ -236,6 +251,7 @@ class SqliteStore:
             raise self._unusable("its disk allows no write-ahead log; put it on a local disk")
         execute(f"PRAGMA synchronous = {synchronous}")
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if version != SCHEMA_VERSION:
             execute("BEGIN IMMEDIATE")
             self._climb(self._version() or 0)  # which another process may have raised in the meantime
@@ -316,6 +332,7 @@ class SqliteStore:
             for step, n, payload in added
         ]
         many(_APPEND, rows)
+        self._untidy += len(rows)
         many(_PUT_DOCUMENT, [(kind, *document) for kind, document in batch.documents])
         return True
 

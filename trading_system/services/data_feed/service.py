@@ -214,7 +214,10 @@ class DataFeed:
             self._answered(symbol)
         except MarketError as error:
             self._unanswered(symbol, error)
+        except StoreError as error:
+            self._fail(error)
         except Exception as error:
+            log.exception("the data feed stopped")
             self._fail(error)
 
     def _answered(self, symbol: str) -> None:
@@ -231,8 +234,6 @@ class DataFeed:
         self._waits_for = "history"
 
     def _fail(self, error: Exception) -> None:
-        if not isinstance(error, StoreError):  # its sentence is the line's; a traceback adds nothing
-            log.exception("the data feed stopped", exc_info=error)
         self.failure = self.failure or error
 
     async def _listen(self) -> None:
@@ -244,7 +245,10 @@ class DataFeed:
                     self._heard = asyncio.get_running_loop().time()
                     async with self._writing:
                         await self._on_events(events)
+        except StoreError as error:  # its sentence is the line's; a traceback adds nothing
+            self._fail(error)
         except Exception as error:
+            log.exception("the data feed stopped")
             self._fail(error)
 
     async def _on_events(self, events: Sequence[tuple[Any, ...]]) -> None:

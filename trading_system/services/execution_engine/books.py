@@ -113,6 +113,9 @@ class Books:
             return None
         if gone is not None and id_ not in self._orders:  # of a step that is over, and whose orders are forgotten
             self._orders |= {canonical_id(gone.plan.id, want.name): _order(gone, want) for want in wanted_orders(gone)}
+        if trade is not None and id_ not in self._orders and id_ == canonical_id(trade.plan.id, "e"):
+            (entry,) = wanted_orders(trade._replace(opened_at=-1))  # a part of it that an earlier life did not hear of
+            self._orders[id_] = _order(trade, entry)
         role = ROLES.get(id_[-1], Role.TARGET)
         booked = Fill(fill.time, fill.symbol, id_, id_[-1], role, fill.price, fill.quantity, fill.fee)
         account = book_fill(roll_day(self.account, fill.time), place, booked, self.terms, self.facts)

@@ -150,8 +150,8 @@ def symbol_row(book: Book) -> Json:
             {"filterType": "MIN_NOTIONAL", "notional": text_of(instrument.min_notional)},
             {"filterType": "PERCENT_PRICE", "multiplierUp": "1000", "multiplierDown": "0.001", "multiplierDecimal": 4},
         ],
-        "orderTypes": ["LIMIT", "MARKET", "STOP_MARKET"],
-        "timeInForce": ["GTC"],
+        "orderTypes": ["LIMIT", "MARKET", "STOP_MARKET", "TAKE_PROFIT_MARKET"],
+        "timeInForce": ["GTC", "GTX"],
     }
 
 

@@ -10,7 +10,12 @@ from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.tape import Row
 
 Json = dict[str, Any]
-_KINDS = {OrderType.MARKET: "MARKET", OrderType.LIMIT: "LIMIT", OrderType.STOP: "STOP_MARKET"}
+_KINDS = {
+    OrderType.MARKET: "MARKET",
+    OrderType.LIMIT: "LIMIT",
+    OrderType.STOP: "STOP_MARKET",
+    OrderType.TOUCH: "TAKE_PROFIT_MARKET",
+}
 
 
 def money(value: float) -> str:
@@ -76,7 +81,7 @@ def order_ack(order: VenueOrder) -> Json:
         "origQty": text_of(order.quantity),
         "executedQty": text_of(order.filled),
         "cumQty": text_of(order.filled),
-        "timeInForce": "GTC",
+        "timeInForce": _duration(order),
         "type": kind,
         "reduceOnly": order.reduce_only,
         "closePosition": False,
@@ -172,7 +177,7 @@ def order_event(order: VenueOrder, execution: str, trade: Trade | None, now: int
         "c": order.client_id,
         "S": side_name(order.side),
         "o": kind,
-        "f": "GTC",
+        "f": _duration(order),
         "q": text_of(order.quantity),
         "p": text_of(order.price),
         "ap": text_of(order.average),
@@ -236,3 +241,7 @@ def algo_event(order: VenueOrder, now: int) -> Json:
         "gtd": 0,
     }
     return {"e": "ALGO_UPDATE", "T": order.updated, "E": now, "o": said}
+
+
+def _duration(order: VenueOrder) -> str:
+    return "GTX" if order.post_only else "GTC"

@@ -19,10 +19,11 @@ _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 _MOVED_TO_ALGO = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 _SIDES = {"BUY": 1, "SELL": -1}
+_TRIGGERED = {"STOP_MARKET": OrderType.STOP, "TAKE_PROFIT_MARKET": OrderType.TOUCH}
 
 
 def read_order(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
-    """Return the request of ``POST /fapi/v1/order``: LIMIT (GTC only) or MARKET.
+    """Return the request of ``POST /fapi/v1/order``: LIMIT (GTC, or GTX, which is post-only) or MARKET.
 
     Raises: CodedRefusalError with the code of the first rule that a parameter breaks.
     """
@@ -34,8 +35,8 @@ def read_order(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
         raise CodedRefusalError(-1116)
     price = 0.0
     if kind == "LIMIT":
-        if required(params, "timeInForce") != "GTC":
-            raise CodedRefusalError(-1115)  # the only one that this venue plays
+        if required(params, "timeInForce") not in {"GTC", "GTX"}:
+            raise CodedRefusalError(-1115)  # the only ones that this venue plays
         price = _price(required(params, "price"), "price", instrument)
     return OrderRequest(
         symbol=instrument.symbol,
@@ -45,18 +46,20 @@ def read_order(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
         price=price,
         client_id=_client_id(params.get("newClientOrderId", "")),
         reduce_only=_flag(params, "reduceOnly"),
+        post_only=kind == "LIMIT" and params["timeInForce"] == "GTX",
     )
 
 
 def read_algo(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
-    """Return the request of ``POST /fapi/v1/algoOrder``: a STOP_MARKET on the last price, the only kind played here.
+    """Return the request of ``POST /fapi/v1/algoOrder``: a market order at a trigger of the last price.
 
     Raises: CodedRefusalError with the code of the first rule that a parameter breaks.
     """
     instrument = exchange.book(required(params, "symbol")).instrument
     if required(params, "algoType") != "CONDITIONAL":
         raise CodedRefusalError(-1130, "algoType")
-    if required(params, "type") != "STOP_MARKET":
+    kind = _TRIGGERED.get(required(params, "type"))
+    if kind is None:
         raise CodedRefusalError(-1116)
     if params.get("workingType", "CONTRACT_PRICE") != "CONTRACT_PRICE":
         raise CodedRefusalError(-1130, "workingType")  # there is no mark price in this market
@@ -68,7 +71,7 @@ def read_algo(params: Mapping[str, str], exchange: Exchange) -> OrderRequest:
     return OrderRequest(
         symbol=instrument.symbol,
         side=_side(params),
-        type=OrderType.STOP,
+        type=kind,
         quantity=0.0 if close else _quantity(required(params, "quantity"), instrument),
         price=_price(required(params, "triggerPrice"), "triggerPrice", instrument),
         client_id=_client_id(params.get("clientAlgoId", "")),

@@ -49,6 +49,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
     -4138: (400, "Reduce only must be true with closePosition equals true."),
     -4140: (400, "Invalid symbol status for opening position."),
     -4164: (400, "Order's notional must be no smaller than {} (unless you choose reduce only)."),
+    -5022: (400, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
     -5000: (404, "Path {} is not served here."),
 }
 
@@ -62,6 +63,7 @@ CODES: Mapping[Refusal, int] = {
     Refusal.TOO_SMALL: -4164,
     Refusal.NO_MARGIN: -2019,
     Refusal.STOP_PASSED: -2021,
+    Refusal.WOULD_TAKE: -5022,
     Refusal.STOP_BEYOND_ENTRY: -2021,
     Refusal.SECOND_CLOSING_STOP: -4130,
     Refusal.LEVERAGE_OF_POSITION: -2028,

@@ -38,6 +38,11 @@ class BinanceUsdmWire:
         self._streams = Streams(faults, keys, is_silent)
 
     @property
+    def answers_first(self) -> bool:
+        """Return False: an event may be there before its answer."""
+        return False
+
+    @property
     def frames(self) -> int:
         """How many market frames were handed to a socket."""
         return self._streams.frames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trading_system.rules.grid import text_of
+from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.simulator.books import Book
 from trading_system.simulator.exchange import Exchange
@@ -14,15 +14,25 @@ MAX_LEVERAGE = 100
 DAY_STEPS = 1_440
 
 
-def instrument_row(book: Book, *, trading: bool) -> Json:
-    """Return one symbol of ``GET /v5/market/instruments-info``."""
+def base_of(instrument: Instrument) -> str:
+    """Return the coin that is traded against USDT."""
+    return instrument.symbol.removesuffix("USDT")
+
+
+def status_of(book: Book, step: int) -> str:
+    """Return whether a symbol is traded in the minute of ``step``."""
+    return "Closed" if book.halts(step) else "Trading"
+
+
+def instrument_row(book: Book, status: str) -> Json:
+    """Return one symbol of ``GET /v5/market/instruments-info`` for contracts."""
     instrument = book.instrument
     tick, step = text_of(instrument.tick.price(1)), text_of(instrument.step.price(1))
     return {
         "symbol": instrument.symbol,
         "contractType": "LinearPerpetual",
-        "status": "Trading" if trading else "Closed",
-        "baseCoin": instrument.symbol.removesuffix("USDT"),
+        "status": status,
+        "baseCoin": base_of(instrument),
         "quoteCoin": "USDT",
         "launchTime": "1585526400000",
         "deliveryTime": "0",
@@ -47,6 +57,31 @@ def instrument_row(book: Book, *, trading: bool) -> Json:
         "isPreListing": False,
         "preListingInfo": None,
         "displayName": "",
+    }
+
+
+def spot_row(book: Book, status: str) -> Json:
+    """Return one symbol of ``GET /v5/market/instruments-info`` for spot."""
+    instrument = book.instrument
+    step = text_of(instrument.step.price(1))
+    return {
+        "symbol": instrument.symbol,
+        "baseCoin": base_of(instrument),
+        "quoteCoin": "USDT",
+        "innovation": "0",
+        "status": status,
+        "marginTrading": "none",
+        "stTag": "0",
+        "lotSizeFilter": {
+            "basePrecision": step,
+            "quotePrecision": "0.00000001",
+            "minOrderQty": step,
+            "maxOrderQty": "1000000000",
+            "minOrderAmt": text_of(instrument.min_notional),
+            "maxOrderAmt": "1000000000",
+        },
+        "priceFilter": {"tickSize": text_of(instrument.tick.price(1))},
+        "riskParameters": {"priceLimitRatioX": "0.5", "priceLimitRatioY": "0.5"},
     }
 
 

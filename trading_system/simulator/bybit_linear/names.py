@@ -1,15 +1,23 @@
-"""How this venue names orders, trades, sides and statuses."""
+"""How this venue names orders, trades, sides, kinds and statuses."""
 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 
-from trading_system.rules.matching import OrderType
-from trading_system.simulator.orders import Trade, VenueOrder
+from trading_system.rules.matching import OrderType, Role
+from trading_system.simulator.orders import Funding, Trade, VenueOrder
 
 SIDES = {1: "Buy", -1: "Sell"}
-KINDS = {OrderType.MARKET: "Market", OrderType.LIMIT: "Limit", OrderType.STOP: "Market"}
+KINDS = {
+    OrderType.MARKET: "Market",
+    OrderType.LIMIT: "Limit",
+    OrderType.STOP: "Market",
+    OrderType.TOUCH: "Market",
+}
+RISE, FALL = 1, 2
+_EXECUTIONS = uuid.UUID("00000000-0000-4000-8000-00000000000e")
 _ORDER_ID = re.compile(r"([0-9a-f]{8})-0000-4000-8000-00000000000a")
 _STATUSES: Mapping[str, str] = {
     "NEW": "New",
@@ -20,6 +28,7 @@ _STATUSES: Mapping[str, str] = {
     "TRIGGERED": "Triggered",
     "REJECTED": "Rejected",
 }
+_OF_POSITION = {OrderType.STOP: "StopLoss", OrderType.TOUCH: "TakeProfit"}
 
 
 def order_id(number: int) -> str:
@@ -38,9 +47,16 @@ def id_of(order: VenueOrder) -> str:
     return order_id(order.parent or order.number)
 
 
-def execution_id(trade: Trade) -> str:
-    """Return the UUID of a trade."""
-    return f"{trade.id:08x}-0000-4000-8000-00000000000e"
+def link_of(order: VenueOrder) -> str:
+    """Return ``orderLinkId``: the name that an order was sent with, "" when the exchange had to name it."""
+    own = {f"sim-{order.number}", f"autoclose-{order.number}"}
+    return "" if order.client_id in own else order.client_id
+
+
+def execution_id(of: Trade | Funding) -> str:
+    """Return the UUID of a trade or a funding: always the same one, in no order, as the venue's are."""
+    name = f"{of.symbol} {of.time}" if isinstance(of, Funding) else str(of.id)
+    return str(uuid.uuid5(_EXECUTIONS, name))
 
 
 def status_of(order: VenueOrder) -> str:
@@ -49,7 +65,21 @@ def status_of(order: VenueOrder) -> str:
 
 
 def stop_kind(order: VenueOrder) -> str:
-    """Return ``stopOrderType``: of the position's own stop, of a conditional order, or none."""
+    """Return ``stopOrderType``: of what belongs to the position, of a conditional order, or none."""
     if order.entry:
-        return "StopLoss"
+        return _OF_POSITION[order.type]
     return "Stop" if order.algo else ""
+
+
+def creator_of(order: VenueOrder, role: Role) -> str:
+    """Return ``createType``: who made an order that is there for ``role``."""
+    if role == Role.LIQUIDATION:
+        return "CreateByTakeOver_PassThrough"
+    return f"CreateBy{_OF_POSITION[order.type]}" if order.entry else "CreateByUser"
+
+
+def direction_of(order: VenueOrder) -> int:
+    """Return ``triggerDirection``: whether a conditional order waits for a rise or a fall, 0 for another one."""
+    if not order.algo:
+        return 0
+    return RISE if (order.side > 0) == (order.type == OrderType.STOP) else FALL

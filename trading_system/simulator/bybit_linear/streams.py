@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from trading_system.simulator.bybit_linear import frames, market_rows
+from trading_system.simulator.bybit_linear.market_answers import CATEGORIES
 from trading_system.simulator.bybit_linear.refusal_codes import CodedRefusalError
 from trading_system.simulator.bybit_linear.signatures import Door
 from trading_system.simulator.exchange import Exchange
@@ -23,25 +24,37 @@ from trading_system.simulator.sockets import Socket
 
 Json = dict[str, Any]
 MOST_CHARACTERS = 21_000  # of the topics of one connection
-PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
-_PUBLIC_TOPIC = re.compile(r"(kline\.1|tickers)\.([0-9A-Z]+)|system\.status")
+MOST_SPOT_TOPICS = 10  # of one request
+IDLE_S = 600.0  # a connection on which nothing is said for so long is ended
+PRIVATE_TOPICS = frozenset({"order", "execution", "execution.fast", "position", "wallet"})
+STATUS_TOPIC = "system.status"
+_PUBLIC = "/v5/public/"
+_STATUS, _PRIVATE = "/v5/public/misc/status", "/v5/private"
+_ACTIVE_TIME = re.compile(r"([0-9]{1,3})([sm])")
 
 
 class _Listener(Socket):
-    """A connection with the topics that it subscribed to."""
+    """A connection: where it was opened, and the topics that it subscribed to."""
 
-    def __init__(self, ws: web.WebSocketResponse, transport: Any, name: str, *, silent: bool = False) -> None:
-        super().__init__(ws, transport, silent=silent)
+    def __init__(self, ws: web.WebSocketResponse, request: web.BaseRequest, name: str, *, silent: bool = False) -> None:
+        super().__init__(ws, request.transport, silent=silent)
         self.name = name
+        self.path = request.path
         self.topics: set[str] = set()
         self.let_in = False
 
 
 class Streams:
-    """All sockets of the venue. ``frames`` and ``user_events`` count what was handed to a socket."""
+    """All sockets of the venue. ``frames`` and ``user_events`` count what was handed to a socket.
 
-    def __init__(self, exchange: Exchange, door: Door, faults: FaultScript, is_silent: Callable[[], bool]) -> None:
+    ``category``: what the exchange trades; the public addresses of others exist and know no symbol.
+    """
+
+    def __init__(
+        self, exchange: Exchange, category: str, door: Door, faults: FaultScript, is_silent: Callable[[], bool]
+    ) -> None:
         self._exchange = exchange
+        self._category = category
         self._door = door
         self._faults = faults
         self._is_silent = is_silent
@@ -65,6 +78,10 @@ class Streams:
     def market_sockets(self) -> list[Socket]:
         """Return all connections that hear the market."""
         return list(self._market)
+
+    def hears_status(self, socket: Socket) -> bool:
+        """Tell whether ``socket`` subscribed to what the venue says of itself."""
+        return isinstance(socket, _Listener) and STATUS_TOPIC in socket.topics
 
     # --- what goes out
 
@@ -114,23 +131,26 @@ class Streams:
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
-        private = request.path == "/v5/private"
-        if not private and request.path not in {"/v5/public/linear", "/v5/public/misc/status"}:
+        private = request.path == _PRIVATE and self._category == "linear"
+        market = request.path.removeprefix(_PUBLIC) in CATEGORIES and request.path.startswith(_PUBLIC)
+        if not (private or market or request.path == _STATUS):
             return web.Response(status=404)
-        ws = web.WebSocketResponse(compress=False)
+        ws = web.WebSocketResponse(compress=False, receive_timeout=_idle_s(request))
         try:
             await ws.prepare(request)
         except ConnectionResetError:  # the client left before it was let in
             return web.Response(status=400)
         self._connections += 1
         silent = not private and self._is_silent()
-        socket = _Listener(ws, request.transport, f"sim-{self._connections}", silent=silent)
+        socket = _Listener(ws, request, f"sim-{self._connections}", silent=silent)
         (self._user if private else self._market).add(socket)
         answer = self._answer_private if private else self._answer_public
         try:
             async for message in ws:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     await socket.send(msgspec.json.encode(self._control(socket, message.data, answer)))
+        except TimeoutError:
+            await ws.close()
         finally:
             self._forget(socket)
         return ws
@@ -147,7 +167,20 @@ class Streams:
     def _answer_public(self, socket: _Listener, said: Json) -> Json:
         if said.get("op") == "ping":
             return {"success": True, "ret_msg": "pong", "op": "ping"}
-        return self._subscription(socket, said, _is_public)
+        answer = self._subscription(socket, said, lambda topic: self._why_not(socket, topic))
+        if answer["success"] and socket.path == f"{_PUBLIC}spot":
+            answer["ret_msg"] = "subscribe" if said["op"] == "subscribe" else ""
+        return answer
+
+    def _why_not(self, socket: _Listener, topic: str) -> str:
+        """Return why a public topic cannot be heard on ``socket``, "" when it can."""
+        if socket.path == _STATUS:
+            return "" if topic == STATUS_TOPIC else f"error:handler not found,topic:{topic}"
+        kind, _, symbol = topic.rpartition(".")
+        if kind not in {"kline.1", "tickers"}:
+            return f"error:handler not found,topic:{topic}"
+        traded = socket.path == f"{_PUBLIC}{self._category}" and symbol in self._exchange.books
+        return "" if traded else f"Invalid symbol :[{topic}]"
 
     def _answer_private(self, socket: _Listener, said: Json) -> Json:
         operation = said.get("op")
@@ -164,16 +197,22 @@ class Streams:
             return {"success": True, "ret_msg": "", "op": "auth"}
         if not socket.let_in:
             return {"success": False, "ret_msg": "Request not authorized", "op": operation}
-        return self._subscription(socket, said, lambda topic: topic.removesuffix(".linear") in PRIVATE_TOPICS)
+        return self._subscription(socket, said, _why_not_private)
 
-    def _subscription(self, socket: _Listener, said: Json, is_known: Callable[[str], bool]) -> Json:
-        """Change what a socket hears: all of the topics, or none when one of them is unknown."""
+    def _subscription(self, socket: _Listener, said: Json, why_not: Callable[[str], str]) -> Json:
+        """Change what a socket hears: all of the topics, or none when one of them cannot be heard."""
         operation, topics = said.get("op"), said.get("args")
         if operation not in {"subscribe", "unsubscribe"} or not isinstance(topics, list):
             return {"success": False, "ret_msg": "error:Invalid request", "op": operation or ""}
-        unknown = next((topic for topic in topics if not isinstance(topic, str) or not is_known(topic)), None)
-        if unknown is not None:
-            return {"success": False, "ret_msg": f"error:handler not found,topic:{unknown}", "op": operation}
+        if not all(isinstance(topic, str) for topic in topics):
+            return {"success": False, "ret_msg": "error:args must be topics", "op": operation}
+        reason = next(filter(None, map(why_not, topics)), "")
+        if len({topic.endswith(".linear") for topic in topics}) > 1:
+            reason = "error:topics of one category and of all cannot be mixed in one request"
+        if socket.path == f"{_PUBLIC}spot" and len(topics) > MOST_SPOT_TOPICS:
+            reason = f"args size >{MOST_SPOT_TOPICS}"
+        if reason:
+            return {"success": False, "ret_msg": reason, "op": operation}
         if operation == "unsubscribe":
             for topic in topics:
                 self._drop(socket, topic)
@@ -201,5 +240,14 @@ class Streams:
             self._drop(socket, topic)
 
 
-def _is_public(topic: str) -> bool:
-    return _PUBLIC_TOPIC.fullmatch(topic) is not None
+def _why_not_private(topic: str) -> str:
+    known = topic.removesuffix(".linear") in PRIVATE_TOPICS
+    return "" if known else f"error:handler not found,topic:{topic}"
+
+
+def _idle_s(request: web.BaseRequest) -> float:
+    """Return for how long a connection may say nothing: ``max_active_time``, 30 s to 600 s, where it may be chosen."""
+    match = _ACTIVE_TIME.fullmatch(request.query.get("max_active_time", ""))
+    if match is None or request.path != _PRIVATE:
+        return IDLE_S
+    return min(max(int(match[1]) * (60.0 if match[2] == "m" else 1.0), 30.0), IDLE_S)

@@ -29,7 +29,11 @@ TRADING = "TRADING"
 
 
 class BinanceWire(NamedTuple):
-    """One Binance market. ``rows_weight``: what a request of so many rows weighs; ``page`` rows are the cheapest each."""
+    """One Binance market.
+
+    ``rows_weight``: what a request of so many rows weighs; ``page``: the cheapest number. ``notional``: the filter of
+    the least notional and its field. ``contract``: the kind of contract that we trade, None where there are none.
+    """
 
     name: str
     prefix: str
@@ -37,11 +41,11 @@ class BinanceWire(NamedTuple):
     rows_weight: Callable[[int], int]
     instruments_weight: int
     volumes_weight: int
-    notional: tuple[str, str]  # the filter that holds the least notional, and its field
-    contract: str | None  # the kind of contract that we trade, None where there are none
+    notional: tuple[str, str]
+    contract: str | None
 
 
-SPOT = BinanceWire("binance", "/api/v3", 1000, lambda _: 2, 20, 80, ("NOTIONAL", "minNotional"), None)
+SPOT = BinanceWire("binance", "/api/v3", 1000, lambda _: 2, 20, 80, ("NOTIONAL", "min_notional"), None)
 SPOT_BUDGET = BudgetTerms("binance", 6_000, 60_000)
 
 

@@ -54,9 +54,10 @@ class Rows(msgspec.Struct, Generic[Row], rename="camel"):
 
 
 class Listing(msgspec.Struct, Generic[Row]):
-    """``{"retCode":0,"result":{...}, ...}``; that the code is 0 is seen to before."""
+    """``{"retCode":0,"result":{...},"time":1688639403423}``; that the code is 0 is seen to before."""
 
     result: Rows[Row]
+    time: int
 
 
 class LotSize(msgspec.Struct, rename="camel"):
@@ -129,11 +130,12 @@ class BybitMarket:
         """
         span = most or PAGE
         last = start + (span - 1) * MINUTE_MS
-        rows = await self._minutes(symbol, {"start": str(start), "end": str(last)}, span, start, urgent=urgent)
+        window = {"start": str(start), "end": str(last)}
+        rows, venue_ms = await self._minutes(symbol, window, span, start, urgent=urgent)
         newest = rows[-1].open_time if rows else start
         if newest == last:
             return Page(rows, last, more=True)
-        if await self._newest(symbol, urgent=urgent) > last:
+        if last + MINUTE_MS <= venue_ms and await self._newest(symbol, urgent=urgent) > last:
             return Page(rows, last + MINUTE_MS, more=True)
         return Page(rows, newest)
 
@@ -172,19 +174,21 @@ class BybitMarket:
 
     async def _newest(self, symbol: str, *, urgent: bool) -> int:
         """Return the open time of the venue's newest row, -1 if it has none."""
-        rows = await self._minutes(symbol, {}, 1, 0, urgent=urgent)
+        rows, _ = await self._minutes(symbol, {}, 1, 0, urgent=urgent)
         return rows[-1].open_time if rows else -1
 
     async def _minutes(
         self, symbol: str, bounds: Mapping[str, str], limit: int, start: int, *, urgent: bool
-    ) -> tuple[ClosedCandle, ...]:
+    ) -> tuple[tuple[ClosedCandle, ...], int]:
+        """Return rows, oldest first, and the venue's time."""
         params = {
             "category": self.wire.category, "symbol": symbol, "interval": "1", **bounds, "limit": str(limit)
         }  # fmt: skip
 
-        def read(body: bytes) -> tuple[ClosedCandle, ...]:
-            candles = [candle_of(row[0], row[1:6]) for row in reversed(_klines(body).result.rows)]
-            return in_order(candles, start or (candles[0].open_time if candles else 0))
+        def read(body: bytes) -> tuple[tuple[ClosedCandle, ...], int]:
+            listing = _klines(body)
+            candles = [candle_of(row[0], row[1:6]) for row in reversed(listing.result.rows)]
+            return in_order(candles, start or (candles[0].open_time if candles else 0)), listing.time
 
         path = "/v5/market/kline"
         try:

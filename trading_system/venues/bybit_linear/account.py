@@ -244,11 +244,11 @@ class BybitLinear:
 
     async def _name_of_trade(self, row: ExecutionRow) -> str:
         """Return our name of the order of a trade: its own, else that of the stop that it was."""
-        name = row.own_name or self._stops.learnt(row.order_id)
-        if name:
-            return name
-        order = await self._row({"symbol": row.symbol, "orderId": row.order_id})
-        return f"unknown-{row.order_id}" if order is None else self._name_of(order)
+        if row.own_name:
+            return row.own_name
+        order = self._stops.shown(row.order_id) or await self._row({"symbol": row.symbol, "orderId": row.order_id})
+        name = self._stops.name_of_filled(order) if order is not None and order.is_stop else None
+        return name or f"unknown-{row.order_id}"
 
     async def _signed(self) -> list[str | int]:
         expires = await self._rest.venue_ms() + SIGNED_FOR_MS

@@ -15,13 +15,13 @@ REMEMBERED_ORDERS = 10_000
 
 
 class PositionStops:
-    """The stops that we have sent, and the venue's orders that were recognised as one of them."""
+    """The stops that we have sent, and what the venue showed of the orders that it makes of them."""
 
     def __init__(self, known_stops: KnownStops | None = None) -> None:
         """Keep ``known_stops``, which remembers across a restart what this object has forgotten."""
         self._known_stops = known_stops
         self._sent: dict[str, dict[str, KnownStop]] = {}
-        self._names: dict[str, str] = {}
+        self._shown: dict[str, OrderRow] = {}
 
     def sent(self, symbol: str, client_id: str, price: float, venue_id: str = "") -> None:
         """Remember that a stop was sent, or, with a ``venue_id``, that the venue has it."""
@@ -30,43 +30,48 @@ class PositionStops:
         while len(stops) > REMEMBERED_STOPS:
             del stops[next(iter(stops))]
 
-    def known(self, symbol: str) -> list[KnownStop]:
+    def stop(self, symbol: str, client_id: str) -> KnownStop | None:
+        """Return one of our stops, None if it is not known."""
+        return next((stop for stop in self._known(symbol) if stop.client_id == client_id), None)
+
+    def name_of(self, row: OrderRow) -> str | None:
+        """Return which stop of ours a position's stop is: the newest of that trade at that price; None without one.
+
+        It has come with its entry then and was not sent by itself yet, or it is none of ours.
+        """
+        self._shown[row.order_id] = row
+        if len(self._shown) > REMEMBERED_ORDERS:
+            del self._shown[next(iter(self._shown))]
+        price = number(row.trigger_price)
+        return next((stop.client_id for stop in reversed(self._of_trade(row)) if stop.price == price), None)
+
+    def name_of_filled(self, row: OrderRow) -> str | None:
+        """Return to which stop of ours the trades of a position's stop belong, None if it is none of ours.
+
+        Without one at its price that is the newest of the trade, or the first that the trade would have sent.
+        """
+        name = self.name_of(row)
+        if name is None:
+            stops, trade = self._of_trade(row), _trade_of(row)
+            name = stops[-1].client_id if stops else f"{trade}s00" if trade else None
+        return name
+
+    def shown(self, order_id: str) -> OrderRow | None:
+        """Return how the venue showed a position's stop last, None if it was never shown."""
+        return self._shown.get(order_id)
+
+    def _known(self, symbol: str) -> list[KnownStop]:
         """Return our stops of a symbol, oldest first: of earlier lives what the journal has, of this one all."""
         sent = self._sent.get(symbol, {})
         earlier = self._known_stops(symbol) if self._known_stops is not None else ()
         return [*(stop for stop in earlier if stop.client_id not in sent), *sent.values()]
 
-    def stop(self, symbol: str, client_id: str) -> KnownStop | None:
-        """Return one of our stops, None if it is not known."""
-        return next((stop for stop in self.known(symbol) if stop.client_id == client_id), None)
+    def _of_trade(self, row: OrderRow) -> list[KnownStop]:
+        """Return the stops of the trade that a row belongs to; those of its symbol if the row does not say."""
+        trade = _trade_of(row)
+        return [stop for stop in self._known(row.symbol) if stop.client_id.startswith(trade)]
 
-    def learn(self, order_id: str, client_id: str) -> None:
-        """Remember that the venue's order ``order_id`` is what we call ``client_id``."""
-        self._names[order_id] = client_id
-        if len(self._names) > REMEMBERED_ORDERS:
-            del self._names[next(iter(self._names))]
 
-    def learnt(self, order_id: str) -> str | None:
-        """Return our name of the venue's order, None if it is not known."""
-        return self._names.get(order_id)
-
-    def name_of(self, row: OrderRow) -> str | None:
-        """Return our name of a position's stop, and learn it; None when it is none of ours.
-
-        The newest of our stops at its price; without one (its price was never asked for by itself: the entry has
-        brought it) the newest of that trade, or the first that the trade would have sent.
-        """
-        stops = self.known(row.symbol)
-        trade = row.parent_order_link_id[:-3] if is_ours(row.parent_order_link_id) else ""
-        if trade:
-            stops = [stop for stop in stops if stop.client_id.startswith(trade)]
-        price = number(row.trigger_price)
-        at_price = [stop.client_id for stop in stops if stop.price == price]
-        name = at_price[-1] if at_price else self._names.get(row.order_id)
-        if name is None and stops:
-            name = stops[-1].client_id
-        if name is None and trade:
-            name = f"{trade}s00"
-        if name is not None:
-            self.learn(row.order_id, name)
-        return name
+def _trade_of(row: OrderRow) -> str:
+    """Return with what the names of a trade's orders begin whose entry brought the stop, "" if the row names none."""
+    return row.parent_order_link_id[:-3] if is_ours(row.parent_order_link_id) else ""

@@ -1,20 +1,30 @@
-//! The wire of Binance USDT-M futures, market data: how to subscribe to one-minute klines and what a frame says. Decides
-//! whether a frame is sound; what to do about an unsound one is left to the session.
+//! The wire of Binance, spot and USDT-M futures, market data: how to subscribe to one-minute klines and what a frame
+//! says. Decides whether a frame is sound; what to do about an unsound one is left to the session.
 //!
-//! Only under `/market/ws` (raw payloads) or `/market/stream` (payloads wrapped with their stream's name); the unrouted
-//! addresses still acknowledge a kline subscription and never send one.
+//! Futures only under `/market/ws` (raw payloads) or `/market/stream` (payloads wrapped with their stream's name); the
+//! unrouted addresses still acknowledge a kline subscription and never send one.
 
 use crate::event::Candle;
 use crate::fields::{check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, Frame, INTERVAL_MS};
 
+const KLINE: &str = "@kline_1m";
+const MARK: &str = "@markPrice@1s";
+
+/// The names of a symbol's minutes and of its mark price, which spot does not have.
+pub fn streams(symbol: &str) -> (String, String) {
+    let lower = symbol.to_lowercase();
+    (format!("{lower}{KLINE}"), format!("{lower}{MARK}"))
+}
+
 /// `{"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":1}`
 ///
-/// The symbols hold no character that JSON would escape (the session refuses such names).
-pub fn subscribe(id: u64, symbols: &[String]) -> String {
-    let streams: Vec<String> = symbols.iter().map(|symbol| format!("\"{}@kline_1m\"", symbol.to_lowercase())).collect();
-    format!("{{\"method\":\"SUBSCRIBE\",\"params\":[{}],\"id\":{id}}}", streams.join(","))
+/// The names hold no character that JSON would escape (the session refuses such symbols).
+pub fn ask(id: u64, subscribes: bool, streams: &[&str]) -> String {
+    let method = if subscribes { "SUBSCRIBE" } else { "UNSUBSCRIBE" };
+    let params: Vec<String> = streams.iter().map(|stream| format!("\"{stream}\"")).collect();
+    format!("{{\"method\":\"{method}\",\"params\":[{}],\"id\":{id}}}", params.join(","))
 }
 
 /// The fields of one event, raw or inside `data`.
@@ -23,6 +33,7 @@ struct Payload<'a> {
     kind: Scalar<'a>,
     event_time: Scalar<'a>,
     symbol: Scalar<'a>,
+    price: Scalar<'a>,
     kline: Option<Kline<'a>>,
 }
 
@@ -117,6 +128,7 @@ fn payload_field<'a>(payload: &mut Payload<'a>, key: &str, scanner: &mut Scanner
         "e" => fill(&mut payload.kind, key, scanner),
         "E" => fill(&mut payload.event_time, key, scanner),
         "s" => fill(&mut payload.symbol, key, scanner),
+        "p" => fill(&mut payload.price, key, scanner),
         "k" if scanner.at_object() => {
             if payload.kline.is_some() {
                 return Err(BadFrame::field("k", "one value", "two"));
@@ -173,6 +185,7 @@ fn read_answer(answer: Answer<'_>) -> Result<Frame<'static>, BadFrame> {
 fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<'a>, BadFrame> {
     match read_text("e", &payload.kind)? {
         "kline" => {}
+        "markPriceUpdate" => return read_mark(payload),
         "serverShutdown" => return Ok(Frame::ShutdownNotice),
         _ => return Ok(Frame::Unrelated),
     }
@@ -222,15 +235,25 @@ fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<
     Ok(Frame::Kline { symbol, closed, candle })
 }
 
+/// `{"e":"markPriceUpdate","E":1562305380000,"s":"BTCUSDT","p":"11794.15000000","i":"11784.62659091",…}`
+fn read_mark(payload: Payload<'_>) -> Result<Frame<'_>, BadFrame> {
+    let time = read_time("E", &payload.event_time)?;
+    let price = read_price("p", &payload.price)?;
+    match payload.symbol {
+        Scalar::Text(symbol) => Ok(Frame::Mark { symbol, time, price }),
+        other => Err(BadFrame::field("s", "a text", other.shown())),
+    }
+}
+
 /// The name of the stream, `btcusdt@kline_1m`, must be that of the symbol inside.
 fn check_stream(name: &str, symbol: &str) -> Result<(), BadFrame> {
-    let agrees = name.strip_suffix("@kline_1m").is_some_and(|lower| {
+    let agrees = name.strip_suffix(KLINE).is_some_and(|lower| {
         // Nearly every symbol is ASCII: compare without allocating first.
         lower.eq_ignore_ascii_case(symbol) || lower == symbol.to_lowercase()
     });
     if agrees {
         return Ok(());
     }
-    let expected = format!("\"{}@kline_1m\"", shortened(&symbol.to_lowercase()));
+    let expected = format!("\"{}{KLINE}\"", shortened(&symbol.to_lowercase()));
     Err(BadFrame::field("stream", &expected, format_args!("\"{}\"", shortened(name))))
 }

@@ -1,0 +1,274 @@
+"""How fast hundreds of symbols are: a minute of 500 stored and rung, and the whole line of 200 from close to signal.
+
+``--week`` trades a simulated week of 200 symbols instead, some ten minutes, and says what memory each day leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from measure.crowd import CrowdLine, StillMarket, crowd
+from measure.figures import Figure
+from results import report
+
+from trading_system.bus.memory import MemoryBus
+from trading_system.contracts import candle_close_channel, trade_signal_channel
+from trading_system.research.candle_inputs import CandleInputs
+from trading_system.rules.interval_table import INTERVALS, interval_ms
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.services.data_feed.service import DataFeed
+from trading_system.services.room import Letterbox
+from trading_system.settings import Settings, settings_with
+from trading_system.store.sqlite import SqliteStore
+
+FEED_SYMBOLS, LINE_SYMBOLS = 500, 200
+DAY = 1_440
+MIDNIGHTS = 3
+RUNS = 3
+WARM_UP = 720  # minutes of history before the line is measured
+LIVE = 240
+IDLE_S = 20.0
+UPDATES = LINE_SYMBOLS * 4  # running candles a second: an exchange says each four times a second while it trades
+
+
+def main() -> None:
+    """Measure and print."""
+    logging.disable(logging.WARNING)
+    if "--week" in sys.argv[1:]:
+        asyncio.run(week())
+        return
+    asyncio.run(feed_alone())
+    asyncio.run(whole_line())
+
+
+def line_settings() -> Settings:
+    """Return the settings of the whole line: signals on 15m, the trend of 4h, six trades at a time."""
+    return settings_with(["warm_up=20", "account.max_positions=6", "account.open_risk_pct=6"])
+
+
+# --- the feed alone
+
+
+async def feed_alone() -> None:
+    """500 symbols close a minute: from the socket's word to the last bell, each candle committed before its bell."""
+    inputs = crowd(line_settings(), FEED_SYMBOLS, DAY + 1)
+    plain = await closes(inputs, upto=10, minutes=60)
+    for rows in inputs.candles.values():
+        rows["gap"][: DAY - 10] = 1  # the day before its last minutes is not looked at, only its longer candles
+    midnights = [(await closes(inputs, upto=DAY - 1, minutes=1))[0] for _ in range(MIDNIGHTS)]
+    minute, night = f"{FEED_SYMBOLS} symbols close a minute", f"{FEED_SYMBOLS} symbols close a day, with all intervals"
+    many = len(intervals()) + 1
+    report(
+        "The feed: closed candles stored and rung, memory bus and SQLite, to the last of them",
+        [Figure(minute, "ms", plain, 50.0), Figure(night, "ms", midnights, 250.0)],
+        [f"at midnight each symbol closes candles of {many} intervals, from 1m to 1d"],
+        {
+            minute: {"sqlite3 executemany and commit": bare_inserts(FEED_SYMBOLS, 1)},
+            night: {"sqlite3 executemany and commit": bare_inserts(FEED_SYMBOLS, many)},
+        },
+    )
+
+
+def intervals() -> list[int]:
+    """Return every interval up to a day that is built of minutes, in ms."""
+    return [length for length in map(interval_ms, INTERVALS) if MINUTE_MS < length <= DAY * MINUTE_MS]
+
+
+class LeavingBus(MemoryBus):
+    """A bus in memory that is treated as one between processes: what rings is committed."""
+
+    leaves_process = True
+
+
+class Ear:
+    """Hears many channels, and when as many messages as are wanted that have ``counted`` in them have come."""
+
+    def __init__(self, wanted: int, counted: bytes = b"") -> None:
+        self._wanted = wanted
+        self._counted = counted
+        self._heard = 0
+        self.done = asyncio.Event()
+
+    async def __call__(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        self._heard += sum(self._counted in payload for _, payload in messages)
+        if self._heard >= self._wanted:
+            self._heard = 0
+            self.done.set()
+
+
+async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float]:
+    """Return what each of ``minutes`` closes took in ms, after a history of ``upto`` minutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        store, bus, ear = (
+            SqliteStore(Path(folder, "store.db")),
+            LeavingBus(),
+            Ear(len(inputs.instruments), b'"interval":"1m"'),
+        )
+        market = StillMarket(inputs.candles, upto)
+        origins = {one.symbol: inputs.origin // MINUTE_MS for one in inputs.instruments}
+        letterbox = Letterbox(store, bus)
+        feed = DataFeed(letterbox, inputs.instruments, origins, intervals(), market, market, ask_after_s=1e9)
+        await feed.start()
+        await bus.subscribe_many([candle_close_channel(one.symbol) for one in inputs.instruments], ear)
+        gc.freeze()
+        spent = []
+        for _ in range(minutes):
+            await store.tidy()
+            ear.done.clear()
+            began = time.perf_counter()
+            market.close()
+            await ear.done.wait()
+            spent.append((time.perf_counter() - began) * 1e3)
+        await feed.stop()
+        await store.close()
+        gc.unfreeze()
+    return spent
+
+
+def bare_inserts(symbols: int, rows: int) -> list[float]:
+    """Return what sqlite3 alone takes in ms for as many rows and heads in one transaction, with the store's schema."""
+    spent = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bare.db")
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;"
+            "CREATE TABLE rows (symbol TEXT, step INTEGER, n INTEGER, payload BLOB, PRIMARY KEY (symbol, step, n))"
+            " WITHOUT ROWID; CREATE TABLE heads (symbol TEXT PRIMARY KEY, step INTEGER) WITHOUT ROWID"
+        )
+        names = [f"C{n:03d}USDT" for n in range(symbols)]
+        connection.executemany("INSERT INTO heads VALUES (?, 0)", [(name,) for name in names])
+        for step in range(1, 61):
+            began = time.perf_counter()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("UPDATE heads SET step = ? WHERE symbol = ?", [(step, name) for name in names])
+            connection.executemany(
+                "INSERT INTO rows VALUES (?, ?, ?, ?)",
+                [(name, step, n, b"x" * 210) for name in names for n in range(rows)],
+            )
+            connection.execute("COMMIT")
+            spent.append((time.perf_counter() - began) * 1e3)
+        connection.close()
+    return spent
+
+
+# --- the whole line
+
+
+class TimedStore(SqliteStore):
+    """A store that knows when it has committed last."""
+
+    committed = 0.0
+
+    async def commit(self, *, forced: bool = False) -> None:
+        await super().commit(forced=forced)
+        self.committed = time.perf_counter()
+
+
+class Lived(NamedTuple):
+    """One life of the whole line: ms from each close to its signals stored, and the share of a core in between."""
+
+    closes: list[float]
+    with_signals: list[float]
+    idle: float
+
+
+async def whole_line() -> None:
+    """200 symbols from the socket's word to the signal in the store, and what the line costs while nothing closes."""
+    settings = line_settings()
+    inputs = crowd(settings, LINE_SYMBOLS, WARM_UP + LIVE)
+    lives = [await life(inputs, settings) for _ in range(RUNS)]
+    late = [latest(one.closes) for one in lives]
+    signals = [latest(one.with_signals) for one in lives]
+    report(
+        f"The whole line, {LINE_SYMBOLS} symbols of 1m with 15m signals, memory bus and SQLite, paper exchange",
+        [
+            Figure("close to stored, median", "ms", [statistics.median(one.closes) for one in lives]),
+            Figure("close to stored, p99", "ms", late, 100.0),
+            Figure("close to signal stored, p99", "ms", signals, 100.0),
+            Figure("processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
+        ],
+        [
+            f"{LIVE} closes a run, {len(lives[0].with_signals)} of them with a signal",
+            f"between closes {UPDATES} running candles a second are heard, and the rooms are polled every second",
+        ],
+    )
+
+
+async def life(inputs: CandleInputs, settings: Settings) -> Lived:
+    """Let one line live through ``LIVE`` closes, and then stand still for a while."""
+    closes: list[float] = []
+    with_signals: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = TimedStore(Path(folder, "store.db"))
+        async with CrowdLine(inputs, settings, Path(folder), store, MemoryBus(), upto=WARM_UP) as line:
+            signals = Ear(1)
+            await line.letterbox.bus.subscribe_many(
+                [trade_signal_channel(one.symbol) for one in line.instruments], signals
+            )
+            for _ in range(LIVE):
+                signals.done.clear()
+                began = time.perf_counter()
+                line.market.close()
+                await line.quiet()
+                spent = (store.committed - began) * 1e3
+                closes.append(spent)
+                if signals.done.is_set():
+                    with_signals.append(spent)
+                await asyncio.sleep(0.02)  # what is polled gets its turn between two closes, as it does in a minute
+            cpu = time.process_time()
+            began = time.perf_counter()
+            await line.stand(IDLE_S, UPDATES)
+            idle = (time.process_time() - cpu) / (time.perf_counter() - began)
+    return Lived(closes, with_signals, idle)
+
+
+def latest(values: Sequence[float]) -> float:
+    """Return the 99th percentile, which of fewer than a hundred values is the greatest."""
+    return sorted(values)[min(int(len(values) * 0.99), len(values) - 1)]
+
+
+# --- a week
+
+
+async def week() -> None:
+    """Trade a week of the whole line as fast as it goes; the process's memory at the end of each day."""
+    settings = line_settings()
+    inputs = crowd(settings, LINE_SYMBOLS, 7 * DAY + WARM_UP)
+    sizes: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder, "store.db"))
+        async with CrowdLine(inputs, settings, Path(folder), store, MemoryBus(), upto=WARM_UP) as line:
+            print(f"day 0: {resident_mb():8.1f} MB", flush=True)
+            for day in range(1, 8):
+                await line.play(WARM_UP + day * DAY)
+                sizes.append(resident_mb())
+                print(f"day {day}: {sizes[-1]:8.1f} MB", flush=True)
+    report(
+        f"A simulated week of the whole line, {LINE_SYMBOLS} symbols",
+        [
+            Figure("memory at the end of each day of a week", "MB", sizes),
+            Figure("memory gained from the first day to the seventh", "MB", [sizes[-1] - sizes[0]]),
+        ],
+    )
+
+
+def resident_mb() -> float:
+    """Return what this process holds in memory now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    main()

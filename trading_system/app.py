@@ -22,7 +22,6 @@ from trading_system._feed import Feed
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
-from trading_system.market_sockets import MarketSockets
 from trading_system.revived import Revived
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms
@@ -300,24 +299,20 @@ class Line:
         http = aiohttp.ClientSession()
         self._opened.push_async_callback(http.close)
         longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
-
-        def open_for(symbols: Sequence[str]) -> Feed:
-            return Feed(
-                access.market_stream,
-                list(symbols),
-                venue=access.venue.name,
-                silence_ms=pace.silence_ms,
-                backoff_cap_ms=pace.backoff_cap_ms,
-            )
-
-        socket = MarketSockets(open_for, self.roster.fed)
+        socket = Feed(
+            access.market_stream,
+            list(self.roster.fed),
+            venue=access.venue.name,
+            silence_ms=pace.silence_ms,
+            backoff_cap_ms=pace.backoff_cap_ms,
+        )
         wanted = [length for length in longer if length > MINUTE_MS]
         self.feed = DataFeed(
             self.letterbox,
             self.roster.fed_instruments,
             self.roster.origins,
             wanted,
-            socket,  # type: ignore[arg-type]  # the crate cannot change its symbols yet
+            socket,
             access.market(http),
             pace.ask_after_s,
             self._venue_ms if pace.by_clock else None,

@@ -117,6 +117,7 @@ ENGLISH: Mapping[str, str] = {
     "reason.liquidation": "liquidation",
     "reason.time_stop": "time_stop",
     "reason.stop_passed": "stop_passed",
+    "reason.settled": "settled",
     # nothing in them
     "nothing.market": "no symbol is traded",
     "nothing.services": "no service has given a sign",

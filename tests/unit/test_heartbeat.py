@@ -22,7 +22,6 @@ from sample_line import (
     until,
 )
 from sample_trades import plan_at
-from trading_system.services.data_feed.backfill import HistoryUnavailableError
 
 from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_key, to_health
 from trading_system.redaction import PROCESS

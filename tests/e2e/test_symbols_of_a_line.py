@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from line_processes import Disturbance, Play, assert_equal, played
 from paper_exchange import PublicFeed, assert_equal_to_its_backtest
-from small_markets import MINUTE, SIX, made_market, small_settings
+from redis_server import RedisServer
+from service_plays import BUSY, WARM_UP_MINUTES
+from small_markets import MINUTE, SIX, made_market, quick_settings, small_settings, write_candles
 
 from trading_system.app import Line
 from trading_system.contracts import CommandDTO
 from trading_system.paper_run import paper_line, paper_run
 from trading_system.replay import LocalLine, LocalMarket, conduct, require_alive
+from trading_system.research.runs import run_backtest, write
+from trading_system.research.stored_candles import read_stored
 from trading_system.rules.roster import State
+from trading_system.service_run import FOLDER
 from trading_system.services.inbox import DONE, Inbox
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.stored_run import run_of
@@ -112,3 +119,31 @@ async def test_a_symbol_joins_and_another_leaves_and_the_backtest_of_the_store_i
     assert 590 < members[THIRD].stints[0].joined - origin <= 592
     assert [trade.symbol for trade in run.record.trades] == [FIRST, THIRD]
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+def test_eight_processes_follow_the_store_when_their_symbols_change(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Two symbols join and one leaves, asked from the command line, while services die; equal to its backtest."""
+    market = made_market(quick_settings(), 3, SIX[:3], WARM_UP_MINUTES + 500)
+    files = [(write_candles(tmp_path / f"{name}.csv", market.candles[name]), name) for name in SIX[:3]]
+    (candles, symbol), *beside = files
+    play = Play(candles, symbol, BUSY, tuple(beside))
+    said: list[str] = []
+    disturbances = [
+        Disturbance(0.20, "the second joins", lambda stage: said.append(stage.ask("symbols", "add", SECOND))),
+        Disturbance(0.22, "its feed dies", lambda stage: stage.services["data_feed"].restart()),
+        Disturbance(0.40, "the third joins", lambda stage: said.append(stage.ask("symbols", "add", THIRD))),
+        Disturbance(0.42, "execution dies", lambda stage: stage.services["execution_engine"].restart()),
+        Disturbance(0.60, "the first leaves", lambda stage: said.append(stage.ask("symbols", "remove", FIRST))),
+        Disturbance(0.62, "strategy dies", lambda stage: stage.services["strategy_engine"].restart()),
+        Disturbance(0.95, "a look at all", lambda stage: said.append(stage.ask("symbols", "list", "--json"))),
+    ]
+    done = played(play, tmp_path / "apart", redis_server.url, "", disturbances)
+    assert f"{SECOND}: asked for; it joins when its history is there\n" in said
+    rows = {row["symbol"]: row["state"] for row in json.loads(said[-1])["symbols"]}
+    assert rows == {FIRST: "left", SECOND: "joined", THIRD: "joined"}
+    assert {trade.symbol for trade in done.run.record.trades} == {FIRST, SECOND, THIRD}
+    stored = asyncio.run(read_stored(tmp_path / "apart" / FOLDER))
+    tested = run_backtest(stored.inputs, stored.settings, late=stored.late)
+    write(tmp_path / "backtest", tested)
+    assert_equal(tmp_path / "apart", tmp_path / "backtest")
+    assert done.fingerprint == tested.summary["fingerprint"]

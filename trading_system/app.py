@@ -305,6 +305,8 @@ class Line:
             venue=access.venue.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
+            mark_price=access.paper,  # an exchange that stands still has no price but the last one
+            proxy=access.proxy.reveal(),
         )
         wanted = [length for length in longer if length > MINUTE_MS]
         self.feed = DataFeed(

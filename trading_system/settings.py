@@ -203,6 +203,10 @@ class Settings(BaseModel):
         default=Secret(""), description="key of the exchange account; never allowed to withdraw"
     )
     api_secret: SecretText = Field(default=Secret(""), description="what signs its requests")
+    proxy: SecretText = Field(
+        default=Secret(""),
+        description="way to the venue's market: http://user:password@host:port, or socks5:// for its streams alone",
+    )
     telegram_token: SecretText = Field(
         default=Secret(""), validation_alias="TELEGRAM_TOKEN", description="the token of your bot"
     )

@@ -12,6 +12,7 @@ from trading_system.venues.clock import Clock, SystemClock
 from trading_system.venues.known import VENUES, KnownVenue
 from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import KnownStops, Venue, VenueRecord, answering_at_once
+from trading_system.venues.public_rest import NO_PROXY
 from trading_system.venues.rest_budget import RestBudget
 
 UNMETERED = 1 << 60
@@ -28,6 +29,7 @@ class VenueAccess(NamedTuple):
     record: VenueRecord
     terms: AccountTerms
     budget: RestBudget  # of everything that this process asks there in public
+    proxy: Secret = NO_PROXY  # through which the market is heard and asked
     paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
 
     @property
@@ -37,7 +39,7 @@ class VenueAccess(NamedTuple):
 
     def market(self, http: aiohttp.ClientSession) -> PublicMarket:
         """Return what everybody may ask there."""
-        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms)
+        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms, self.proxy)
 
     def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
         """Return the account behind the venue port. Raises: NotLoopbackError for an address beyond this machine."""
@@ -68,7 +70,8 @@ def paper_access(settings: Settings) -> VenueAccess:
     record = answering_at_once(venue.record)
     budget = RestBudget(venue.market.budget, SystemClock())
     rest = public_rest(settings)
-    return VenueAccess(venue, rest, ws, Secret(""), Secret(""), record, _terms_of(settings), budget, paper=True)
+    nobody = Secret("")
+    return VenueAccess(venue, rest, ws, nobody, nobody, record, _terms_of(settings), budget, settings.proxy, paper=True)
 
 
 def public_rest(settings: Settings) -> str:

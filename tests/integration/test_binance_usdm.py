@@ -27,6 +27,7 @@ from trading_system.venues.binance_usdm.user_stream import KEEP_ALIVE_S
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
+    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -117,7 +118,7 @@ async def test_the_instrument_is_the_record_that_the_exchange_was_made_of() -> N
     async with trading(CALM) as (client, adapter):
         (record,) = await adapter.instruments([SYMBOL])
         assert record == client.server.exchange.books[SYMBOL].instrument
-        with pytest.raises(OutcomeUnknownError, match="NOSUCH"):
+        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await adapter.instruments(["NOSUCH"])
 
 

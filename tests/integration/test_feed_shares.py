@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ async def test_more_symbols_than_a_connection_takes_are_shared_out() -> None:
         params = sorted(tuple(asked["params"]) for asked in venue.asked)
         assert params == [("ausdt@kline_1m", "busdt@kline_1m"), ("cusdt@kline_1m",)]
         await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 2)
-        of_c = first if venue.asked[0]["params"] == ["cusdt@kline_1m"] else second
+        of_c = first if first["asked"]["params"] == ["cusdt@kline_1m"] else second
         await of_c.send_str(kline("CUSDT", 0))
         assert [event[:2] for event in await ear.kinds("candle")] == [("candle", "CUSDT")]
 
@@ -33,9 +33,9 @@ async def test_a_cut_connection_takes_only_its_own_symbols_down() -> None:
     async with served(venue) as port, feeding(port, "AUSDT", "BUSDT", symbols_per_connection=1) as ear:
         lines = [await venue.next_line(), await venue.next_line()]
         await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 2)
-        names = [asked["params"][0] for asked in venue.asked]
-        await lines[names.index("ausdt@kline_1m")].close()
-        await lines[names.index("busdt@kline_1m")].send_str(kline("BUSDT", 0))
+        of = {line["asked"]["params"][0]: line for line in lines}
+        await of["ausdt@kline_1m"].close()
+        await of["busdt@kline_1m"].send_str(kline("BUSDT", 0))
         heard = await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 1)
         assert sorted(event[0] for event in heard) == ["candle", "connected", "cut", "subscribed"]
         assert venue.asked[-1]["params"] == ["ausdt@kline_1m"]
@@ -88,7 +88,9 @@ async def proxy(handshake: Handshake) -> AsyncIterator[int]:
         target.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        place = await handshake(reader, writer)
+        place = None
+        with suppress(asyncio.IncompleteReadError):  # who dials may give up
+            place = await handshake(reader, writer)
         if place is None:
             writer.close()
             return

@@ -44,9 +44,10 @@ class Venue:
                 self.pings += 1
                 await line.pong(message.data)
             elif message.type is WSMsgType.TEXT:
-                self.asked.append(json.loads(message.data))
+                asked = line["asked"] = json.loads(message.data)
+                self.asked.append(asked)
                 if self.acknowledges:
-                    await line.send_str(json.dumps({"result": None, "id": self.asked[-1]["id"]}))
+                    await line.send_str(json.dumps({"result": None, "id": asked["id"]}))
                 self.lines.put_nowait(line)
         self.ended.put_nowait(line)
         return line

@@ -98,6 +98,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     },
     "to_rejection": {**PLACE, "rule": "slot_taken", "confirmed_at": LATER, "numbers": {"positions": 3, "limit": 3}},
     "to_health": {"service": "data_feed", "status": "ok", "time": AT, "step": 28_000_000, "progress": {"frames": 5}},
+    "to_mark_price": {"symbol": "BTCUSDT", "time": AT, "price": 61_000.5},
     "to_alert": {
         "id": "service_silent:data_feed:1",
         "kind": "service_silent",

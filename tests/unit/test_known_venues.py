@@ -7,14 +7,14 @@ from typing import get_args
 from trading_system._feed import Session
 from trading_system.settings import Settings
 from trading_system.simulator.wires import WIRES
-from trading_system.venues.known import VENUES
+from trading_system.venues.known import MARKETS, VENUES
 
 
 def test_settings_name_the_venues_that_are_known_and_each_has_a_wire_and_a_reader() -> None:
     named = get_args(Settings.model_fields["exchange"].annotation)
-    traded = [name for name, venue in VENUES.items() if venue.account is not None]
-    assert list(named) == traded
-    assert set(WIRES) == set(traded)
-    for name, venue in VENUES.items():
-        assert venue.name == name
+    assert list(named) == list(VENUES)
+    assert set(WIRES) == set(VENUES)
+    assert set(VENUES) <= set(MARKETS)
+    for name, market in MARKETS.items():
+        assert market.name == name
         Session(["BTCUSDT"], venue=name)

@@ -80,6 +80,11 @@ def last_candle_key(symbol: str) -> str:
     return f"{_named('symbol', symbol)}_Last_Candle"
 
 
+def mark_price_key(symbol: str) -> str:
+    """Return the cache key of the price by which positions are valued (MarkPriceDTO)."""
+    return f"{_named('symbol', symbol)}_Mark_Price"
+
+
 def last_hl_key(symbol: str) -> str:
     """Return the cache key of the newest high or low (HighLowDTO)."""
     return f"{_named('symbol', symbol)}_Last_HL"

@@ -25,6 +25,7 @@ from .types import (
     FillDTO,
     HealthDTO,
     HighLowDTO,
+    MarkPriceDTO,
     OrderBlockDTO,
     OrderDTO,
     PositionDTO,
@@ -130,6 +131,11 @@ def to_alert(message: Message) -> AlertDTO:
     return _ALERT.read(message)
 
 
+def to_mark_price(message: Message) -> MarkPriceDTO:
+    """Return ``message`` as a checked mark price. Raises: ContractError."""
+    return _MARK_PRICE.read(message)
+
+
 def to_command(message: Message) -> CommandDTO:
     """Return ``message`` as a checked command. Raises: ContractError."""
     return _COMMAND.read(message)
@@ -193,6 +199,7 @@ _POSITION = _Word(PositionDTO)
 _ACCOUNT = _Word(AccountDTO)
 _REJECTION = _Word(RejectionDTO)
 _HEALTH = _Word(HealthDTO)
+_MARK_PRICE = _Word(MarkPriceDTO)
 _ALERT = _Word(AlertDTO)
 _COMMAND = _Word(CommandDTO)
 _STEP = _Word(StepDTO)

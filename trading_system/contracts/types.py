@@ -244,6 +244,14 @@ class HealthDTO(TypedDict):
     detail: NotRequired[str]
 
 
+class MarkPriceDTO(TypedDict):
+    """The price by which the exchange values positions, as it is shown; nothing that decides reads it."""
+
+    symbol: Name
+    time: Instant
+    price: Price
+
+
 class AlertDTO(TypedDict):
     """One end of an episode that a person should hear of: it began, or all is in order again (``over``).
 

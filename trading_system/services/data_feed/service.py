@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
-from trading_system.contracts import from_ms, last_candle_key, real_time_channel, serialize
+from trading_system.contracts import from_ms, last_candle_key, mark_price_key, real_time_channel, serialize
 from trading_system.contracts.types import Vital
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
@@ -270,6 +270,8 @@ class DataFeed:
         match event[0]:
             case "running":
                 await self._show(event)
+            case "mark":
+                await self._keep_mark(*event[1:])
             case "subscribed":
                 self._waits_for = "next_minute"
                 self._want_all()
@@ -285,6 +287,11 @@ class DataFeed:
             case "bad_frame":
                 log.warning("market data: bad_frame: %s", event[1])
                 self._want_all()
+
+    async def _keep_mark(self, symbol: str, time: int, price: float) -> None:
+        """Keep the price by which positions are valued for whoever shows it."""
+        word = serialize({"symbol": symbol, "time": from_ms(time), "price": price})
+        await self._letterbox.keep(mark_price_key(symbol), time, word)
 
     def _hear_refusal(self, symbols: Sequence[str], reason: str) -> None:
         """Name the symbols that the socket will not bring; REST brings them, as late as a missed close."""

@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench chaos services docs wheel clean developer servers oracles
+.PHONY: help setup transcripts oracles demo test quick lint bench chaos services docs wheel clean developer servers
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -19,7 +19,8 @@ help:
 	@echo "make setup   build everything into .venv"
 	@echo "make demo    seven days of a synthetic market, offline, compared with the backtest; EXCHANGE=bybit_linear"
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
-	@echo "make servers  install the servers that tests start (redis-server, FerretDB); make test does it as well"
+	@echo "make servers  install what tests start: redis-server, FerretDB, ccxt and pybit; make test does it as well"
+	@echo "make transcripts  let unmodified ccxt and pybit trade on the simulators and write docs/oracles.md"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes; EXCHANGE=..."
 	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
@@ -74,6 +75,10 @@ oracles: .venv/oracles/ccxt/installed .venv/oracles/pybit/installed
 	@$(BIN)/python -m venv --clear .venv/oracles/$*
 	@.venv/oracles/$*/bin/python -m pip install --quiet --requirement $<
 	@touch $@
+
+# What those clients see of the simulator, written to docs/oracles.md.
+transcripts: developer oracles
+	@$(BIN)/python tests/e2e/oracle_page.py
 
 test: lint servers
 	cargo test --quiet $(CRATE)

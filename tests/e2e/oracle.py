@@ -15,6 +15,7 @@ from tls_front import tls_front
 from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.records import CANDLE
 from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.orders import VenueOrder
 from trading_system.simulator.server import SimulatorServer
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,25 @@ class Oracle:
         self._stands = True
         self.transcript.append((name, said["saw"]))
         return said["saw"]
+
+    def keep(self, name: str, saw: Any) -> None:
+        """Put what matters of the last line in its place, where the rest differs from run to run."""
+        assert self.transcript[-1][0] == name
+        self.transcript[-1] = (name, saw)
+
+    def candle(self, step: int) -> list[float]:
+        """Return the minute that closes with ``step``: open time in ms UTC, prices, volume."""
+        row = self.book.tape.row(step)
+        return [(step - 1) * 60_000, row.open, row.high, row.low, row.close, row.volume]
+
+    def order(self, client_id: str) -> VenueOrder:
+        """Return the one order of this name in the venue's books."""
+        (found,) = (each for each in self.exchange.orders.values() if each.client_id == client_id)
+        return found
+
+    def open_names(self) -> set[str]:
+        """Return the client ids of what is open in the venue's books."""
+        return {each.client_id for each in self.book.open.values()}
 
     async def play_to(self, step: int) -> None:
         """Move the market to the end of ``step``."""

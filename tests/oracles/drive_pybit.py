@@ -21,13 +21,14 @@ FILL = ("orderId", "orderLinkId", "side", "execPrice", "execQty", "execFee", "is
 POSITION = ("symbol", "side", "size", "avgPrice", "leverage")
 
 
-def main(_exchange: str, port: str, _certificate: str, key: str, secret: str) -> None:
+def main(_exchange: str, port: str, certificate: str, key: str, secret: str) -> None:
     lead_names_to(int(port))
     client = HTTP(api_key=key, api_secret=secret)
+    client.client.verify = certificate  # a setting of its HTTP library
     read(client)
     market, account = (
-        WebSocket(channel_type="linear"),
-        WebSocket(channel_type="private", api_key=key, api_secret=secret),
+        WebSocket(testnet=False, channel_type="linear"),
+        WebSocket(testnet=False, channel_type="private", api_key=key, api_secret=secret),
     )
     heard = Heard()
     market.kline_stream(1, "BTCUSDT", heard.candle)

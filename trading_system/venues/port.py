@@ -102,7 +102,10 @@ class OrderStatus(StrEnum):
 
 
 class OrderState(NamedTuple):
-    """What the venue says of one order. ``child_id`` is the order that a stop turned into, "" if it has not."""
+    """What the venue says of one order.
+
+    ``child_id`` is the order that a stop turned into, "" if it has not; ``reason`` why it was rejected, in its words.
+    """
 
     client_id: str
     symbol: str
@@ -110,6 +113,7 @@ class OrderState(NamedTuple):
     status: OrderStatus
     filled: float = 0.0
     child_id: str = ""
+    reason: str = ""
 
 
 class VenueFill(NamedTuple):
@@ -145,12 +149,13 @@ EVER = TradePoint(0, 0)
 
 
 class OrderChanged(NamedTuple):
-    """An order changed its standing otherwise than by a fill."""
+    """An order changed its standing otherwise than by a fill; ``reason``: why it was rejected, in the venue's words."""
 
     client_id: str
     symbol: str
     status: OrderStatus
     venue_id: str
+    reason: str = ""
 
 
 class StreamUp(NamedTuple):

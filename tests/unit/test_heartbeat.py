@@ -166,8 +166,9 @@ async def test_a_room_tells_its_step_by_how_much_it_is_behind_and_that_the_store
         return await handle(*step)
 
     room.handle = looked_at  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr("trading_system.services.room.STRETCH", 10)
     await room.catch_up()
-    assert seen[10] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
+    assert seen[1] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
     assert room.health() == Vitals(ORIGIN + 90, {"behind": 0, "bad_bells": 0}, "next_step", "ok")
     with monkeypatch.context() as patched:
         patched.setattr(store, "head", away)

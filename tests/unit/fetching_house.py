@@ -21,6 +21,7 @@ from trading_system.venues.kline_archive import KlineArchive
 from trading_system.venues.known import MARKETS
 
 DAY = 86_400_000
+MOST_ROWS = 1_500  # of one answer, whatever the venue
 OCTOBER, NOVEMBER = Month(2023, 10), Month(2023, 11)
 TODAY = START_MS // DAY * DAY  # 2023-11-14; its running minute is START_MS
 
@@ -48,6 +49,7 @@ class Venue(PublicVenue):
 
     def rows(self, start: int, end: int) -> list[ClosedCandle]:
         times = range(max(start, self.first), min(end, self.running) + 1, MINUTE)
+        times = times[:MOST_ROWS] if start else times
         return [candle(time) for time in times if time not in self.missing]
 
 

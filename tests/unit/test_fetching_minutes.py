@@ -226,7 +226,7 @@ async def test_what_came_before_rest_failed_is_kept_and_the_next_fetch_goes_on_t
             return await original(symbol, start, most, urgent=urgent)
 
         market.minutes = failing  # type: ignore[method-assign, assignment]
-            wanted = Wanted(house.name, ("BTCUSDT",), NOVEMBER.start, NOVEMBER.start + 2 * DAY)
+        wanted = Wanted(house.name, ("BTCUSDT",), NOVEMBER.start, NOVEMBER.start + 2 * DAY)
         done = await fetch(house.shelf, desk, wanted, Watch(lambda: None, house.notes.append))
     assert isinstance(done.failed["BTCUSDT"], MarketAwayError)
     assert same(house.kept(NOVEMBER), candles(NOVEMBER.start, NOVEMBER.start + DAY))

@@ -143,10 +143,15 @@ def origins_of(instruments: Sequence[Instrument]) -> dict[str, int]:
 
 
 def feed_of(
-    letterbox: Letterbox, instruments: Sequence[Instrument], history: History, socket: Socket | None = None
+    letterbox: Letterbox,
+    instruments: Sequence[Instrument],
+    history: History,
+    socket: Socket | None = None,
+    now_ms: Callable[[], int] | None = None,
 ) -> DataFeed:
     """Return a feed of 1m, 5m and 1h candles."""
-    return DataFeed(letterbox, instruments, origins_of(instruments), INTERVALS, socket or Socket(), history)
+    origins = origins_of(instruments)
+    return DataFeed(letterbox, instruments, origins, INTERVALS, socket or Socket(), history, now_ms=now_ms)
 
 
 def indicator_of(letterbox: Letterbox, instruments: Sequence[Instrument]) -> IndicatorEngine:

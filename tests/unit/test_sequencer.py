@@ -10,6 +10,7 @@ from trading_system.rules.sequencer import (
     Asked,
     ClosedCandle,
     Page,
+    Read,
     Sequence,
     accept,
     ask_at,
@@ -135,43 +136,56 @@ def test_without_a_clock_a_row_is_closed_when_a_newer_one_exists(
     assert closed_rows(0, page(*numbers)) == expected
 
 
+def settled(start: int, now: int, one: Page, earlier: Page | None = None, *, ago: int = 2_000) -> object:
+    """What ``one`` proves from minute ``start`` on at ``now``, beside an ``earlier`` read of ``ago`` ms before."""
+    done = settle(start * MINUTE, Read(one, now), None if earlier is None else Read(earlier, now - ago))
+    return done if done.unproven_gap is not None else done.closed
+
+
 def test_an_empty_answer_proves_nothing() -> None:
     empty = Page((), 0)
-    assert settle(0, empty, LATER, empty) == ((), None)
+    assert settled(0, LATER, empty, empty) == ()
     assert closed_rows(0, empty) == []
 
 
 @pytest.mark.parametrize("over_ms", [-30_000, 0, 999])
 def test_a_row_whose_minute_is_not_over_by_a_second_is_not_closed_whatever_else_is_said(over_ms: int) -> None:
-    now = 2 * MINUTE + over_ms
-    assert settle(0, page(0, 1, 2), now, page(0, 1, 2)).closed == (candle(0),)
-    assert settle(0, page(0, 1, 2), 2 * MINUTE + 1_000, None).closed == (candle(0), candle(1))
+    assert settled(0, 2 * MINUTE + over_ms, page(0, 1, 2), page(0, 1, 2)) == (candle(0),)
+    assert settled(0, 2 * MINUTE + 1_000, page(0, 1, 2)) == (candle(0), candle(1))
 
 
 def test_the_newest_row_is_closed_when_two_reads_agree_and_not_when_they_differ() -> None:
     now = 2 * MINUTE + 3_000
-    assert settle(0, page(0, 1), now, None).closed == (candle(0),)
-    assert settle(0, page(0, 1), now, page(0, 1)).closed == (candle(0), candle(1))
-    assert settle(MINUTE, page(1), now, page(1, close=100.5)).closed == ()
+    assert settled(0, now, page(0, 1)) == (candle(0),)
+    assert settled(0, now, page(0, 1), page(0, 1)) == (candle(0), candle(1))
+    assert settled(1, now, page(1), page(1, close=100.5)) == ()
+
+
+def test_reads_agree_only_when_both_are_after_the_close_and_two_seconds_apart() -> None:
+    close = 2 * MINUTE
+    assert settled(1, close + 3_000, page(1), page(1), ago=2_000) == (candle(1),)
+    assert settled(1, close + 3_000, page(1), page(1), ago=2_001) == ()  # it was not over by a second then
+    assert settled(1, close + 9_000, page(1), page(1), ago=1_999) == ()
 
 
 def test_two_reads_of_a_market_that_stands_still_close_nothing() -> None:
-    assert settle(0, page(0), LATER, page(0)).closed == ()
+    assert settled(0, LATER, page(0), page(0)) == ()
 
 
 def test_a_gap_needs_two_answers_that_lack_it_and_ten_seconds() -> None:
-    now = 70_000 + MINUTE
-    once = settle(MINUTE, page(2), now, None)
-    assert once == ((), MINUTE)
-    assert settle(MINUTE, page(2), now, page(2)) == ((gap(1),), None)
-    assert settle(MINUTE, page(2), now, page(1, 2)) == ((), MINUTE)  # the other answer has it
-    assert settle(MINUTE, page(2), now, Page((), MINUTE)) == ((), MINUTE)  # the other answer knew of nothing newer
-    assert settle(MINUTE, page(2), now - 1, page(2)) == ((), None)
+    now = 2 * MINUTE + 10_000
+    unproven = ((), MINUTE)
+    assert settled(1, now, page(2)) == unproven
+    assert settled(1, now, page(2), page(2)) == (gap(1),)
+    assert settled(1, now, page(2), page(2), ago=1_999) == unproven
+    assert settled(1, now, page(2), page(1, 2)) == unproven  # the other answer has it
+    assert settled(1, now, page(2), Page((), MINUTE)) == unproven  # the other answer knew of nothing newer
+    assert settled(1, now - 1, page(2), page(2)) == ()
 
 
-def test_what_follows_an_unproven_gap_waits_for_it() -> None:
-    assert settle(0, page(0, 3, 4), LATER, None) == ((candle(0),), MINUTE)
-    assert settle(0, page(0, 3, 4), LATER, page(0, 3)).closed == (candle(0), gap(1), gap(2), candle(3))
+def test_an_old_gap_is_confirmed_by_a_second_answer_at_once() -> None:
+    assert settled(0, LATER, page(0, 3, 4)) == ((candle(0),), MINUTE)
+    assert settled(0, LATER, page(0, 3, 4), page(0, 3), ago=0) == (candle(0), gap(1), gap(2), candle(3))
 
 
 def test_a_minute_is_proven_missing_as_far_as_the_answer_reaches() -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 START_MS = 1_700_000_040_000  # a whole minute
 SETTLED_AFTER = 50  # turns of the loop in which nobody went to sleep
+DEAD_AFTER = 10_000  # ... and nobody sleeps
 
 
 class VirtualClock:
@@ -34,7 +35,7 @@ class VirtualClock:
         task = asyncio.ensure_future(work)
         while not task.done():
             count, quiet = self._count, 0
-            while quiet < settled_after and not task.done():
+            while quiet < (settled_after if self._sleepers else DEAD_AFTER) and not task.done():
                 await asyncio.sleep(0)
                 quiet = quiet + 1 if self._count == count else 0
                 count = self._count

@@ -97,6 +97,16 @@ class Page(NamedTuple):
     more: bool = False
 
 
+class Read(NamedTuple):
+    """A page, and the exchange's time when it was asked for, ms UTC.
+
+    ``at`` is None where the market's time does not pass by itself, and for what holds at any time.
+    """
+
+    page: Page
+    at: int | None
+
+
 class Settled(NamedTuple):
     """The closed minutes of an answer, in order from the one asked for, gaps named.
 
@@ -107,16 +117,15 @@ class Settled(NamedTuple):
     unproven_gap: int | None = None
 
 
-def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Settled:
-    """Return what ``page``, which was asked for ``start`` on, proves together with an ``earlier`` answer.
+def settle(start: int, read: Read, earlier: Read | None) -> Settled:
+    """Return what ``read``, which was asked for ``start`` on, proves together with an ``earlier`` one.
 
-    A row is closed when its minute is over by the exchange's clock and a newer row exists, or both answers state the
-    same as the newest row soon after its close. A minute is a gap when both answers lack it although they have newer
-    ones. ``now``: the exchange's time when it was asked, ms UTC; None where the market's time does not pass by itself:
-    then only a newer row proves anything.
+    A row is closed when its minute is over by the exchange's clock and a newer row exists. The newest row is closed
+    when two reads, both after its close, state the same. A minute is a gap when two reads lack it that both know newer
+    ones. Without a time only a newer row proves anything.
     """
+    page, now = read
     rows = {row.open_time: row for row in page.rows}
-    before = {row.open_time: row for row in earlier.rows} if earlier is not None else {}
     end = max(page.proven, page.rows[-1].open_time + MINUTE_MS if page.rows else start)
     closed: list[ClosedCandle] = []
     for time in range(start, end, MINUTE_MS):
@@ -124,22 +133,36 @@ def settle(start: int, page: Page, now: int | None, earlier: Page | None) -> Set
         if row is None:
             if time >= page.proven or (now is not None and time + MINUTE_MS + GAP_AFTER_MS > now):
                 break
-            if earlier is None or time >= earlier.proven or time in before:
+            if earlier is None or not _lacks_too(time, now, earlier):
                 return Settled(tuple(closed), time)
             closed.append(gap_at(time))
-            continue
-        if now is not None and time + MINUTE_MS + OVER_MS > now:
+        elif now is not None and time + MINUTE_MS + OVER_MS > now:
             break
-        stands_still = now is None or time + MINUTE_MS + NEWEST_MS < now
-        if time >= page.proven and (stands_still or before.get(time) != row):
+        elif time < page.proven or (now is not None and earlier is not None and _states_too(row, now, earlier)):
+            closed.append(row)
+        else:
             break
-        closed.append(row)
     return Settled(tuple(closed))
+
+
+def _lacks_too(time: int, now: int | None, earlier: Read) -> bool:
+    """Tell whether an earlier read confirms a gap; of the newest minutes it must lie some time before."""
+    page, at = earlier
+    young = now is not None and at is not None and time + NEWEST_MS > now and now - at < AGREE_MS
+    return not young and time < page.proven and all(row.open_time != time for row in page.rows)
+
+
+def _states_too(row: ClosedCandle, now: int, earlier: Read) -> bool:
+    """Tell whether an earlier read confirms the newest row: some time before, but after its close as well."""
+    page, at = earlier
+    after_close = at is not None and row.open_time + MINUTE_MS + OVER_MS <= at <= now - AGREE_MS
+    return after_close and row.open_time + MINUTE_MS + NEWEST_MS >= now and row in page.rows
 
 
 def closed_rows(start: int, page: Page) -> list[ClosedCandle]:
     """Return the closed minutes of one answer that nothing can be compared with; skipped minutes become gaps."""
-    return list(settle(start, page, None, page).closed)
+    read = Read(page, None)
+    return list(settle(start, read, read).closed)
 
 
 def gap_at(open_time: int) -> ClosedCandle:

@@ -14,6 +14,8 @@ from trading_system.rules.sequencer import (
     PATIENCE_MS,
     ClosedCandle,
     Page,
+    Read,
+    Settled,
     settle,
 )
 from trading_system.venues.market_errors import UnknownSymbolError
@@ -32,76 +34,79 @@ class Fetched(NamedTuple):
     more: bool
 
 
-class _Earlier(NamedTuple):
-    page: Page
-    at: int
-
-
 class History:
     """Asks one market. ``now_ms``: the exchange's time; None where the market's time does not pass by itself."""
 
     def __init__(self, market: ClosedMinutes, now_ms: Callable[[], int] | None) -> None:
         self._market = market
         self._now_ms = now_ms
-        self._earlier: dict[str, _Earlier] = {}
+        self._earlier: dict[str, Read] = {}
         self._standing: Mapping[str, bool] = {}
         self._standing_at = 0
         self.halted: set[str] = set()
 
-    async def closed_from(self, symbol: str, start: int, *, urgent: bool = False) -> Fetched:
+    async def closed_from(self, symbol: str, start: int) -> Fetched:
         """Return what is proven of the minutes from ``start`` (open time, ms UTC) on, as much as one request gives.
 
-        Raises: MarketError.
+        The newest minutes are urgent, and few: a few rows weigh less than a page. Raises: MarketError.
         """
         now = self._now_ms() if self._now_ms is not None else None
-        # a few rows weigh less than a page
+        urgent = now is not None and now - start < NEWEST_MS
         most = max(0, now - start) // MINUTE_MS + SPARE_ROWS if now is not None and urgent else 0
-        if most > NEWEST_MS // MINUTE_MS:
-            most = 0
         try:
             page = await self._market.minutes(symbol, start, most, urgent=urgent)
         except UnknownSymbolError:
             if now is None or await self._trades(symbol, now):
                 raise
             page = Page((), start)
-        earlier = self._earlier.get(symbol)
-        spaced = earlier is None or now is None or now - earlier.at >= AGREE_MS
-        settled = settle(start, page, now, earlier.page if earlier is not None and spaced else None)
-        if settled.unproven_gap is not None and (now is None or settled.unproven_gap + NEWEST_MS < now):
-            again = await self._market.minutes(symbol, start, most, urgent=urgent)
-            settled = settle(start, again, now, page)
-        if now is not None and not settled.closed and not page.more:
-            settled = settle(start, await self._ended(symbol, start, page, now), now, page)
-        if page.more:
-            self._earlier.pop(symbol, None)
-        elif spaced or settled.closed:
-            beyond = settled.closed[-1].open_time if settled.closed else start - MINUTE_MS
-            rest = page._replace(rows=tuple(row for row in page.rows if row.open_time > beyond))
-            self._earlier[symbol] = _Earlier(rest, 0 if now is None else now)
+        read, earlier = Read(page, now), self._earlier.get(symbol)
+        settled = settle(start, read, earlier)
+        if settled.unproven_gap is not None and (now is None or settled.unproven_gap + NEWEST_MS <= now):
+            again = Read(await self._market.minutes(symbol, start, most, urgent=urgent), now)
+            settled = settle(start, again, read)
+        if now is not None and not settled.closed and not page.more and await self._is_halted(symbol, start, now):
+            settled = settle(start, *[self._until_now(page, now)] * 2)
+        self._keep(symbol, start, read, settled)
         return Fetched(settled.closed, page.more and bool(settled.closed))
+
+    def trades_again(self, symbol: str) -> None:
+        """Hear that there is a candle of ``symbol``, which may have been halted."""
+        if symbol in self.halted:
+            log.info("%s trades again", symbol)
+            self.halted.discard(symbol)
 
     def forget(self, symbol: str) -> None:
         """Keep nothing of ``symbol``."""
         self._earlier.pop(symbol, None)
         self.halted.discard(symbol)
 
-    async def _ended(self, symbol: str, start: int, page: Page, now: int) -> Page:
-        """Return ``page`` with what the venue's word that it does not trade ``symbol`` proves: no newer row will come.
+    def _keep(self, symbol: str, start: int, read: Read, settled: Settled) -> None:
+        """Keep what was not settled for the next read to be compared with, unless the last one is as young."""
+        earlier = self._earlier.get(symbol)
+        if read.page.more:
+            self._earlier.pop(symbol, None)
+        elif settled.closed or earlier is None or read.at is None or read.at - (earlier.at or 0) >= AGREE_MS:
+            beyond = settled.closed[-1].open_time + MINUTE_MS if settled.closed else start
+            rest = tuple(row for row in read.page.rows if row.open_time >= beyond)
+            self._earlier[symbol] = Read(read.page._replace(rows=rest), read.at)
 
-        It is asked when a minute stays away longer than a late close does.
-        """
+    async def _is_halted(self, symbol: str, start: int, now: int) -> bool:
+        """Tell whether the venue does not trade ``symbol``; asked when a minute stays away longer than a late close."""
         patience = GAP_AFTER_MS if symbol in self.halted else PATIENCE_MS
         if start + MINUTE_MS + patience > now:
-            return page
+            return False
         if await self._trades(symbol, now):
-            if symbol in self.halted:
-                log.info("%s trades again", symbol)
-            self.halted.discard(symbol)
-            return page
+            self.trades_again(symbol)
+            return False
         if symbol not in self.halted:
             log.warning("%s: the exchange does not trade it now; its minutes are gaps until it does", symbol)
         self.halted.add(symbol)
-        return page._replace(proven=max(page.proven, (now - patience) // MINUTE_MS * MINUTE_MS))
+        return True
+
+    @staticmethod
+    def _until_now(page: Page, now: int) -> Read:
+        """Return ``page`` as the proof that it is of a symbol which is not traded: no newer row will come."""
+        return Read(page._replace(proven=max(page.proven, (now - GAP_AFTER_MS) // MINUTE_MS * MINUTE_MS)), None)
 
     async def _trades(self, symbol: str, now: int) -> bool:
         if now - self._standing_at >= STANDING_MS:

@@ -156,11 +156,15 @@ class DataFeed:
         step = min(steps, default=None)
         if step is not None and step <= min(self._origins.values()):
             step = None
-        status: Vital = "ok" if self._waits_for == "next_minute" else "waiting"
+        waits_for = self._waits_for
+        if waits_for == "next_minute" and self._away.issuperset(self._minutes):
+            waits_for = "history"
+        status: Vital = "ok" if waits_for == "next_minute" else "waiting"
         counts: dict[str, float | int | str] = {name: self.counts[name] for name in COUNTED}
         counts["lag_ms"] = self._lag_ms
         counts["halted"] = " ".join(sorted(self._history.halted))
-        return Vitals(step, counts, self._waits_for, status)
+        counts["away"] = " ".join(sorted(self._away))
+        return Vitals(step, counts, waits_for, status)
 
     async def _resumed(self, symbol: str, origin: int) -> Minutes:
         last = await self._posts[symbol].resume(self._letterbox.store, origin)
@@ -205,7 +209,7 @@ class DataFeed:
             more = True
             while more and symbol in self._minutes and self.failure is None:
                 start = self._minutes[symbol].last.open_time + MINUTE_MS
-                fetched = await self._history.closed_from(symbol, start, urgent=True)
+                fetched = await self._history.closed_from(symbol, start)
                 more = fetched.more
                 before = self.counts["rest"]
                 async with self._writing:
@@ -224,14 +228,11 @@ class DataFeed:
         if symbol in self._away:
             self._away.discard(symbol)
             log.info("%s: the exchange answers again", symbol)
-        if self._waits_for == "history" and not self._away:
-            self._waits_for = "next_minute"
 
     def _unanswered(self, symbol: str, error: MarketError) -> None:
         if symbol not in self._away:
             log.warning("%s: %s", symbol, error)
         self._away.add(symbol)
-        self._waits_for = "history"
 
     def _fail(self, error: Exception) -> None:
         self.failure = self.failure or error
@@ -311,6 +312,8 @@ class DataFeed:
             done = accept(minutes, candles)
             self._minutes[symbol] = done.sequence
             self.counts[source] += done.fresh
+            if done.publish and not done.publish[-1].gap:
+                self._history.trades_again(symbol)
             for candle in done.publish:
                 posts.append(self._posts[symbol].post(candle))
                 self.counts["gaps"] += candle.gap

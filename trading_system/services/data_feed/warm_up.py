@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import NamedTuple
 
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.sequencer import ClosedCandle
@@ -21,6 +22,13 @@ AT_ONCE = 16
 STRETCH_MS = 500 * MINUTE_MS
 Minute = Sequence[tuple[str, ClosedCandle]]
 """What closed together: symbols and their candles of one open time."""
+
+
+class _Stretch(NamedTuple):
+    """What came of one stretch. ``whole_to``: all that lies before this open time is there, None for everything."""
+
+    closed: Mapping[str, tuple[ClosedCandle, ...]]
+    whole_to: int | None
 
 
 class WarmUp:
@@ -39,39 +47,42 @@ class WarmUp:
         Raises: MarketError when no symbol at all could be asked for.
         """
         asked = len(self._starts)
+        waiting: dict[int, list[tuple[str, ClosedCandle]]] = {}  # by open time: what lies beyond the slowest symbol
         fetching = asyncio.create_task(self._stretch(), name="warm_up")
         try:
             while fetched := await fetching:
                 fetching = asyncio.create_task(self._stretch(), name="warm_up")
-                by_time: dict[int, list[tuple[str, ClosedCandle]]] = {}
-                for symbol, candles in fetched.items():
+                for symbol, candles in fetched.closed.items():
                     for candle in candles:
-                        by_time.setdefault(candle.open_time, []).append((symbol, candle))
-                for open_time in sorted(by_time):
-                    yield by_time[open_time]
+                        waiting.setdefault(candle.open_time, []).append((symbol, candle))
+                for open_time in sorted(
+                    time for time in waiting if fetched.whole_to is None or time < fetched.whole_to
+                ):
+                    yield waiting.pop(open_time)
             if asked and len(self.failed) == asked:
                 raise next(iter(self.failed.values()))
         finally:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
 
-    async def _stretch(self) -> dict[str, tuple[ClosedCandle, ...]]:
-        """Fetch once for every symbol that is not farther than the one farthest behind; empty when all are there."""
-        fetched: dict[str, tuple[ClosedCandle, ...]] = {}
-        while self._starts and not any(fetched.values()):
-            horizon = min(self._starts.values()) + STRETCH_MS
-            symbols = [symbol for symbol, start in self._starts.items() if start < horizon]
-            async with asyncio.TaskGroup() as group:
-                asking = {symbol: group.create_task(self._fetch(symbol)) for symbol in symbols}
-            for symbol, task in asking.items():
-                got = task.result()
-                if got is None or not got.more:
-                    del self._starts[symbol]
-                if got is not None and got.closed:
-                    fetched[symbol] = got.closed
-                    if symbol in self._starts:
-                        self._starts[symbol] = got.closed[-1].open_time + MINUTE_MS
-        return fetched
+    async def _stretch(self) -> _Stretch | None:
+        """Fetch once for every symbol that is not far before the one farthest behind; None when all are there."""
+        if not self._starts:
+            return None
+        horizon = min(self._starts.values()) + STRETCH_MS
+        symbols = [symbol for symbol, start in self._starts.items() if start < horizon]
+        async with asyncio.TaskGroup() as group:
+            asking = {symbol: group.create_task(self._fetch(symbol)) for symbol in symbols}
+        closed: dict[str, tuple[ClosedCandle, ...]] = {}
+        for symbol, task in asking.items():
+            got = task.result()
+            if got is not None:
+                closed[symbol] = got.closed
+            if got is None or not got.more:
+                del self._starts[symbol]
+            else:
+                self._starts[symbol] = got.closed[-1].open_time + MINUTE_MS
+        return _Stretch(closed, min(self._starts.values(), default=None))
 
     async def _fetch(self, symbol: str) -> Fetched | None:
         async with self._turns:

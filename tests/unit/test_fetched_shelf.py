@@ -68,9 +68,7 @@ def test_one_changed_byte_is_told_with_the_command_that_mends_it(shelf: Shelf) -
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(
-        DamagedMonthError, match="expected the sha256 .* in BTCUSDT-1m-2023-10.parquet.CHECKSUM, was"
-    ) as told:
+    with pytest.raises(DamagedMonthError, match=r"expected the sha256 .* in BTCUSDT-1m-2023-10.*CHECKSUM, was") as told:
         shelf.read(VENUE, "BTCUSDT", OCTOBER)
     assert str(told.value).endswith(
         "run `trading-system data fetch --exchange binance_usdm --symbol BTCUSDT --from 2023-10-01 --to 2023-11-01`"

@@ -10,7 +10,7 @@ from trading_system.cli.options import AsJson, From, Sets, To, symbols_checked
 from trading_system.cli.said import in_our_language, say, say_error
 
 if TYPE_CHECKING:
-    from trading_system.research.fetched.catalogue import Finding
+    from trading_system.research.fetched.catalogue import Finding, Kept
     from trading_system.research.fetched.fetch import Done, Note, Wanted
     from trading_system.settings import Settings
 
@@ -69,7 +69,7 @@ def fetch(
     if json:
         failed = {name: str(error) for name, error in done.failed.items()}
         print_json({"kept": [row._asdict() for row in rows], "failed": failed})
-    else:
+    elif rows:
         _print(rows, settings)
     for error in done.failed.values():
         say_error(str(error))
@@ -87,8 +87,10 @@ def list_(exchange: AnyMarket = None, symbol: OnlyOf = [], set_: Sets = None, js
     rows = kept(shelf_of(settings), exchange, symbol)
     if json:
         print_json({"kept": [row._asdict() for row in rows]})
-    else:
+    elif rows:
         _print(rows, settings)
+    else:
+        say(speech_of(settings).say("nothing.fetched"))
 
 
 def check(
@@ -211,15 +213,11 @@ def _row(one: "Finding") -> dict[str, Any]:
     return {name: value for name, value in row.items() if value not in {None, ""}}
 
 
-def _print(rows: Any, settings: "Settings") -> None:
+def _print(rows: list["Kept"], settings: "Settings") -> None:
     from trading_system.console_data import print_kept
     from trading_system.console_line import console
 
-    speech = speech_of(settings)
-    if rows:
-        print_kept(rows, console(), speech)
-    else:
-        say(speech.say("nothing.fetched"))
+    print_kept(rows, console(), speech_of(settings))
 
 
 data = (begin, fetch, list_, check)

@@ -74,8 +74,7 @@ class ArchiveDesk:
             if digest == stated[1].decode().lower():
                 return Archived(_minutes(url, packed, first, until), path.rpartition("/")[2], digest)
             if attempt == 2:
-                expected = f"the sha256 {stated[1].decode()[:12]}..., which its .CHECKSUM states"
-                raise ArchiveFileError(url, expected, _start(packed) if packed[:1] == b"<" else f"{digest[:12]}...")
+                raise _not_as_stated(url, stated[1].decode(), packed, digest)
         return None
 
     async def _get(self, path: str) -> bytes | None:
@@ -99,6 +98,11 @@ class ArchiveDesk:
                 await self._clock.sleep(wait)
                 wait *= 2
         raise ArchiveAwayError(self._host + path, f"{problem} after {ATTEMPTS} attempts")
+
+
+def _not_as_stated(url: str, stated: str, packed: bytes, digest: str) -> ArchiveFileError:
+    was = _start(packed) if packed[:1] == b"<" else f"{digest[:12]}..."
+    return ArchiveFileError(url, f"the sha256 {stated[:12]}..., which its .CHECKSUM states", was)
 
 
 def _minutes(url: str, packed: bytes, first: int, until: int) -> Minutes:

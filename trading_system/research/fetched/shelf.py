@@ -90,7 +90,7 @@ class Shelf:
         """Return a month that is what was stored, None when there is none. Raises: DamagedMonthError."""
         path = self.path(exchange, symbol, month)
 
-        def damaged(expected: str, was: str) -> DamagedMonthError:
+        def fault(expected: str, was: str) -> DamagedMonthError:
             command = command_for(exchange, [symbol], month.start, month.end)
             return DamagedMonthError(path, expected, was, command)
 
@@ -102,8 +102,8 @@ class Shelf:
         digest = hashlib.sha256(content).hexdigest()
         if digest not in known:
             was = "none" if not known else f"the sha256 {known[0][:12]}... of another file"
-            raise damaged(f"the sha256 {digest[:12]}... in {path.name}{CHECKSUM}", was)
-        return _read(content, month, damaged)
+            raise fault(f"the sha256 {digest[:12]}... in {path.name}{CHECKSUM}", was)
+        return _read(content, month, fault)
 
     def write(self, exchange: str, symbol: str, stored: StoredMonth) -> None:
         """Keep a month; a kill at any moment leaves the one before or this one, whole. Raises: OSError."""
@@ -176,7 +176,7 @@ def _written(stored: StoredMonth) -> bytes:
     return content
 
 
-def _read(content: bytes, month: Month, damaged: Any) -> StoredMonth:
+def _read(content: bytes, month: Month, fault: Any) -> StoredMonth:
     try:
         table = pa_parquet.read_table(pa.BufferReader(content), columns=list(COLUMNS))
         about = json.loads(table.schema.metadata[_ABOUT])
@@ -185,11 +185,11 @@ def _read(content: bytes, month: Month, damaged: Any) -> StoredMonth:
         stored = StoredMonth(month, int(about["until"]), Minutes(table["open_time"].to_numpy(), values), parts)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0][:120]
-        raise damaged("a month as `data fetch` stores it", f"another file ({reason})") from None
+        raise fault("a month as `data fetch` stores it", f"another file ({reason})") from None
     times = stored.minutes.times
     inside = month.start <= stored.until <= month.end and (not len(times) or month.start <= int(times[0]))
     if not inside or (len(times) and int(times[-1]) >= stored.until):
-        raise damaged(f"the minutes of {month}", "minutes of another time")
+        raise fault(f"the minutes of {month}", "minutes of another time")
     return stored
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from commands import SET, Command, assert_refused, command_of
 from kline_host import ArchiveHost, zip_of
-from program import COMMAND, PATIENCE_S, environment, program
+from program import COMMAND, PATIENCE_S, environment
 
 from trading_system.research.fetched.minutes import Month
 from trading_system.rules.sequencer import ClosedCandle

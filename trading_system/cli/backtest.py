@@ -43,10 +43,8 @@ def backtest(
     settings = settings_of(set_, signal_interval, exchange)
     speech = speech_of(settings)
     folder = out or new_folder(settings, "backtest", *symbol)
-    if store is not None and (candles or symbol):
-        refuse("expected either --store FOLDER, or --symbol, with --candles FILE or with fetched minutes")
-    if store is None and not symbol:
-        refuse("expected --symbol with fetched minutes or --candles FILE, or --store FOLDER")
+    if (store is None) == (not candles) and (candles or not symbol):
+        refuse("expected --symbol, with --candles FILE or with fetched minutes, or --store FOLDER")
     earlier = earlier_run(folder, backtest=True)
     late: frozenset[str] = frozenset()
     if store is not None:

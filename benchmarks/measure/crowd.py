@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.rules.records import Records
-from trading_system.rules.sequencer import ClosedCandle
+from trading_system.rules.sequencer import ClosedCandle, Page
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.reconcile import Reconciler
@@ -96,11 +96,24 @@ class StillMarket:
         self._turn = (self._turn + updates) % len(names)
         os.write(self._in, b"x")
 
-    async def closed_from(self, symbol: str, start: int) -> list[ClosedCandle]:
+    async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:
         """Return closed minutes from ``start`` (ms UTC) on, as many as one call gives."""
+        del urgent
         first = (start - self._first) // MINUTE_MS
-        rows = self._candles[symbol][first : min(first + ROWS_A_CALL, self.upto)].tolist()
-        return [ClosedCandle(*row[:6], gap=bool(row[6])) for row in rows]
+        end = min(first + (most or ROWS_A_CALL), self.upto)
+        rows = self._candles[symbol][first:end].tolist()
+        stated = tuple(ClosedCandle(*row[:6]) for row in rows if not row[6])
+        return Page(stated, self._first + end * MINUTE_MS, end < self.upto)
+
+    async def trading(self) -> Mapping[str, bool]:
+        """Return that every symbol trades."""
+        return dict.fromkeys(self._candles, True)
+
+    def add(self, symbols: Sequence[str]) -> None:
+        """Do nothing: every symbol is said already."""
+
+    def remove(self, symbols: Sequence[str]) -> None:
+        """Do nothing: who has left is not heard."""
 
     def start(self) -> None:
         """Do nothing: nobody is to be reached."""

@@ -28,7 +28,7 @@ from trading_system.redaction import PROCESS
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
-from trading_system.services.room import Letterbox
+from trading_system.services.room import Letterbox, Wave
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.memory import MemoryStore
@@ -160,9 +160,9 @@ async def test_a_room_tells_its_step_by_how_much_it_is_behind_and_that_the_store
     seen = []
     handle = room.handle
 
-    async def looked_at(symbol: str, step: object) -> None:
+    async def looked_at(wave: Wave) -> None:
         seen.append(room.health())
-        await handle(symbol, step)  # type: ignore[arg-type]
+        await handle(wave)
 
     room.handle = looked_at  # type: ignore[method-assign, assignment]
     await room.catch_up()

@@ -104,10 +104,11 @@ class DataFeed:
             return
         self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._pump is not None:
+            self._pump.cancel()
         self._socket.stop()
         await self._questions.stop()
         if self._pump is not None:
-            self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def add(self, instrument: Instrument, origin: int) -> None:

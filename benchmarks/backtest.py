@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from measure.figures import Figure, show, spent_on
+from measure.figures import Figure, spent_on
 from measure.markets import minutes_of, real_minutes
+from results import report
 
 from trading_system.research.runs import run_backtest
 from trading_system.rules.detection import warm
@@ -35,7 +36,7 @@ def main() -> None:
     reading = [spent_on(read) for _ in range(READINGS)]
     trading = [spent_on(trade) for _ in range(RUNS)]
     minutes = inputs.minutes
-    show(
+    report(
         f"Backtest of {minutes:,} minutes of {source.name}, signals on 15m",
         [
             Figure("load the compiled rules from their cache", "s wall", [loading.wall]),

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from measure.figures import Figure, show
+from measure.figures import Figure
+from results import report
 
 from trading_system.bus import Bus
 from trading_system.bus.memory import MemoryBus
@@ -163,7 +164,7 @@ def main() -> None:
             figures = asyncio.run(measure(server.url))
         finally:
             server.stop()
-    show(f"The bus, messages of {len(PAYLOAD)} bytes, publisher and listener in one process", figures)
+    report(f"The bus, messages of {len(PAYLOAD)} bytes, publisher and listener in one process", figures)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from measure.figures import Figure, show, spent_on
+from measure.figures import Figure, spent_on
 from measure.markets import minutes_of, real_minutes
+from results import report
 
 from trading_system.rules.detection import advance, events_of, new_out, new_state, parameters, warm
 from trading_system.settings import settings_with
@@ -40,7 +41,7 @@ def main() -> None:
     figures.append(Figure("events put into words", "us/event", [one.cpu / count * 1e6 for one in words]))
     calls = [spent_on(lambda: one_by_one(params, candles[:SINGLE])) for _ in range(RUNS)]
     figures.append(Figure("a call with one minute", "us/call", [one.cpu / SINGLE * 1e6 for one in calls]))
-    show(f"Detection over {len(candles):,} minutes of {source.name}, processor time", figures)
+    report(f"Detection over {len(candles):,} minutes of {source.name}, processor time", figures)
 
 
 def fold(params: Any, candles: Any, out: Any) -> int:

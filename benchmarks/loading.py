@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.feather as pa_feather
 import pyarrow.parquet as pa_parquet
-from measure.figures import Figure, show, spent_on
+from measure.figures import Figure, spent_on
+from results import report
 
 from trading_system.research.history import COLUMNS, load_candles
 
@@ -85,7 +86,7 @@ def main() -> None:
                 limit = LIMITS.get(path.name) if who == "checked" else None
                 figures.append(Figure(work, "ms wall", [1000 * one[who].wall for one in rounds], limit))
                 figures.append(Figure(work, "ms processor", [1000 * one[who].cpu for one in rounds]))
-    show(f"{ROWS} minutes of one symbol, from a file into memory", figures)
+    report(f"{ROWS} minutes of one symbol, from a file into memory", figures)
 
 
 if __name__ == "__main__":

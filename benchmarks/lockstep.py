@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measure.figures import Figure, show
+from measure.figures import Figure
 from measure.markets import minutes_of, real_minutes
+from results import report
 
 from trading_system.settings import settings_with
 from trading_system.simulated_run import run_replay
@@ -54,7 +55,7 @@ def main() -> None:
         f"warm-up {warm_up:,} steps; {summary['signals']} signals, {summary['orders']} orders, "
         f"{summary['fills']} fills, {summary['wire']['signed_requests']} signed requests"
     )
-    show(
+    report(
         f"Lockstep over {steps:,} minutes of {source.name}, memory bus and SQLite, exchange included",
         [
             Figure("start, and warm-up by REST", "ms/step wall", [per_step(t.began, t.quiet[0]).wall for t in trials]),

@@ -1,6 +1,7 @@
 """How fast hundreds of symbols are: a minute of 500 stored and rung, and the whole line of 200 from close to signal.
 
 ``--week`` trades a simulated week of 200 symbols instead, some ten minutes, and says what memory each day leaves.
+``--month`` trades a month of them, some half an hour, and holds it against its backtest.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from typing import NamedTuple
 
 from measure.crowd import CrowdLine, StillMarket, crowd
 from measure.figures import Figure
+from measure.parity import beside_its_backtest
 from results import report
 
 from trading_system.bus.memory import MemoryBus
+from trading_system.collector import searching_seldom
 from trading_system.contracts import candle_close_channel, trade_signal_channel
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.rules.interval_table import INTERVALS, interval_ms
@@ -47,6 +50,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     if "--week" in sys.argv[1:]:
         asyncio.run(week())
+        return
+    if "--month" in sys.argv[1:]:
+        asyncio.run(month())
         return
     asyncio.run(feed_alone())
     asyncio.run(whole_line())
@@ -109,7 +115,7 @@ class Ear:
 
 async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float]:
     """Return what each of ``minutes`` closes took in ms, after a history of ``upto`` minutes."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, searching_seldom():
         store, bus, ear = (
             SqliteStore(Path(folder, "store.db")),
             LeavingBus(),
@@ -132,7 +138,6 @@ async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float
             spent.append((time.perf_counter() - began) * 1e3)
         await feed.stop()
         await store.close()
-        gc.unfreeze()
     return spent
 
 
@@ -177,9 +182,12 @@ class TimedStore(SqliteStore):
 
 
 class Lived(NamedTuple):
-    """One life of the whole line: ms from each close to its signals stored, and the share of a core in between."""
+    """One life of the whole line: ms from each close to its steps and signals stored, by the clock and of processor
+    time, the clock's for closes that brought a signal, and the share of a core in between.
+    """
 
     closes: list[float]
+    worked: list[float]
     with_signals: list[float]
     idle: float
 
@@ -196,6 +204,8 @@ async def whole_line() -> None:
         [
             Figure("close to stored, median", "ms", [statistics.median(one.closes) for one in lives]),
             Figure("close to stored, p99", "ms", late, 100.0),
+            Figure("close to stored, median", "ms cpu", [statistics.median(one.worked) for one in lives]),
+            Figure("close to stored, p99", "ms cpu", [latest(one.worked) for one in lives]),
             Figure("close to signal stored, p99", "ms", signals, 100.0),
             Figure("processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
         ],
@@ -209,6 +219,7 @@ async def whole_line() -> None:
 async def life(inputs: CandleInputs, settings: Settings) -> Lived:
     """Let one line live through ``LIVE`` closes, and then stand still for a while."""
     closes: list[float] = []
+    worked: list[float] = []
     with_signals: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         store = TimedStore(Path(folder, "store.db"))
@@ -219,9 +230,10 @@ async def life(inputs: CandleInputs, settings: Settings) -> Lived:
             )
             for _ in range(LIVE):
                 signals.done.clear()
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 line.market.close()
                 await line.quiet()
+                worked.append((time.process_time() - cpu) * 1e3)
                 spent = (store.committed - began) * 1e3
                 closes.append(spent)
                 if signals.done.is_set():
@@ -231,7 +243,7 @@ async def life(inputs: CandleInputs, settings: Settings) -> Lived:
             began = time.perf_counter()
             await line.stand(IDLE_S, UPDATES)
             idle = (time.process_time() - cpu) / (time.perf_counter() - began)
-    return Lived(closes, with_signals, idle)
+    return Lived(closes, worked, with_signals, idle)
 
 
 def latest(values: Sequence[float]) -> float:
@@ -260,6 +272,24 @@ async def week() -> None:
         [
             Figure("memory at the end of each day of a week", "MB", sizes),
             Figure("memory gained from the first day to the seventh", "MB", [sizes[-1] - sizes[0]]),
+        ],
+    )
+
+
+async def month() -> None:
+    """Trade a month of the whole line and hold it against its backtest."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = await beside_its_backtest(line_settings(), LINE_SYMBOLS, 30, Path(folder))
+    report(
+        f"A month of {LINE_SYMBOLS} symbols in a line and in a backtest",
+        [
+            Figure("a month of the line", "s", [found.line_s]),
+            Figure("a month in a backtest", "s", [found.backtest_s]),
+        ],
+        [
+            f"{found.fills} fills, {found.events} events, up to {found.most} trades at a time",
+            f"the line differs from its backtest in: {', '.join(found.differs) or 'nothing'}",
+            f"fingerprints {found.fingerprints[0][:16]} and {found.fingerprints[1][:16]}",
         ],
     )
 

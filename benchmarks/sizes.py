@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure.figures import Figure, show
+from measure.figures import Figure
+from results import report
 
 from trading_system.research.candle_inputs import read_inputs
 from trading_system.settings import settings_with
@@ -58,7 +59,7 @@ def main() -> None:
                 ]
         finally:
             redis.stop()
-    show(f"A step of the line over {MINUTES} minutes, {ground.trades} trades, exchange included", figures)
+    report(f"A step of the line over {MINUTES} minutes, {ground.trades} trades, exchange included", figures)
 
 
 def in_one(ground: Ground, bus_url: str, database_url: str) -> float:

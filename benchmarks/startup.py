@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-from measure.figures import Figure, Spent, show
+from measure.figures import Figure, Spent
+from results import report
 
 RUNS = 15
 BUDGET_S = 0.2
@@ -27,7 +28,7 @@ def main() -> None:
         budget = BUDGET_S if work.endswith("--help") else None
         figures.append(Figure(work, "s wall", [one.wall for one in spent], budget))
         figures.append(Figure(work, "s cpu", [one.cpu for one in spent], budget))
-    show("Start of the command line", figures)
+    report("Start of the command line", figures)
 
 
 def fresh(arguments: list[str]) -> Spent:

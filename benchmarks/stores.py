@@ -13,8 +13,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from measure.figures import Figure, show
+from measure.figures import Figure
 from pymongo import AsyncMongoClient
+from results import report
 
 from trading_system.store import Store, Stream
 from trading_system.store.memory import MemoryStore
@@ -50,7 +51,7 @@ def main() -> None:
                 figures.append(Figure(f"{name}: {work}", "ms/commit", values))
         bare = [asyncio.run(bare_insert(server.url())) for _ in range(RUNS)]
         figures.append(Figure("the driver alone: one insert", "ms/insert", bare))
-    show(f"A committed step, {STEPS} in a row", figures)
+    report(f"A committed step, {STEPS} in a row", figures)
 
 
 async def ms_a_step(make: Callable[[], Store], step: Callable[[Store, int], Awaitable[None]]) -> float:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from trading_system._feed import Feed
+from trading_system.collector import searching_seldom
 from trading_system.contracts import SERVICES
 from trading_system.database import open_bus, open_store
 from trading_system.line_terms import hold_to_terms
@@ -135,6 +136,7 @@ class Line:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         opened = self._opened
+        opened.enter_context(searching_seldom())
         if "execution_engine" in self._services:  # its lock first: a second start must not write a word
             self.journal = Journal(self.folder / JOURNAL_FILE)
             opened.callback(self.journal.close)
@@ -168,9 +170,7 @@ class Line:
         if "data_feed" in self._services:
             await self._open_feed(progress)
         opened.push_async_callback(_cancelled, asyncio.create_task(self._poll(), name="poll"))
-        # What is there now stays: looking through it for garbage would hold up the closes of hundreds of symbols.
-        gc.freeze()
-        opened.callback(gc.unfreeze)
+        gc.freeze()  # what is there now stays
 
     async def stop(self) -> None:
         """Close what was opened, the last first, also after a start that failed half way.

@@ -157,6 +157,27 @@ def print_positions(rows: Sequence[Mapping[str, Any]], out: Console, speech: Spe
     )
 
 
+def print_symbols(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
+    """Print the symbols of a line as they stand."""
+    _print(
+        out,
+        speech,
+        "symbols",
+        ("symbol", "state", "why", "joined", "left", "detail"),
+        [
+            (
+                row["symbol"],
+                _word("member", row["state"], speech),
+                _word("why_member", row["why"], speech),
+                row["joined"] or "",
+                row["left"] or "",
+                said_in(row["detail"], speech.language),
+            )
+            for row in rows
+        ],
+    )
+
+
 def print_signals(rows: Sequence[Mapping[str, Any]], out: Console, speech: Speech) -> None:
     """Print signals and what came of them; a rule keeps its name, by which the papers explain it."""
     _print(

@@ -63,10 +63,10 @@ async def roster_of(store: Store) -> Roster | None:
     return await RosterLog(store, instruments[0].exchange).read(begun_roster)
 
 
-async def hold_to_symbols(store: Store, symbols: Sequence[str], remedy: str) -> None:
+async def hold_to_symbols(store: Store, symbols: Sequence[str]) -> None:
     """Hold the symbols of a start, as they are written, against the store's line; a new store takes any.
 
-    They may be those with which the line began, or those that it trades now. remedy: what else the caller may do.
+    They may be those with which the line began, or those that it trades now.
     Raises: OtherLineError; StoreError.
     """
     kept, roster = await begun(store), await roster_of(store)
@@ -78,7 +78,7 @@ async def hold_to_symbols(store: Store, symbols: Sequence[str], remedy: str) -> 
     if sorted(symbols) not in (began, now, selected):
         raise OtherLineError(
             f"expected the symbols of its line, {' '.join(now)}, was {' '.join(sorted(symbols))}; change them with "
-            f"`trading-system symbols`, {remedy}"
+            "`trading-system symbols` while it runs, give those, or begin another line"
         )
 
 

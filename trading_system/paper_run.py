@@ -175,7 +175,7 @@ async def _kept(folder: Path, settings: Settings) -> tuple[int, tuple[Instrument
         line = await begun(store)
         if line is None:
             return None
-        await hold_to_symbols(store, settings.symbols, f"give those, or another --out than {folder}")
+        await hold_to_symbols(store, settings.symbols)
         origin, instruments = line
         head = await store.head(Stream(CANDLES, instruments[0].exchange, instruments[0].symbol))
         return origin, instruments, origin if head is None else head * MINUTE_MS

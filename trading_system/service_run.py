@@ -245,8 +245,7 @@ class ServiceProcess:
         store = open_store(self._settings.database_url or f"sqlite:///{(folder / STORE_FILE).resolve()}")
         try:
             kept = await begun(store)
-            remedy = "give those, or begin another line with another DATABASE_URL and another data folder"
-            await hold_to_symbols(store, self._settings.symbols, remedy)
+            await hold_to_symbols(store, self._settings.symbols)
         finally:
             await store.close()
         return None if kept is None else Begun(*kept)

@@ -18,6 +18,7 @@ from typing import Any, Self
 from measure.markets import START_MS
 from trading_system.bus.ending import ended
 from trading_system.bus.port import Bus
+from trading_system.collector import searching_seldom
 from trading_system.research.candle_inputs import CandleInputs, inputs_of
 from trading_system.research.runs import Run
 from trading_system.rules.grid import Grid, Instrument
@@ -97,23 +98,22 @@ class StillMarket:
         os.write(self._in, b"x")
 
     async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:
-        """Return closed minutes from ``start`` (ms UTC) on, as many as one call gives."""
+        """Return minutes from ``start`` (ms UTC) on, as many as one call gives; those that are gaps are left out."""
         del urgent
         first = (start - self._first) // MINUTE_MS
         end = min(first + (most or ROWS_A_CALL), self.upto)
-        rows = self._candles[symbol][first:end].tolist()
-        stated = tuple(ClosedCandle(*row[:6]) for row in rows if not row[6])
-        return Page(stated, self._first + end * MINUTE_MS, end < self.upto)
+        rows = [ClosedCandle(*row[:6]) for row in self._candles[symbol][first:end].tolist() if not row[6]]
+        return Page(tuple(rows), self._first + end * MINUTE_MS, end < self.upto)
 
     async def trading(self) -> Mapping[str, bool]:
         """Return that every symbol trades."""
         return dict.fromkeys(self._candles, True)
 
     def add(self, symbols: Sequence[str]) -> None:
-        """Do nothing: every symbol is said already."""
+        """Do nothing: every symbol is here from the start."""
 
     def remove(self, symbols: Sequence[str]) -> None:
-        """Do nothing: who has left is not heard."""
+        """Do nothing: nobody listens to one alone."""
 
     def start(self) -> None:
         """Do nothing: nobody is to be reached."""
@@ -177,6 +177,7 @@ class CrowdLine:
 
     async def __aenter__(self) -> Self:
         """Start every room and fetch the history."""
+        self._opened.enter_context(searching_seldom())  # as every line does
         self._opened.callback(self.journal.close)
         self._opened.push_async_callback(self.letterbox.store.close)
         self._opened.push_async_callback(self.venue.close)
@@ -186,8 +187,7 @@ class CrowdLine:
         self._opened.push_async_callback(self.feed.stop)
         await self.feed.start()
         await self.quiet()
-        gc.freeze()  # as every line does once it is open
-        self._opened.callback(gc.unfreeze)
+        gc.freeze()
         heartbeat = Heartbeat(self.letterbox.bus, [self.feed, *self.rooms], SystemClock().wall_ms)
         self._opened.push_async_callback(heartbeat.stop)
         await heartbeat.start()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from program import COMMAND, environment, sets
+from program import COMMAND, environment, program, sets
 
 from trading_system.app import JOURNAL_FILE, STORE_FILE
 from trading_system.contracts import SERVICES
@@ -31,11 +31,15 @@ STOP_S = 60.0
 
 
 class Play(NamedTuple):
-    """What is played: a file of minutes of one symbol, and the settings of line and exchange."""
+    """What is played: a file of minutes of one symbol, and the settings of line and exchange.
+
+    ``beside``: symbols that the exchange trades too, and that the line does not know when it begins.
+    """
 
     candles: Path
     symbol: str
     settings: tuple[str, ...]
+    beside: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass
@@ -98,7 +102,12 @@ class Stage:
         self.folder = folder
         self.database_url = database_url
         self._words = sets(play.settings)
-        replay = ("exchange", "--replay", str(play.candles), "--symbol", play.symbol, "--no-conductor", *self._words)
+        markets = [
+            word
+            for candles, symbol in ((play.candles, play.symbol), *play.beside)
+            for word in ("--replay", str(candles), "--symbol", symbol)
+        ]
+        replay = ("exchange", *markets, "--no-conductor", *self._words)
         self.exchange = Process("exchange", replay, folder, {})
         self._shared = {
             "BUS_URL": bus_url,
@@ -121,6 +130,13 @@ class Stage:
             self.services[name].start()
         self.conductor = Process("conductor", ("conduct", self.url), self.folder, {})
         self.conductor.start()
+
+    def ask(self, *words: str) -> str:
+        """Run a command of a person beside the line, and return what it says; one that finds nobody asks again."""
+        ends_at = time.monotonic() + PATIENCE_S
+        while (done := program(*words, cwd=self.folder, extra=self._shared)).returncode:
+            assert time.monotonic() < ends_at, f"{done.stdout}{done.stderr}\n{self.tails()}"
+        return done.stdout
 
     def close(self) -> None:
         for process in self.everybody():

@@ -28,6 +28,7 @@ from trading_system.venues.bybit_linear.user_stream import PING_S
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
+    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -264,7 +265,7 @@ async def test_the_instrument_is_made_of_filters_our_fees_and_the_lowest_risk_pa
     async with at(double) as adapter:
         (record,) = await adapter.instruments([SYMBOL])
         assert record == Instrument("bybit_linear", SYMBOL, Grid(1, 10), Grid(1, 1000), 5.0, 0.00055, 0.0002, 0.005)
-        with pytest.raises(OutcomeUnknownError, match="NOSUCH"):
+        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await adapter.instruments(["NOSUCH"])
     assert [params.get("cursor") for params in double.of("instruments-info")][:2] == [None, "a:b"]
 
@@ -647,8 +648,9 @@ async def test_other_categories_and_payments_are_not_ours_to_book() -> None:
     ],
 )
 async def test_what_becomes_of_an_order_after_its_answer_is_said(word: str, status: OrderStatus) -> None:
-    row = order_row(orderStatus=word, rejectReason="EC_NoError")
-    assert await heard(said("order", row)) == [OrderChanged(cid("e"), SYMBOL, status, "id-1")]
+    row = order_row(orderStatus=word, rejectReason="EC_NoError" if word != "Rejected" else "EC_NoEnoughQtyToFill")
+    why = "EC_NoEnoughQtyToFill" if word == "Rejected" else ""
+    assert await heard(said("order", row)) == [OrderChanged(cid("e"), SYMBOL, status, "id-1", why)]
 
 
 async def test_that_an_order_filled_its_trades_say() -> None:

@@ -23,7 +23,7 @@ async def test_more_symbols_than_a_connection_takes_are_shared_out() -> None:
         params = sorted(tuple(asked["params"]) for asked in venue.asked)
         assert params == [("ausdt@kline_1m", "busdt@kline_1m"), ("cusdt@kline_1m",)]
         await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 2)
-        of_c = first if first["asked"]["params"] == ["cusdt@kline_1m"] else second
+        of_c = first if venue.asked_on[id(first)]["params"] == ["cusdt@kline_1m"] else second
         await of_c.send_str(kline("CUSDT", 0))
         assert [event[:2] for event in await ear.kinds("candle")] == [("candle", "CUSDT")]
 
@@ -33,7 +33,7 @@ async def test_a_cut_connection_takes_only_its_own_symbols_down() -> None:
     async with served(venue) as port, feeding(port, "AUSDT", "BUSDT", symbols_per_connection=1) as ear:
         lines = [await venue.next_line(), await venue.next_line()]
         await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 2)
-        of = {line["asked"]["params"][0]: line for line in lines}
+        of = {venue.asked_on[id(line)]["params"][0]: line for line in lines}
         await of["ausdt@kline_1m"].close()
         await of["busdt@kline_1m"].send_str(kline("BUSDT", 0))
         heard = await ear.until(lambda events: [event[0] for event in events].count("subscribed") == 1)

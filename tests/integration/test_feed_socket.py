@@ -33,6 +33,7 @@ class Venue:
     acknowledges: bool = True
     lines: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    asked_on: dict[int, dict[str, Any]] = field(default_factory=dict)
     pings: int = 0
     ended: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
 
@@ -44,7 +45,7 @@ class Venue:
                 self.pings += 1
                 await line.pong(message.data)
             elif message.type is WSMsgType.TEXT:
-                asked = line["asked"] = json.loads(message.data)
+                asked = self.asked_on[id(line)] = json.loads(message.data)
                 self.asked.append(asked)
                 if self.acknowledges:
                     await line.send_str(json.dumps({"result": None, "id": asked["id"]}))

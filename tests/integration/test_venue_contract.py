@@ -22,6 +22,7 @@ from trading_system.simulator.server import SimulatorServer
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
+    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -30,6 +31,7 @@ from trading_system.venues.errors import (
 )
 from trading_system.venues.known import VENUES
 from trading_system.venues.port import (
+    LIQUIDATED,
     KnownStops,
     OrderStatus,
     Position,
@@ -141,7 +143,7 @@ async def test_the_instrument_is_the_record_that_the_exchange_was_made_of(name: 
     async with trading(name, CALM) as (at, account):
         (record,) = await account.instruments([SYMBOL])
         assert record == at.server.exchange.books[SYMBOL].instrument
-        with pytest.raises(OutcomeUnknownError, match="NOSUCH"):
+        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await account.instruments(["NOSUCH"])
 
 
@@ -235,6 +237,39 @@ async def test_a_bracket_trade_is_played_and_every_fill_has_the_name_of_its_orde
         assert await account.fills(SYMBOL) == fills
         assert all(order.state in (State.FILLED, State.CANCELLED) for order in journal.orders_since(0))
         journal.close()
+
+
+async def test_a_stop_that_is_passed_when_its_entry_fills_does_not_fire_and_the_trade_leaves_at_market(
+    name: str, tmp_path: Path
+) -> None:
+    async with trading(name, (94.0, 94.5, 93.0, 94.0), CALM) as (at, account):
+        journal = Journal(tmp_path / "journal.db")
+        reconciler = Reconciler(journal, account, at.record, at.clock)
+        assert await reconciler.reconcile(SYMBOL, [ENTRY], STOP.price) == Outcome()
+        await advance(at)
+        for fill in await account.fills(SYMBOL):
+            assert journal.fill(fill)
+        assert (await reconciler.reconcile(SYMBOL, [STOP, SECOND], STOP.price)).stop_passed
+        leave = wanted("x", OrderType.MARKET, -1, 0.0, 2.0, 3)
+        assert await reconciler.reconcile(SYMBOL, [leave], STOP.price) == Outcome()
+        await advance(at)
+        fills = await account.fills(SYMBOL)
+        assert [fill.client_id for fill in fills] == [cid("e"), cid("x")]
+        assert fills[0].time == fills[1].time
+        journal.close()
+
+
+async def test_the_order_by_which_the_venue_ends_a_position_is_named_so(name: str) -> None:
+    async with trading(name, CALM, (100.0, 100.0, 60.0, 61.0)) as (at, account):
+        async with aclosing(account.user_events()) as events:
+            assert await anext(events) == StreamUp()
+            await place(at, account, sent("e", OrderType.MARKET, 1)._replace(protection=0.0))
+            await advance(at, 3)
+            heard = [await next_of(events, VenueFill) for _ in range(2)]
+        fills = await account.fills(SYMBOL)
+        assert heard == fills
+        assert fills[1].client_id.startswith(LIQUIDATED)
+        assert await account.position(SYMBOL) == Position(SYMBOL, 0.0, 0.0)
 
 
 async def test_a_position_is_bare_no_longer_than_the_record_says(name: str) -> None:

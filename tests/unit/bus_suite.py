@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -46,6 +46,25 @@ async def every_listener_of_a_channel_hears_every_message_in_order(make: MakeBus
         await bus.publish("BTCUSDT_Close_Candle", message)
     await one.hears(*messages)
     await two.hears(*messages)
+    await bus.close()
+
+
+async def one_listener_hears_several_channels_in_the_order_of_their_bells(make: MakeBus) -> None:
+    bus = make()
+    both, ear = Ear(), Ear()
+
+    async def hear(messages: Sequence[tuple[str, bytes]]) -> None:
+        for channel, payload in messages:
+            await both(channel.encode() + payload)
+
+    place = await bus.subscribe_many(["A", "B"], hear)
+    await bus.subscribe("end", ear)
+    await bus.publish_many([("A", b"1"), ("C", b"no one's"), ("A", b"2")])
+    await both.hears(b"A1", b"A2")
+    await place.cancel()
+    await bus.publish_many([("B", b"3"), ("end", b"x")])
+    await ear.hears(b"x")
+    await both.hears(b"A1", b"A2")
     await bus.close()
 
 
@@ -177,6 +196,7 @@ async def a_closed_bus_says_so(make: MakeBus) -> None:
 Rule = Callable[[MakeBus], Awaitable[None]]
 RULES: tuple[Rule, ...] = (
     every_listener_of_a_channel_hears_every_message_in_order,
+    one_listener_hears_several_channels_in_the_order_of_their_bells,
     a_listener_hears_its_own_channel_only,
     a_message_without_listeners_is_no_error,
     an_error_in_one_listener_stops_no_other_and_no_later_message,

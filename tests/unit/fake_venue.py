@@ -141,7 +141,7 @@ class FakeVenue:
 
     async def fills(self, symbol: str, since: TradePoint = EVER) -> list[VenueFill]:
         self._read(f"fills {symbol}")
-        return [trade for trade in self.trades if trade.number >= since.number]
+        return [trade for trade in self.trades if trade.symbol == symbol and trade.number >= since.number]
 
     async def newest_trade(self, symbol: str) -> TradePoint:
         return TradePoint(max((trade.number for trade in self.trades), default=0), self.clock.wall_ms())

@@ -208,6 +208,18 @@ async def a_closed_store_says_so(make: MakeStore) -> None:
         await store.append(CANDLES, 5, [], after=None)
 
 
+async def tidying_changes_nothing_that_is_kept_or_pending(make: MakeStore) -> None:
+    store = make()
+    await store.append(CANDLES, 5, [b"committed"], after=None)
+    await store.commit()
+    await store.append(CANDLES, 6, [b"pending"], after=5)
+    await store.tidy()
+    assert await store.read(CANDLES, None, 9) == [Row(5, 0, b"committed"), Row(6, 0, b"pending")]
+    await store.rollback()
+    assert await store.head(CANDLES) == 5
+    await store.close()
+
+
 Rule = Callable[[MakeStore], Awaitable[None]]
 RULES: tuple[Rule, ...] = (
     rows_come_back_in_order_of_step_and_number,
@@ -227,5 +239,6 @@ RULES: tuple[Rule, ...] = (
     the_last_steps_come_whole_and_ascending,
     a_document_is_overwritten_and_found_by_kind_and_key,
     payloads_are_kept_byte_for_byte,
+    tidying_changes_nothing_that_is_kept_or_pending,
     a_closed_store_says_so,
 )

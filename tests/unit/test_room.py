@@ -11,7 +11,7 @@ from sample_line import until
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.contracts import candle_close_channel, from_ms, serialize
-from trading_system.services.room import CANDLES, Letterbox, Post, Room, RoomFailedError, StepInput, Wave
+from trading_system.services.room import CANDLES, STRETCH, Letterbox, Post, Room, RoomFailedError, StepInput, Wave
 from trading_system.store.errors import HeadMovedError
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
@@ -287,3 +287,74 @@ async def test_forged_bells_of_a_bus_between_processes_move_nothing_and_are_not_
     await desk.store_minutes(1, 2)
     await desk.bus.publish(candle_close_channel("BTCUSDT"), candle(10_000_000))
     assert steps(room) == [1, 2]
+
+
+# --- waves
+
+
+class Waves(Echo):
+    """A room that remembers how many steps came together."""
+
+    def __init__(self, letterbox: Letterbox, *symbols: str) -> None:
+        super().__init__(letterbox, *symbols)
+        self.sizes: list[int] = []
+
+    async def handle(self, wave: Wave) -> None:
+        self.sizes.append(len(wave))
+        await super().handle(wave)
+
+
+def posts(*numbers: int, symbol: str = "BTCUSDT") -> list[Post]:
+    stream, channel = Stream(CANDLES, EXCHANGE, symbol), candle_close_channel(symbol)
+    payloads = {number: candle(number, symbol) for number in numbers}
+    return [
+        Post(stream, ORIGIN + n, [word], ORIGIN + n - 1 if n > 1 else None, [(channel, word)])
+        for n, word in payloads.items()
+    ]
+
+
+async def test_what_is_posted_together_is_handled_together(desk: Desk) -> None:
+    room = Waves(desk.letterbox, "BTCUSDT", "ETHUSDT")
+    await room.start()
+    await desk.letterbox.post_many([*posts(1, 2), *posts(1, symbol="ETHUSDT")])
+    assert room.sizes == [3]
+    assert [(symbol, step) for symbol, step, _, _ in room.handled] == [("BTCUSDT", 1), ("BTCUSDT", 2), ("ETHUSDT", 1)]
+
+
+async def test_a_symbol_of_a_wave_that_missed_a_bell_is_read_from_the_store_and_the_others_are_not(desk: Desk) -> None:
+    room = Waves(desk.letterbox, "BTCUSDT", "ETHUSDT")
+    await room.start()
+    await desk.store_minutes(1)
+    await desk.letterbox.post_many([*posts(2), *posts(1, symbol="ETHUSDT")])
+    assert [(symbol, step) for symbol, step, _, _ in room.handled] == [("ETHUSDT", 1), ("BTCUSDT", 1), ("BTCUSDT", 2)]
+
+
+async def test_nonsense_in_a_wave_is_counted_and_keeps_nobody_from_the_rest(desk: Desk) -> None:
+    room = await desk.room("BTCUSDT", "ETHUSDT")
+    await desk.store_minutes(1)
+    await desk.store_minutes(1, symbol="ETHUSDT")
+    messages = [(candle_close_channel("BTCUSDT"), b"{"), (candle_close_channel("ETHUSDT"), candle(1, "ETHUSDT"))]
+    await desk.bus.publish_many(messages)
+    assert (room.handled, room.counts["bad_bells"]) == ([("ETHUSDT", 1, 1, False)], 1)
+
+
+async def test_bells_of_another_process_that_ring_during_work_are_one_commit(desk: Desk) -> None:
+    desk.bus.leaves_process = True
+    symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    room = Waves(desk.letterbox, *symbols)
+    await room.start()
+    for symbol in symbols:
+        await desk.store_minutes(1, symbol=symbol)
+    async with room._lock:
+        hearing = [asyncio.create_task(desk.ring(1, symbol=symbol)) for symbol in symbols]
+        await until(lambda: len(room._rung) == len(symbols))
+    await asyncio.gather(*hearing)
+    assert room.sizes == [3]
+
+
+async def test_a_long_absence_is_read_in_stretches(desk: Desk) -> None:
+    await desk.store_minutes(*range(1, STRETCH + 11))
+    room = Waves(desk.letterbox)
+    await room.start()
+    assert room.sizes == [STRETCH, 10]
+    assert steps(room) == list(range(1, STRETCH + 11))

@@ -23,7 +23,7 @@ from trading_system.store import (
     Stream,
 )
 from trading_system.store.memory import MemoryStore
-from trading_system.store.sqlite import SqliteStore
+from trading_system.store.sqlite import UNTIDY_ROWS, SqliteStore
 
 CANDLES = Stream("candle", "binance_usdm", "BTCUSDT")
 SWINGS = Stream("swing", "binance_usdm", "BTCUSDT")
@@ -351,3 +351,18 @@ def test_urls_of_unknown_servers_get_one_sentence_without_their_password() -> No
         assert "secret" not in str(refused.value)
         with pytest.raises(DatabaseUrlError):
             open_bus(url)
+
+
+async def test_tidying_folds_the_log_into_the_file_once_it_is_worth_it(tmp_path: Path) -> None:
+    store, path = SqliteStore(tmp_path / "store.db"), tmp_path / "store.db"
+    await store.append(CANDLES, 1, [b"x" * 100] * (UNTIDY_ROWS - 1), after=None)
+    await store.commit()
+    before = path.stat().st_size
+    await store.tidy()
+    assert path.stat().st_size == before
+    await store.append(CANDLES, 2, [b"y"], after=1)
+    await store.commit()
+    await store.tidy()
+    assert path.stat().st_size > before
+    assert len(await store.read(CANDLES, None, 2)) == UNTIDY_ROWS
+    await store.close()

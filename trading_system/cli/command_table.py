@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Row] = {
     "signals": Row("reading", "signals, and what came of each"),
     "trades": Row("reading", "ended trades, with result and R"),
     "why": Row("reading", "what became of a symbol's candles: why it did not trade"),
+    "symbols": Row("symbols", "which symbols a line trades; add and remove them"),
     "health": Row("health", "whether a service makes progress; for health checks"),
     "telegram": Row("telegram", "pair a Telegram chat with a line"),
     "pause": Row("order_commands", "switch entries off; stops and targets stay"),

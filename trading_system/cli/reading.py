@@ -19,7 +19,7 @@ def status(store: StoreFolder = None, json: AsJson = False) -> None:
     from trading_system.research.line_rows import status_of
     from trading_system.services.health_words import health_in
 
-    view = _view(store)
+    view = view_of(store)
     settings = settings_of(None)
     services = services_now(settings) if store is None else []
     # A folder that was named is read as it is; so is the store while the bus does not answer.
@@ -35,7 +35,7 @@ def positions(store: StoreFolder = None, json: AsJson = False) -> None:
     from trading_system.console_line import console, print_positions
     from trading_system.research.line_rows import positions_of
 
-    rows = positions_of(_view(store))
+    rows = positions_of(view_of(store))
     print_json({"positions": rows}) if json else print_positions(rows, console(), speech())
 
 
@@ -45,7 +45,7 @@ def signals(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson
     from trading_system.console_line import console, print_signals
     from trading_system.research.line_rows import signals_of
 
-    rows = signals_of(_view(store), symbol)[: last or None]
+    rows = signals_of(view_of(store), symbol)[: last or None]
     print_json({"signals": rows}) if json else print_signals(rows, console(), speech())
 
 
@@ -55,7 +55,7 @@ def trades(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson 
     from trading_system.console_line import console, print_trades
     from trading_system.research.line_rows import trades_of
 
-    rows = trades_of(_view(store), symbol)[: last or None]
+    rows = trades_of(view_of(store), symbol)[: last or None]
     print_json({"trades": rows}) if json else print_trades(rows, console(), speech())
 
 
@@ -66,7 +66,7 @@ def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = F
     from trading_system.research.why import why as why_of
     from trading_system.spoken import report_in
 
-    view = _view(store)
+    view = view_of(store)
     names = [one.symbol for one in view.symbols] if symbol is None else [symbol]
     funnels = [why_of(view, name) for name in names]
     if json:
@@ -76,7 +76,8 @@ def why(symbol: SymbolOfLine = None, store: StoreFolder = None, json: AsJson = F
         print_why(funnel, console(), speech(), report_in(spoken.get()))
 
 
-def _view(store: Path | None) -> "LineView":
+def view_of(store: Path | None) -> "LineView":
+    """Return the line of a folder, or of the settings."""
     import asyncio
 
     from trading_system.research.line_view import SERVICES_FOLDER, newest_line, read_line

@@ -17,6 +17,7 @@ from trading_system.rules.holdings import Holding, holdings
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.risk import Rejection
+from trading_system.rules.roster import Roster, State
 from trading_system.services.monitoring_engine.episodes import lasting_alerts
 
 Row = dict[str, Any]
@@ -123,6 +124,26 @@ def waits_for(view: LineView, *, trading: bool | None = None) -> str:
     length = interval_ms(view.signal_interval)
     reasons.append(f"the {view.signal_interval} candles that close at {_text((now // length + 1) * length)}")
     return "; ".join(reasons)
+
+
+def symbols_of(roster: Roster) -> list[Row]:
+    """Return every symbol that the line ever traded or was asked to, those that have left last.
+
+    ``joined``: the close of the first minute of its newest stay that the account took, ``left`` of the last; both are
+    None where there is none yet. ``detail``: the venue's own words.
+    """
+    members = sorted(roster.members.values(), key=lambda one: (one.state == State.LEFT, one.symbol))
+    return [
+        {
+            "symbol": one.symbol,
+            "state": one.state.value,
+            "why": one.why.value,
+            "joined": _text(one.stints[-1].joined * MINUTE_MS) if one.stints else None,
+            "left": _text(one.stints[-1].left * MINUTE_MS) if one.stints and one.stints[-1].left else None,
+            "detail": one.detail,
+        }
+        for one in members
+    ]
 
 
 def positions_of(view: LineView) -> list[Row]:

@@ -128,6 +128,7 @@ ENGLISH: Words = {
     "exit.target": "last target",
     "exit.liquidation": "liquidation",
     "exit.time_stop": "time stop",
+    "exit.settled": "settled by the exchange",
     "exit.stop_passed": "stop passed, left at market",
     "exit.by_hand": "left at market by hand",
     "exit.late_fill": "filled while it was taken back, left at market",

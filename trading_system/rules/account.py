@@ -231,10 +231,15 @@ def settle(
 
 def stop_passed(account: Account, place: int) -> Account:
     """Let the trade leave at market because its stop could not rest: price is already beyond it."""
+    return exit_for(account, place, "stop_passed")
+
+
+def exit_for(account: Account, place: int, reason: str) -> Account:
+    """Know why a trade leaves at market; the orders that follow are ``settle``'s."""
     slot = account.slots[place]
     if slot.trade is None:
         return account
-    return _with_slot(account, place, slot._replace(trade=slot.trade._replace(exit="stop_passed")))
+    return _with_slot(account, place, slot._replace(trade=slot.trade._replace(exit=reason)))
 
 
 def drop_entry(

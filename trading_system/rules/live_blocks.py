@@ -75,5 +75,7 @@ class LiveBlocks:
 
     def nearest(self, side: int, price: float) -> LiveBlock | None:
         """Return the live block of ``side`` (1 long, -1 short) nearest to ``price``, of equal ones the youngest."""
-        blocks = self._sides[side].values()
-        return min(blocks, key=lambda block: (block.distance(price), -block.formed.confirmed_at), default=None)
+        blocks = self._sides[side]
+        if len(blocks) < 2:  # which is asked for every symbol every minute, and mostly so
+            return next(iter(blocks.values()), None)
+        return min(blocks.values(), key=lambda block: (block.distance(price), -block.formed.confirmed_at))

@@ -60,7 +60,8 @@ class Pending:
         if tail is None:
             tail = self._tails[stream] = _Tail(after)
         tail.step = step
-        tail.rows.extend(Row(step, n, payload) for n, payload in enumerate(payloads))
+        if payloads:  # most steps of most streams are empty
+            tail.rows += [Row(step, n, payload) for n, payload in enumerate(payloads)]
 
     def head(self, stream: Stream) -> int | None:
         """Return the stream's uncommitted head, None if nothing of it is pending."""

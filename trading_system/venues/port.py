@@ -39,6 +39,8 @@ BINANCE_USDM = VenueRecord("binance_usdm", 3_000, 18_000, 60_000, 2_000, 2_500)
 BYBIT_LINEAR = VenueRecord("bybit_linear", 3_000, 18_000, 18_000, 2_000, 2_500, born_protected=True)
 """Bybit linear: the same window, timeout and lag; a stop is a price of the position, shown as soon as an order is."""
 
+SETTLED = ("settlement_autoclose-", "delivery_autoclose-")
+"""With these begins the name of the order by which a venue ends a position in a symbol that it trades no more."""
 LIQUIDATED = "autoclose-"
 """With this begins the name of the order by which a venue ends a position of ours; adapters see to it."""
 
@@ -100,7 +102,10 @@ class OrderStatus(StrEnum):
 
 
 class OrderState(NamedTuple):
-    """What the venue says of one order. ``child_id`` is the order that a stop turned into, "" if it has not."""
+    """What the venue says of one order.
+
+    ``child_id`` is the order that a stop turned into, "" if it has not; ``reason`` why it was rejected, in its words.
+    """
 
     client_id: str
     symbol: str
@@ -108,6 +113,7 @@ class OrderState(NamedTuple):
     status: OrderStatus
     filled: float = 0.0
     child_id: str = ""
+    reason: str = ""
 
 
 class VenueFill(NamedTuple):
@@ -143,12 +149,13 @@ EVER = TradePoint(0, 0)
 
 
 class OrderChanged(NamedTuple):
-    """An order changed its standing otherwise than by a fill."""
+    """An order changed its standing otherwise than by a fill; ``reason``: why it was rejected, in the venue's words."""
 
     client_id: str
     symbol: str
     status: OrderStatus
     venue_id: str
+    reason: str = ""
 
 
 class StreamUp(NamedTuple):

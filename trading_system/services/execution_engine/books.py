@@ -17,6 +17,7 @@ from trading_system.rules.account import (
     book_fill,
     close_step,
     drop_entry,
+    exit_for,
     liquidation_order,
     roll_day,
     settle,
@@ -27,7 +28,7 @@ from trading_system.rules.client_ids import LIQUIDATION, canonical, canonical_id
 from trading_system.rules.commands import Reply, obey
 from trading_system.rules.facts import Fact, Fill, Placed
 from trading_system.rules.grid import Instrument
-from trading_system.rules.matching import MINUTE_MS, Order, Role
+from trading_system.rules.matching import MINUTE_MS, Order, OrderType, Role
 from trading_system.rules.trade import Trade, Want, wanted_orders
 from trading_system.services.execution_engine.journal_records import (
     NONE_BOOKED,
@@ -38,10 +39,12 @@ from trading_system.services.execution_engine.journal_records import (
 )
 from trading_system.services.execution_engine.snapshot import Kept
 from trading_system.services.execution_engine.steps import step_close
-from trading_system.venues.port import LIQUIDATED
+from trading_system.venues.port import LIQUIDATED, SETTLED
 
 log = logging.getLogger(__name__)
 
+EXIT = "x"
+SETTLED_BY_VENUE = "settled"
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 
 
@@ -104,6 +107,11 @@ class Books:
         trade, gone = slot.trade, slot.gone
         if is_ours(fill.client_id):
             id_ = canonical(fill.client_id)
+        elif fill.client_id.startswith(SETTLED) and trade is not None:
+            self.account = exit_for(self.account, place, SETTLED_BY_VENUE)
+            id_ = canonical_id(trade.plan.id, EXIT)
+            want = Want(EXIT, Role.EXIT, OrderType.MARKET, -trade.plan.side, 0.0, fill.quantity)
+            self._orders[id_] = _order(trade, want)
         elif fill.client_id.startswith(LIQUIDATED) and trade is not None:
             id_ = canonical_id(trade.plan.id, LIQUIDATION)
             order = liquidation_order(trade, self.terms.instruments[place], self.terms.risk.leverage)

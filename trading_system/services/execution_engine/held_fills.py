@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.execution_engine.journal import Journal, JournalFill
 from trading_system.services.execution_engine.journal_records import NONE_BOOKED, Booked
 from trading_system.venues.port import Venue, VenueFill
@@ -63,7 +64,8 @@ class HeldFills:
                 if new is not None and not self._is_booked(new):
                     self.hold(new)
                 self.answered(fill)
-        self._held.sort(key=lambda fill: fill.number)
+        # Numbers ascend within a symbol; those of two symbols say nothing of each other beyond the minute.
+        self._held.sort(key=lambda fill: (fill.time // MINUTE_MS, fill.number))
 
     def hear(self, fill: VenueFill) -> JournalFill | None:
         """Write a trade into the journal; None when it was there already."""

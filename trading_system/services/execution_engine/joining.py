@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ASKING_AGAIN_S = 5.0
 CHOSEN = "symbols_chosen"  # a document: its step is that of the last choice by volume
 EVERY_STEP = 1 << 62
+SILENT_STEPS = 60  # minutes without a candle after which the venue is asked whether it trades a symbol at all
 PASSING = (VenueError, RuntimeError)
 """What keeps a question from its answer for now."""
 
@@ -80,6 +81,8 @@ class Membership:
         self._arrived: dict[str, dict[int, SymbolStep]] = {}  # steps of symbols that are still joining
         self._ready: set[str] = set()  # joining, and the venue takes their orders
         self._found: list[Change] = []
+        self._silent: dict[str, int] = {}  # how many minutes in a row a symbol had no candle
+        self._doubted: set[str] = set()
         self._wanted: Sequence[str] | None = None  # the newest choice by volume
         self._has_chosen = False  # and it is not written down yet
         self._choose = False
@@ -134,6 +137,18 @@ class Membership:
         """Keep what a symbol that is joining brings to a step."""
         self._arrived.setdefault(symbol, {})[step] = said
 
+    def heed(self, symbols: Mapping[int, SymbolStep]) -> None:
+        """Look for symbols without candles: whether the venue trades them still is asked beside the trading."""
+        for place, said in symbols.items():
+            symbol = self.roster.places[place]
+            if not said.minute.gap:
+                self._silent.pop(symbol, None)
+                continue
+            silent = self._silent[symbol] = self._silent.get(symbol, 0) + 1
+            if silent % SILENT_STEPS == 0 and self._joining is not None and not said.leaving:
+                self._doubted.add(symbol)
+                self._seek.set()
+
     # --- what is to be written down; each returns changes that ``write`` stores
 
     def ask(self, command: str, arguments: Mapping[str, object], step: int, flat: Iterable[int]) -> Asked:
@@ -160,9 +175,7 @@ class Membership:
         if self._wanted is not None and self._joining is not None and self._joining.choice is not None:
             wanted, self._wanted, self._has_chosen = self._wanted, None, True
             changes += chosen(self.roster, wanted, self._joining.choice.pinned, step, self._names(flat))
-        return [
-            one._replace(step=step, origin=self._origin(step)) if one.state == State.JOINING else one for one in changes
-        ]
+        return [self._placed(one, step) for one in changes]
 
     def joins(self, step: int) -> list[Change]:
         """Return the joining, after ``step``, of every symbol that is ready and has come as far as the account."""
@@ -214,8 +227,25 @@ class Membership:
         return frozenset(self.roster.places[place] for place in places)
 
     def _still_asks(self, change: Change) -> bool:
+        """Tell whether a symbol still stands where it stood when the venue was asked about it."""
         state = self.roster.members[change.symbol].state
-        return state == State.ASKED if change.state == State.JOINING else state in (State.ASKED, State.JOINING)
+        match change.state:
+            case State.JOINING:
+                return state == State.ASKED
+            case State.LEAVING:
+                return state == State.JOINED
+            case _:
+                return state in (State.ASKED, State.JOINING)
+
+    def _placed(self, change: Change, step: int) -> Change:
+        """Return what was found at some time as a change that lies after ``step``."""
+        match change.state:
+            case State.JOINING:
+                return change._replace(step=step, origin=self._origin(step))
+            case State.LEAVING:
+                return change._replace(step=step + 1)
+            case _:
+                return change._replace(step=step)
 
     def _origin(self, step: int) -> int:
         origin = 0 if self._joining is None else self._joining.origin_at(step * MINUTE_MS) // MINUTE_MS
@@ -233,6 +263,8 @@ class Membership:
             for member in self.roster.of_state(State.ASKED, State.JOINING):
                 if member.symbol not in self._ready and not any(one.symbol == member.symbol for one in self._found):
                     whole = await self._make_ready(joining, member.symbol) and whole
+            for symbol in sorted(self._doubted):
+                whole = await self._ask_whether_it_trades(joining, symbol) and whole
             if not whole:
                 await joining.sleep(ASKING_AGAIN_S)
                 self._seek.set()
@@ -245,6 +277,20 @@ class Membership:
             return False
         self._choose = False
         self._wake()
+        return True
+
+    async def _ask_whether_it_trades(self, joining: Joining, symbol: str) -> bool:
+        """Let a symbol leave that the venue trades no more; False when it has to be asked again."""
+        try:
+            await joining.source.instrument(symbol)
+        except NoSuchSymbolError as error:
+            log.warning("%s takes no new entries and leaves when it is flat: %s", symbol, error)
+            self._found.append(Change(symbol, State.LEAVING, 0, Why.ENDED, detail=str(error)))
+            self._wake()
+        except PASSING as error:
+            log.warning("whether %s is traded cannot be asked now (%s); asking again", symbol, error)
+            return False
+        self._doubted.discard(symbol)
         return True
 
     async def _make_ready(self, joining: Joining, symbol: str) -> bool:

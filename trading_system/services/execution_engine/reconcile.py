@@ -104,7 +104,7 @@ class Reconciler:
         if order is None or order.state not in LIVE:
             return False
         if order.state in UNRESOLVED or event.status in ENDS:
-            self._unknown.believe(event.client_id, event.status, event.venue_id)
+            self._unknown.believe(event.client_id, event)
         return event.status in ENDS
 
     async def refresh(self, symbol: str) -> None:

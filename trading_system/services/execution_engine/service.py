@@ -497,6 +497,7 @@ class ExecutionEngine(Room):
         self._unrung.extend(bells_of(facts, self._exchange, known))
         self._has_just_closed, self._is_playing = True, False
         self._members.forget_before(step)
+        self._members.heed(said)
         self._members.day_begins(step)
         if self._rejoined:
             await self._write_changes(self._members.released(step, self._releasable()))

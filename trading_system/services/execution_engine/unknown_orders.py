@@ -11,7 +11,7 @@ import logging
 from trading_system.rules.matching import OrderType
 from trading_system.venues.clock import Clock
 from trading_system.venues.errors import VenueError
-from trading_system.venues.port import OrderState, OrderStatus, Venue, VenueRecord
+from trading_system.venues.port import OrderChanged, OrderState, OrderStatus, Venue, VenueRecord
 
 from .journal import UNRESOLVED, Journal, JournalOrder, State
 
@@ -41,10 +41,12 @@ class UnknownOrders:
         """Return how long after its stamp a request can still arrive or be invisible, in ms."""
         return self._record.algo_fence_ms if kind == OrderType.STOP else self._record.fence_ms
 
-    def believe(self, client_id: str, status: OrderStatus, venue_id: str) -> None:
+    def believe(self, client_id: str, said: OrderState | OrderChanged) -> None:
         """Write the venue's own word about an order of the journal."""
+        status, venue_id = said.status, said.venue_id
         if status in ENDS:
-            self._journal.settled(client_id, ENDS[status], f"the venue says {status}")
+            words = f"the venue says {status}: {said.reason}" if said.reason else f"the venue says {status}"
+            self._journal.settled(client_id, ENDS[status], words)
         else:
             self._journal.acked(client_id, venue_id)
 
@@ -52,7 +54,7 @@ class UnknownOrders:
         """Ask the venue once and write what it says; None when it does not find the order, which proves nothing."""
         found = await self._venue.order(order.symbol, order.client_id, order.type)
         if found is not None:
-            self.believe(order.client_id, found.status, found.venue_id)
+            self.believe(order.client_id, found)
         return found
 
     async def resolve(self, order: JournalOrder, *, limit_ms: int | None = None) -> JournalOrder:
@@ -108,7 +110,7 @@ class UnknownOrders:
         """Tell whether the venue's lists or trades know the order that a query did not find."""
         for state in await self._venue.open_orders(order.symbol):
             if state.client_id == order.client_id:
-                self.believe(order.client_id, state.status, state.venue_id)
+                self.believe(order.client_id, state)
                 return True
         for fill in await self._venue.fills(order.symbol, self._journal.unread(order.symbol)):
             if fill.client_id == order.client_id:

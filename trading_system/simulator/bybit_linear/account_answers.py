@@ -8,7 +8,7 @@ from trading_system.rules.matching import OrderType
 from trading_system.simulator.admission import goes_off
 from trading_system.simulator.books import Book
 from trading_system.simulator.bybit_linear import account_rows, market_rows
-from trading_system.simulator.bybit_linear.chosen_books import books_of
+from trading_system.simulator.bybit_linear.chosen_books import books_of, nothing_elsewhere
 from trading_system.simulator.bybit_linear.frames import Json
 from trading_system.simulator.bybit_linear.order_requests import position_price
 from trading_system.simulator.bybit_linear.parameters import (
@@ -45,17 +45,16 @@ class AccountAnswers:
             ("GET", "/v5/asset/coin/query-info"): lambda _: {"rows": []},
             ("GET", "/v5/user/query-api"): lambda _: account_rows.KEY_INFO,
             ("GET", "/v5/account/info"): lambda _: account_rows.ACCOUNT_INFO,
-            ("GET", "/v5/account/fee-rate"): self._fee_rates,
+            ("GET", "/v5/account/fee-rate"): nothing_elsewhere(self._fee_rates),
             ("GET", "/v5/account/wallet-balance"): self._wallet,
             ("POST", "/v5/account/set-margin-mode"): self._set_margin_mode,
-            ("GET", "/v5/position/list"): self._positions,
+            ("GET", "/v5/position/list"): nothing_elsewhere(self._positions),
             ("POST", "/v5/position/set-leverage"): self._set_leverage,
             ("POST", "/v5/position/switch-mode"): self._switch_mode,
             ("POST", "/v5/position/trading-stop"): self._trading_stop,
         }
 
     def _fee_rates(self, params: Params) -> Json:
-        require_linear(params)
         return {"list": [account_rows.fee_row(book) for book in books_of(self._exchange, params)]}
 
     def _wallet(self, params: Params) -> Json:
@@ -65,7 +64,6 @@ class AccountAnswers:
 
     def _positions(self, params: Params) -> Json:
         """One page of positions; a symbol that is asked for has its row also when it is flat."""
-        require_linear(params)
         require_one_of(params, "symbol", "settleCoin", "baseCoin")
         books = [book for book in books_of(self._exchange, params) if text(params, "symbol") or book.position.side]
         found, after = page(params, books, limit(params, 20, MOST_POSITIONS))

@@ -35,6 +35,10 @@ def position_row(book: Book, exchange: Exchange) -> Json:
         "bustPrice": "",
         "positionMM": money(book.maintenance),
         "positionIM": money(book.initial_margin),
+        "positionMMByMp": money(book.maintenance),
+        "positionIMByMp": money(book.initial_margin),
+        "sessionAvgPrice": "",
+        "breakEvenPrice": "",
         "tpslMode": "Full",
         "takeProfit": "0" if target is None else text_of(target.price),
         "stopLoss": "0" if stop is None else text_of(stop.price),
@@ -84,6 +88,8 @@ def wallet_row(exchange: Exchange) -> Json:
         "accountLTV": "0",
         "accountIMRate": "0",
         "accountMMRate": "0",
+        "accountIMRateByMp": "0",
+        "accountMMRateByMp": "0",
         "totalEquity": equity,
         "totalWalletBalance": wallet,
         "totalMarginBalance": equity,
@@ -91,6 +97,8 @@ def wallet_row(exchange: Exchange) -> Json:
         "totalPerpUPL": money(profit),
         "totalInitialMargin": money(held + waiting),
         "totalMaintenanceMargin": coin["totalPositionMM"],
+        "totalInitialMarginByMp": money(held + waiting),
+        "totalMaintenanceMarginByMp": coin["totalPositionMM"],
         "coin": [coin],
     }
 

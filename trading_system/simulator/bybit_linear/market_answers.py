@@ -8,14 +8,13 @@ from trading_system.rules.grid import text_of
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.simulator.books import Book
 from trading_system.simulator.bybit_linear import frames, market_rows
-from trading_system.simulator.bybit_linear.chosen_books import books_of
+from trading_system.simulator.bybit_linear.chosen_books import CATEGORIES, books_of
 from trading_system.simulator.bybit_linear.frames import Json
 from trading_system.simulator.bybit_linear.parameters import Params, limit, page, require_one_of, required, text, whole
 from trading_system.simulator.bybit_linear.refusal_codes import CodedRefusalError
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultScript
 
-CATEGORIES = frozenset({"spot", "linear", "inverse", "option"})
 MOST_ROWS, MOST_FUNDINGS = 1000, 200
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from trading_system.simulator.bybit_linear import frames, names
-from trading_system.simulator.bybit_linear.chosen_books import books_of
+from trading_system.simulator.bybit_linear.chosen_books import books_of, nothing_elsewhere
 from trading_system.simulator.bybit_linear.frames import Json
 from trading_system.simulator.bybit_linear.order_requests import link_id, price, quantity, read_order
 from trading_system.simulator.bybit_linear.parameters import (
@@ -58,9 +58,9 @@ class OrderAnswers:
             ("POST", "/v5/order/amend"): self._amend,
             ("POST", "/v5/order/cancel"): self._cancel,
             ("POST", "/v5/order/cancel-all"): self._cancel_all,
-            ("GET", "/v5/order/realtime"): self._realtime,
-            ("GET", "/v5/order/history"): self._history,
-            ("GET", "/v5/execution/list"): self._executions,
+            ("GET", "/v5/order/realtime"): nothing_elsewhere(self._realtime),
+            ("GET", "/v5/order/history"): nothing_elsewhere(self._history),
+            ("GET", "/v5/execution/list"): nothing_elsewhere(self._executions),
         }
 
     # --- what changes something
@@ -142,7 +142,6 @@ class OrderAnswers:
 
     def _realtime(self, params: Params) -> Json:
         """Orders, newest first: the open ones, lately ended ones, or the one that is named, however it stands."""
-        require_linear(params)
         if _names_one(params):
             return self._order_page(params, self._named(params))
         require_one_of(params, "symbol", "settleCoin", "baseCoin")
@@ -152,14 +151,12 @@ class OrderAnswers:
 
     def _history(self, params: Params) -> Json:
         """Ended orders, newest first."""
-        require_linear(params)
         ended = [one for one in self._named(params) if not one.open] if _names_one(params) else self._ended(params)
         status = text(params, "orderStatus")
         return self._order_page(params, [one for one in ended if status in {"", names.status_of(one)}])
 
     def _executions(self, params: Params) -> Json:
         """Trades and fundings, newest first. Without a time all of them: the market's time is not the clock's."""
-        require_linear(params)
         start, end, kind = whole(params, "startTime"), whole(params, "endTime"), text(params, "execType")
         order = next(iter(self._named(params)), None) if _names_one(params) else None
         every: list[Trade | Funding] = [*self._exchange.trades(), *self._exchange.funded]

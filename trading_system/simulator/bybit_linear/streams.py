@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from trading_system.simulator.bybit_linear import frames, market_rows
-from trading_system.simulator.bybit_linear.market_answers import CATEGORIES
+from trading_system.simulator.bybit_linear.chosen_books import CATEGORIES
 from trading_system.simulator.bybit_linear.refusal_codes import CodedRefusalError
 from trading_system.simulator.bybit_linear.signatures import Door
 from trading_system.simulator.exchange import Exchange

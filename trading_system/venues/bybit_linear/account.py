@@ -29,13 +29,12 @@ from trading_system.venues.bybit_linear.rows import (
     RiskRow,
     decoded,
     instrument_of,
-    number,
     position_of,
 )
 from trading_system.venues.bybit_linear.signing import Params, stream_signature
 from trading_system.venues.bybit_linear.user_stream import Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock
-from trading_system.venues.errors import NoSuchOrderError, OutcomeUnknownError
+from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.port import (
     BYBIT_LINEAR,
@@ -108,7 +107,7 @@ class BybitLinear:
         records = []
         for symbol in symbols:
             if symbol not in rows or symbol not in rates:
-                raise OutcomeUnknownError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
+                raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
             asked: Params = {**linear, "symbol": symbol}
             risks = decoded(await self._rest.ask("/v5/market/risk-limit", asked), Page[RiskRow]).rows
             records.append(instrument_of(self.record.name, rows[symbol], rates[symbol], risks))
@@ -217,10 +216,12 @@ class BybitLinear:
         asked: Params = {"category": LINEAR, "symbol": symbol, "orderFilter": "StopOrder"}
         for path, which in ((REALTIME, 0), (REALTIME, 1), (HISTORY, None)):  # open, just closed, closed
             limited: Params = {**asked, "limit": ORDERS_A_PAGE} | ({} if which is None else {"openOnly": which})
-            rows = decoded(await self._rest.read(path, limited), Page[OrderRow]).rows
-            for row in rows:
-                if row.is_stop and number(row.trigger_price) == known.price and self._name_of(row) == client_id:
-                    return row.state(client_id)
+            stops = [row for row in decoded(await self._rest.read(path, limited), Page[OrderRow]).rows if row.is_stop]
+            names = [self._stops.name_of(row) for row in stops]
+            if client_id in names:
+                return stops[names.index(client_id)].state(client_id)
+            if which == 0 and any(names):
+                break  # another one of ours is the position's
         if not known.venue_id:
             return None
         return OrderState(client_id, symbol, known.venue_id, OrderStatus.CANCELLED)

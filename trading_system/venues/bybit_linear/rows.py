@@ -79,7 +79,13 @@ class OrderRow(msgspec.Struct, rename="camel"):
     stop_order_type: str = ""
     trigger_price: str = ""
     parent_order_link_id: str = ""
+    reject_reason: str = ""
     category: str = LINEAR
+
+    @property
+    def why(self) -> str:
+        """Return why the order was rejected, "" for one that was not."""
+        return self.reject_reason if self.order_status == "Rejected" else ""
 
     @property
     def is_stop(self) -> bool:
@@ -89,7 +95,8 @@ class OrderRow(msgspec.Struct, rename="camel"):
     def state(self, client_id: str) -> OrderState:
         """Return what the row says. Raises: OutcomeUnknownError for a status that we do not know."""
         status = status_of(self.order_status)
-        return OrderState(client_id, self.symbol, self.order_id, status, finite(self.cum_exec_qty))
+        filled = finite(self.cum_exec_qty)
+        return OrderState(client_id, self.symbol, self.order_id, status, filled, reason=self.why)
 
 
 class ExecutionRow(msgspec.Struct, rename="camel"):

@@ -150,7 +150,7 @@ class UserStream:
             name = self._stops.name_of(row) if row.is_stop else row.order_link_id
             status = status_of(row.order_status)
             if name and status != OrderStatus.FILLED:
-                yield OrderChanged(name, row.symbol, status, row.order_id)
+                yield OrderChanged(name, row.symbol, status, row.order_id, row.why)
 
     async def _fill(self, row: ExecutionRow) -> VenueFill | None:
         fill = row.fill(await self._door.name_of_trade(row))

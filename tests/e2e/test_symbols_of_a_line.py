@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from line_processes import PATIENCE_S, Disturbance, Play, Stage, assert_equal, played
 from paper_exchange import PublicFeed, assert_equal_to_its_backtest
-from small_markets import MINUTE, SIX, made_market, small_settings
+from redis_server import RedisServer
+from service_plays import BUSY, WARM_UP_MINUTES
+from small_markets import MINUTE, SIX, made_market, quick_settings, small_settings, write_candles
 
 from trading_system.app import Line
 from trading_system.contracts import CommandDTO
 from trading_system.paper_run import paper_line, paper_run
 from trading_system.replay import LocalLine, LocalMarket, conduct, require_alive
-from trading_system.rules.roster import State
+from trading_system.research.line_view import read_line
+from trading_system.research.runs import run_backtest, write
+from trading_system.research.stored_candles import read_stored
+from trading_system.rules.roster import Member, State
+from trading_system.service_run import FOLDER
 from trading_system.services.inbox import DONE, Inbox
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.stored_run import run_of
@@ -112,3 +120,55 @@ async def test_a_symbol_joins_and_another_leaves_and_the_backtest_of_the_store_i
     assert 590 < members[THIRD].stints[0].joined - origin <= 592
     assert [trade.symbol for trade in run.record.trades] == [FIRST, THIRD]
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+def while_it_stands(stage: Stage, *words: str, dies: str, symbol: str, states: Sequence[State]) -> None:
+    """Ask while the market stands still, let a service die, and wait until the store says what came of it."""
+    stage.conductor.kill()
+    stage.ask("symbols", *words)
+    stage.services[dies].restart()
+    ends_at = time.monotonic() + PATIENCE_S
+    while members_in(stage.folder)[symbol].state not in states:
+        stage.require_alive()
+        assert time.monotonic() < ends_at, stage.tails()
+        time.sleep(0.1)
+    stage.conductor.start()
+
+
+def members_in(folder: Path) -> Mapping[str, Member]:
+    return asyncio.run(read_line(folder / FOLDER)).roster.members
+
+
+def test_eight_processes_follow_the_store_when_their_symbols_change(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Two symbols join and one leaves, asked from the command line, while services die; equal to its backtest."""
+    market = made_market(quick_settings(), 9, SIX[:3], WARM_UP_MINUTES + 340)
+    files = [(write_candles(tmp_path / f"{name}.csv", market.candles[name]), name) for name in SIX[:3]]
+    (candles, symbol), *beside = files
+    joined, gone = (State.JOINED,), (State.LEAVING, State.LEFT)
+
+    def asks(action: str, name: str, dies: str, states: Sequence[State]) -> Callable[[Stage], None]:
+        return lambda stage: while_it_stands(stage, action, name, dies=dies, symbol=name, states=states)
+
+    done = played(
+        Play(candles, symbol, BUSY, tuple(beside)),
+        tmp_path / "apart",
+        redis_server.url,
+        "",
+        [
+            Disturbance(0.2, "the second joins", asks("add", SECOND, "data_feed", joined)),
+            Disturbance(0.4, "the third joins", asks("add", THIRD, "execution_engine", joined)),
+            Disturbance(0.6, "the first leaves", asks("remove", FIRST, "strategy_engine", gone)),
+        ],
+    )
+    members = members_in(tmp_path / "apart")
+    assert {name: one.state for name, one in members.items()} == {
+        FIRST: State.LEFT,
+        SECOND: State.JOINED,
+        THIRD: State.JOINED,
+    }
+    assert {trade.symbol for trade in done.run.record.trades} == {FIRST, SECOND, THIRD}
+    stored = asyncio.run(read_stored(tmp_path / "apart" / FOLDER))
+    tested = run_backtest(stored.inputs, stored.settings, late=stored.late)
+    write(tmp_path / "backtest", tested)
+    assert_equal(tmp_path / "apart", tmp_path / "backtest")
+    assert done.fingerprint == tested.summary["fingerprint"]

@@ -1,0 +1,226 @@
+"""What a venue's market can do wrong, what must hold all the same, and which rule it is that sees to it.
+
+Each case is played over the wire of a venue and must end as its backtest; without the rule it must not. Run as a
+program it prints the table for every venue, with the time that each recovery took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from small_markets import small_market, small_settings
+
+from trading_system import replay
+from trading_system.research.candle_inputs import CandleInputs
+from trading_system.research.parity import compare
+from trading_system.research.run_folder import step_of_fill
+from trading_system.research.runs import run_backtest, write
+from trading_system.rules import sequencer
+from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.rules.sequencer import ClosedCandle, Page, Sequenced, Settled
+from trading_system.services.data_feed import history, service
+from trading_system.services.data_feed.service import DataFeed
+from trading_system.settings import Settings
+from trading_system.simulated_run import run_replay
+from trading_system.simulator.disturbances import Troubles
+from trading_system.simulator.faults import Fault, FaultKind, FaultScript
+from trading_system.venues.binance_usdm.account import BinanceUsdm
+from trading_system.venues.bybit_linear.rest import Rest as BybitRest
+from trading_system.venues.rest_budget import RestBudget
+
+VENUES = ("binance_usdm", "bybit_linear")
+STALLED_S = 4.0
+K = FaultKind
+
+
+class WrongError(AssertionError):
+    """What must hold did not."""
+
+
+class Rule(NamedTuple):
+    """A repair rule: its name, and how a test takes it away."""
+
+    name: str
+    off: Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+def _no_questions() -> contextlib.AbstractContextManager[Any]:
+    async def nothing(*_: object) -> None:
+        """Ask nothing: what the socket does not bring is lost."""
+
+    return patch.object(DataFeed, "_ask", nothing)
+
+
+def _as_it_comes(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) -> Sequenced:
+    """Publish every closed candle as it arrives."""
+    came = tuple(candles)
+    last = came[-1] if came else sequence.last
+    return Sequenced(sequencer.Sequence(last), came, (), None, len(came))
+
+
+def _first_answer_is_the_truth(start: int, page: Page, now: int | None, earlier: Page | None) -> Settled:
+    """Take each row of one answer for closed, the newest as well, and each that it lacks for a gap."""
+    del now, earlier
+    rows = {row.open_time: row for row in page.rows}
+    end = page.rows[-1].open_time + MINUTE_MS if page.rows else start
+    return Settled(tuple(rows.get(at, sequencer.gap_at(at)) for at in range(start, end, MINUTE_MS)))
+
+
+@contextlib.contextmanager
+def _no_new_clock() -> Iterator[None]:
+    """Measure the venue's clock once and never again."""
+
+    def once(measure: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        async def offset(self: Any) -> int:
+            return int(await measure(self)) if self._offset is None else int(self._offset)
+
+        return offset
+
+    with (
+        patch.object(BinanceUsdm, "server_time_offset", once(BinanceUsdm.server_time_offset)),
+        patch.object(BybitRest, "measure_clock", once(BybitRest.measure_clock)),
+    ):
+        yield
+
+
+REPAIR = Rule("what the socket lost is asked for by REST", _no_questions)
+ORDER = Rule("each minute once and in order", lambda: patch.object(service, "accept", _as_it_comes))
+PROOF = Rule(
+    "a row is closed, or a gap, by proof alone", lambda: patch.object(history, "settle", _first_answer_is_the_truth)
+)
+BANS = Rule("a ban is waited out", lambda: patch.object(RestBudget, "banned_ms", 0))
+CLOCK = Rule("a refused time is measured anew", _no_new_clock)
+
+
+class Case(NamedTuple):
+    """A number of the list of faults, what happens around the step ``at`` of an entry, and the rule that mends it."""
+
+    number: int
+    name: str
+    faults: Callable[[int], list[Fault]]
+    rule: Rule
+
+
+def _lost(at: int) -> Fault:
+    return Fault(K.MISSING_CLOSE, at)
+
+
+CASES = (
+    Case(1, "cut without a word", lambda at: [Fault(K.CUT, at)], REPAIR),
+    Case(1, "closed with 1000, 1006, 1008", lambda at: [
+        Fault(K.CLOSED, at - 2), Fault(K.CLOSED, at, code=1006), Fault(K.CLOSED, at + 2, code=1008)
+    ], REPAIR),
+    Case(1, "half open", lambda at: [Fault(K.HALF_OPEN, at), Fault(K.CUT, at + 3)], REPAIR),
+    Case(1, "a shutdown that is announced", lambda at: [Fault(K.SHUTDOWN, at), Fault(K.CUT, at + 1)], REPAIR),
+    Case(2, "acknowledged but silent", lambda at: [
+        Fault(K.SILENT_SUBSCRIPTION, at), Fault(K.CUT, at + 3)
+    ], REPAIR),
+    Case(3, "a close three steps late", lambda at: [Fault(K.LATE_CLOSE, at, steps=3)], REPAIR),
+    Case(3, "a close that never comes", lambda at: [_lost(at)], REPAIR),
+    Case(3, "a close twice", lambda at: [Fault(K.DUPLICATED_CLOSE, at)], ORDER),
+    Case(3, "a close twice with other numbers", lambda at: [Fault(K.CHANGED_CLOSE, at)], ORDER),
+    Case(3, "two closes in the wrong order", lambda at: [Fault(K.SWAPPED_CLOSE, at)], REPAIR),
+    Case(3, "a minute that never says that it is closed", lambda at: [Fault(K.UNCLOSED_ONLY, at)], REPAIR),
+    Case(3, "half a frame", lambda at: [Fault(K.CORRUPTED_FRAME, at)], REPAIR),
+    Case(4, "REST of a minute ago", lambda at: [_lost(at), Fault(K.STALE_REST, at, count=3)], PROOF),
+    Case(4, "a row that REST lacks", lambda at: [_lost(at), Fault(K.MISSING_ROW, at)], PROOF),
+    Case(4, "REST without a row", lambda at: [_lost(at), Fault(K.EMPTY_REST, at, count=3)], REPAIR),
+    Case(8, "a limit that becomes a ban", lambda at: [Fault(K.CUT, at), Fault(K.RATE_LIMITED, at, ms=1_500)], BANS),
+    Case(13, "a clock that jumps back", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=-8_000)], CLOCK),
+    Case(13, "a clock that jumps ahead", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=8_000)], CLOCK),
+    Case(13, "a clock that drifts", lambda at: [Fault(K.CLOCK_DRIFT, at - 60, ms=100)], CLOCK),
+    Case(14, "a stream that lags", lambda at: [Fault(K.STREAM_LAG, at, ms=500, steps=2)], REPAIR),
+    Case(15, "a venue that is away", lambda at: [Fault(K.CUT, at), Fault(K.MAINTENANCE, at, count=6)], REPAIR),
+    Case(15, "a page instead of an answer", lambda at: [Fault(K.CUT, at), Fault(K.HTML, at, count=3)], REPAIR),
+)  # fmt: skip
+
+
+class Ground(NamedTuple):
+    """A venue's small market, its backtest, and the step in which the first entry fills."""
+
+    settings: Settings
+    market: CandleInputs
+    backtest: Path
+    entry: int
+
+
+def ground_of(venue: str, folder: Path) -> Ground:
+    """Make the market of ``venue`` and its backtest in ``folder``."""
+    settings = small_settings(f"exchange={venue}")
+    market = small_market(settings)
+    backtest = run_backtest(market, settings)
+    write(folder / "backtest", backtest)
+    entry = next(fill for fill in backtest.record.fills if fill.role == Role.ENTRY)
+    return Ground(settings, market, folder / "backtest", step_of_fill(entry))
+
+
+def recovery_s(case: Case, ground: Ground, folder: Path) -> float:
+    """Play ``case`` and return the longest time that a step took from the first fault on, in seconds.
+
+    Raises: WrongError when the line does not end as its backtest, or asks a venue that has banned it.
+    """
+    faults = case.faults(ground.entry)
+    script = FaultScript(faults)
+    troubles: list[Troubles] = []
+    made = Troubles.__init__
+
+    def watched(self: Troubles, *args: Any) -> None:
+        made(self, *args)
+        troubles.append(self)
+
+    closed: dict[int, float] = {}
+    with patch.object(Troubles, "__init__", watched), patch.object(replay, "STALLED_AFTER_S", STALLED_S):
+        run = asyncio.run(
+            run_replay(
+                ground.market,
+                ground.settings,
+                folder,
+                faults=script,
+                stepped=lambda step: closed.__setitem__(step, time.perf_counter()),
+            )
+        )
+    write(folder, run)
+    difference = compare(folder, ground.backtest).difference
+    if difference is not None:
+        raise WrongError(difference.sentence())
+    if script.waiting:
+        raise WrongError(f"expected every fault to happen, was {script.waiting} waiting")
+    if troubles[0].asked_in_ban:
+        raise WrongError(f"expected no request during a ban, was {troubles[0].asked_in_ban}")
+    first = min(fault.at_step for fault in faults)
+    steps = sorted(step for step in closed if step >= first - 1)
+    return max(closed[b] - closed[a] for a, b in pairwise(steps))
+
+
+def main() -> int:
+    """Print the table for every venue; 1 when something that must hold did not, or held without its rule."""
+    wrong = 0
+    print(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule")
+    with tempfile.TemporaryDirectory() as place:
+        for venue in VENUES:
+            ground = ground_of(venue, Path(place) / venue)
+            for n, case in enumerate(CASES):
+                took = recovery_s(case, ground, Path(place) / venue / f"with-{n}")
+                outcome = "EQUAL ALL THE SAME"
+                try:
+                    with case.rule.off():
+                        recovery_s(case, ground, Path(place) / venue / f"without-{n}")
+                except Exception as error:  # noqa: BLE001 - whatever becomes of a line without the rule
+                    outcome = f"{type(error).__name__} ({case.rule.name})"
+                else:
+                    wrong += 1
+                print(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}", flush=True)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup demo test quick lint bench chaos services docs wheel clean developer servers
+.PHONY: help setup demo test quick lint bench chaos faults services docs wheel clean developer servers
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -21,6 +21,7 @@ help:
 	@echo "make test    all checks and tests;  make quick: those for after each edit;  make lint: no tests"
 	@echo "make servers  install the servers that tests start (redis-server, FerretDB); make test does it as well"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes; EXCHANGE=..."
+	@echo "make faults   what a market can do wrong on every venue, how long the line took, and what each repair rule is for"
 	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
 	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
@@ -81,6 +82,10 @@ bench: developer servers
 # Two minutes on two idle cores.
 chaos: setup
 	@$(BIN)/python tests/e2e/chaos.py $(EXCHANGE)
+
+# Some six minutes: a table of what a market can do wrong, on every venue, with recovery times and controls.
+faults: setup
+	@$(BIN)/python tests/e2e/market_faults.py
 
 # Some ten minutes: eight processes trade two days on Redis and a MongoDB-compatible store, then under disturbances.
 services: developer servers

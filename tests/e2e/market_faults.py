@@ -204,7 +204,7 @@ def recovery_s(case: Case, ground: Ground, folder: Path) -> float:
 def main() -> int:
     """Print the table for every venue; 1 when something that must hold did not, or held without its rule."""
     wrong = 0
-    print(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule")
+    sys.stdout.write(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule\n")
     with tempfile.TemporaryDirectory() as place:
         for venue in VENUES:
             ground = ground_of(venue, Path(place) / venue)
@@ -218,7 +218,8 @@ def main() -> int:
                     outcome = f"{type(error).__name__} ({case.rule.name})"
                 else:
                     wrong += 1
-                print(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}", flush=True)
+                sys.stdout.write(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}\n")
+                sys.stdout.flush()
     return int(wrong > 0)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from trading_system.research.fetched.minutes import Minutes
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.rules.sequencer import ClosedCandle, settle
+from trading_system.rules.sequencer import ClosedCandle, Read, settle
 from trading_system.venues.market_port import ClosedMinutes
 
 
@@ -26,10 +26,10 @@ async def minutes_by_rest(market: ClosedMinutes, symbol: str, first: int, until:
     rows: list[ClosedCandle] = []
     at = first
     while at < until:
-        page = await market.minutes(symbol, at)
-        settled = settle(at, page, now, None)
+        read = Read(await market.minutes(symbol, at), now)
+        settled = settle(at, read, None)
         if settled.unproven_gap is not None:
-            settled = settle(at, await market.minutes(symbol, at), now, page)
+            settled = settle(at, Read(await market.minutes(symbol, at), now), read)
         if not settled.closed:
             break
         rows += [row for row in settled.closed if row.open_time < until]

@@ -10,8 +10,14 @@ from kline_host import dies_after, web_page, zip_of
 from public_venue import MINUTE, html
 from virtual_clock import START_MS
 
-from trading_system.research.fetched.errors import ArchiveAwayError, ArchiveFileError, FetchBusyError, SpanError
-from trading_system.research.fetched.fetch import Wanted, Watch, fetch
+from trading_system.research.fetched.errors import (
+    ArchiveAwayError,
+    ArchiveFileError,
+    FetchBusyError,
+    NoVolumesError,
+    SpanError,
+)
+from trading_system.research.fetched.fetch import Wanted, Watch, chosen_symbols, fetch
 from trading_system.research.fetched.minutes import Month
 from trading_system.rules.sequencer import ClosedCandle
 from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
@@ -272,3 +278,13 @@ async def test_two_fetches_of_one_symbol_at_a_time_are_one_too_many(house: House
 async def test_bounds_without_a_closed_minute_are_refused(house: House) -> None:
     with pytest.raises(SpanError, match="expected --from before --to and before now, was --from 2023-11-15 and"):
         await house.fetch(TODAY + DAY)
+
+
+async def test_symbols_can_be_chosen_by_volume_where_somebody_knows_the_volumes(house: House) -> None:
+    house.venue.symbols = {f"C{n}USDT": True for n in range(4)}
+    async with house.open() as desk:
+        assert await chosen_symbols(desk, ["C0USDT", "top 2 by volume"]) == ("C0USDT", "C3USDT", "C2USDT")
+    async with house.open("archive") as desk:
+        assert await chosen_symbols(desk, ["C0USDT"]) == ("C0USDT",)
+        with pytest.raises(NoVolumesError, match="expected symbols by name, was the top 2 by volume"):
+            await chosen_symbols(desk, ["top 2 by volume"])

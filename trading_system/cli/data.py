@@ -27,7 +27,10 @@ Market = Annotated[
     typer.Option("--exchange", metavar="NAME", help="whose minutes, spot included; default: of the settings"),
 ]
 AnyMarket = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="only of this exchange")]
-Chosen = Annotated[list[str], typer.Option("--symbol", callback=symbols_checked, help="e.g. BTCUSDT; repeatable")]
+Chosen = Annotated[
+    list[str],
+    typer.Option("--symbol", callback=symbols_checked, help='e.g. BTCUSDT, or "top 200 by volume"; repeatable'),
+]
 OnlyOf = Annotated[list[str], typer.Option("--symbol", callback=symbols_checked, help="only of this one; repeatable")]
 Begin = Annotated[str, typer.Option("--from", metavar="TIME", help="first minute, UTC; whole months are fetched")]
 End = Annotated[
@@ -63,9 +66,9 @@ def fetch(
     settings = settings_of(set_)
     venue = checked_exchange(exchange or settings.exchange)
     first, until = bounds_of(from_, to)
-    wanted = Wanted(venue, tuple(dict.fromkeys(symbol)), first or 0, until, again)
+    wanted = Wanted(venue, tuple(symbol), first or 0, until, again)
     done = asyncio.run(_fetch(settings, wanted, source))
-    rows = kept(shelf_of(settings), venue, wanted.symbols)
+    rows = kept(shelf_of(settings), venue, [*done.symbols, *done.failed])
     if json:
         failed = {name: str(error) for name, error in done.failed.items()}
         print_json({"kept": [row._asdict() for row in rows], "failed": failed})
@@ -133,8 +136,9 @@ async def _fetch(settings: "Settings", wanted: "Wanted", source: Source | None) 
     from trading_system.research.fetched.minutes import months_of
 
     end = min(wanted.until or time.time_ns() // 1_000_000, time.time_ns() // 1_000_000)
-    total = len(months_of(wanted.first, end)) * len(wanted.symbols)
     async with open_desk(settings, wanted.exchange, source) as desk:
+        wanted = wanted._replace(symbols=await fetching.chosen_symbols(desk, wanted.symbols))
+        total = len(months_of(wanted.first, end)) * len(wanted.symbols)
         with progress("progress.fetch", total, speech_of(settings)) as show:
             done = 0
 

@@ -40,6 +40,16 @@ class NoArchiveError(FetchedError):
         )
 
 
+class NoVolumesError(FetchedError):
+    """A choice by volume of a source that knows no volumes."""
+
+    def __init__(self, top: int) -> None:
+        super().__init__(
+            f"--source archive: expected symbols by name, was the top {top} by volume; give their names, or leave out "
+            "--source"
+        )
+
+
 class ArchiveFileError(FetchedError):
     """A file of the archive that cannot be used; the host itself answers."""
 

@@ -18,6 +18,7 @@ from trading_system.research.fetched.errors import (
     ArchiveFileError,
     DamagedMonthError,
     FetchedError,
+    NoVolumesError,
     SpanError,
     written,
 )
@@ -26,9 +27,10 @@ from trading_system.research.fetched.rest import minutes_by_rest, oldest_minute
 from trading_system.research.fetched.shelf import Part, Shelf, StoredMonth
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.symbols import selection_of
 from trading_system.venues.clock import Clock
 from trading_system.venues.market_errors import MarketError, NotTradedError, UnknownSymbolError
-from trading_system.venues.market_port import PublicMarket
+from trading_system.venues.market_port import PublicMarket, top_by_volume
 
 ARCHIVE, REST = "archive", "rest"
 AT_ONCE = 4  # symbols: enough to hide the way to the host, too few to be a burden
@@ -93,6 +95,19 @@ class _Growing:
             self.parts.append(part._replace(first=max(part.first, self.until)))
             self.until = part.until
         return shared
+
+
+async def chosen_symbols(desk: Desk, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the symbols that ``words`` select, those chosen by volume behind the others.
+
+    Raises: SymbolError; NoVolumesError; MarketError.
+    """
+    selection = selection_of(words)
+    if not selection.top:
+        return selection.names
+    if desk.market is None:
+        raise NoVolumesError(selection.top)
+    return tuple(dict.fromkeys([*selection.names, *await top_by_volume(desk.market, selection.top)]))
 
 
 async def fetch(shelf: Shelf, desk: Desk, wanted: Wanted, watch: Watch) -> Done:
@@ -272,4 +287,4 @@ def _days(growing: _Growing, now: int) -> Iterator[int]:
             yield day
 
 
-__all__ = ["ARCHIVE", "REST", "Desk", "Done", "Note", "Wanted", "Watch", "fetch"]
+__all__ = ["ARCHIVE", "REST", "Desk", "Done", "Note", "Wanted", "Watch", "chosen_symbols", "fetch"]

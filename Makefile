@@ -1,5 +1,9 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
+<<<<<<< HEAD
 .PHONY: help setup demo test quick lint bench chaos faults services docs wheel clean developer servers
+=======
+.PHONY: help setup demo test quick lint bench chaos services docs wheel clean developer servers oracles
+>>>>>>> oracles2
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -60,12 +64,21 @@ lint: developer
 	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
 
 # The servers of the tests: Debian's redis-server, and FerretDB in .venv/servers.
-servers: .venv/servers/ferretdb
+servers: .venv/servers/ferretdb oracles
 	@deploy/install_servers.sh
 	@deploy/compose_tool.sh
 
 .venv/servers/ferretdb: $(wildcard tests/servers/ferretdb/*) | setup
 	@tests/servers/ferretdb/build.sh $@ $(BIN)/python
+
+# Other people's clients, unchanged and each in an environment of its own; tests let them trade on the simulator.
+oracles: .venv/oracles/ccxt/installed .venv/oracles/pybit/installed
+
+.venv/oracles/%/installed: tests/oracles/%.txt | setup
+	@echo "Installing $* for the tests ..."
+	@$(BIN)/python -m venv --clear .venv/oracles/$*
+	@.venv/oracles/$*/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 test: lint servers
 	cargo test --quiet $(CRATE)

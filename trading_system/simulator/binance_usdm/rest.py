@@ -150,6 +150,9 @@ class Rest:
             ("GET", "/fapi/v1/leverageBracket"): Endpoint(sign, 1, self._brackets),
             ("GET", "/fapi/v1/commissionRate"): Endpoint(sign, 20, self._commission),
             ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(sign, 1, lambda _: _RESTRICTIONS),
+            # A client may ask both before it trades futures: there are no other wallets and no margin pairs here.
+            ("GET", "/sapi/v1/capital/config/getall"): Endpoint(sign, 10, lambda _: []),
+            ("GET", "/sapi/v1/margin/allPairs"): Endpoint(key, 1, lambda _: []),
         }
 
     # --- market data

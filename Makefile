@@ -1,9 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-<<<<<<< HEAD
-.PHONY: help setup demo test quick lint bench chaos faults services docs wheel clean developer servers
-=======
-.PHONY: help setup demo test quick lint bench chaos services docs wheel clean developer servers oracles
->>>>>>> oracles2
+.PHONY: help setup demo test quick lint bench chaos faults services docs wheel clean developer servers oracles
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)

@@ -1,5 +1,5 @@
 # The verbs of daily work. `make setup` is enough to use the program; `make demo` shows it; `make test` proves it.
-.PHONY: help setup transcripts oracles demo test quick lint bench chaos services docs wheel clean developer servers
+.PHONY: help setup demo test quick lint bench chaos faults services docs wheel clean developer servers oracles transcripts
 
 # rustup puts cargo here; the shell in which it ran does not know it yet, and an older cargo may come first on the path.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -22,6 +22,7 @@ help:
 	@echo "make servers  install what tests start: redis-server, FerretDB, ccxt and pybit; make test does it as well"
 	@echo "make transcripts  let unmodified ccxt and pybit trade on the simulators and write docs/oracles.md"
 	@echo "make chaos   kill the line at named points, restart it, compare: a table of points and outcomes; EXCHANGE=..."
+	@echo "make faults   what a market can do wrong on every venue, how long the line took, and what each repair rule is for"
 	@echo "make services  the services as processes of their own on real servers: the same trades, whatever dies"
 	@echo "make bench   measure;  make docs: rewrite generated tables;  make clean: remove what was built"
 	@echo "make wheel   a file in dist/ that pip installs on other machines of this kind, without Rust"
@@ -59,7 +60,7 @@ lint: developer
 	cargo fmt $(CRATE) --check
 	cargo clippy --quiet $(CRATE) --all-targets --features pyo3 -- -D warnings
 
-# The servers of the tests: Debian's redis-server, and FerretDB in .venv/servers.
+# What the tests start: Debian's redis-server, FerretDB in .venv/servers, and other people's clients.
 servers: .venv/servers/ferretdb oracles
 	@deploy/install_servers.sh
 	@deploy/compose_tool.sh
@@ -69,6 +70,8 @@ servers: .venv/servers/ferretdb oracles
 
 # Other people's clients, unchanged and each in an environment of its own; tests let them trade on the simulator.
 oracles: .venv/oracles/ccxt/installed .venv/oracles/pybit/installed
+	@command -v openssl >/dev/null || { echo "openssl is missing, which makes the certificate of the tests' TLS port: \
+	install it with 'sudo apt-get install -y openssl' and run this again." >&2; exit 1; }
 
 .venv/oracles/%/installed: tests/oracles/%.txt | setup
 	@echo "Installing $* for the tests ..."
@@ -95,6 +98,10 @@ bench: developer servers
 # Two minutes on two idle cores.
 chaos: setup
 	@$(BIN)/python tests/e2e/chaos.py $(EXCHANGE)
+
+# Some six minutes: a table of what a market can do wrong, on every venue, with recovery times and controls.
+faults: setup
+	@$(BIN)/python tests/e2e/market_faults.py
 
 # Some ten minutes: eight processes trade two days on Redis and a MongoDB-compatible store, then under disturbances.
 services: developer servers

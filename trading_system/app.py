@@ -198,12 +198,13 @@ class Line:
     async def _open_monitoring(self) -> None:
         settings, opened, clock = self.settings, self._opened, SystemClock()
         others = SERVICES if self.letterbox.bus.leaves_process else self._services
+        absent = {MonitoringEngine.name} | ({"telegram_engine"} if self._alerts is None else set())
         self.monitoring = MonitoringEngine(
             self._letterbox_of_its_own(opened),
             self.instruments[0].exchange,
             self._begun_origins(),
             clock.wall_ms,
-            expected=[one for one in others if one != MonitoringEngine.name],
+            expected=[one for one in others if one not in absent],
             limits=limits_of(settings),
             venue_ms=self._venue_ms,
             free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,

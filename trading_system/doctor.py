@@ -6,8 +6,8 @@ seconds; ``mend`` does the few things that cannot do harm.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
-import json
 import os
 import platform
 import shutil
@@ -21,17 +21,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
-from urllib.request import urlopen
+
+import aiohttp
 
 from trading_system.server_checks import trouble_of_bus, trouble_of_store
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
 from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
+from trading_system.venue_access import paper_access, public_rest
+from trading_system.venues.market_errors import MarketError
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
 PATIENCE_S = 2.0
-EXCHANGE = "https://fapi.binance.com"
 MOST_SKEW_MS = 1_000  # a signed request is refused when it seems to come from further ahead
 OPEN_DATABASE_BYTE = 128
 """The byte of a ``-shm`` file on which SQLite keeps a lock for as long as anybody has the database open."""
@@ -66,7 +68,7 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("telegram", lambda: _refused("telegram", open_bot(settings))),
         ("pictures", _pictures),
         ("clock", _clock),
-        ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange()),
+        ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange(settings)),
     )
     rows = [_safely(what, check) for what, check in checks]
     rows.insert(rows.index(next(row for row in rows if row.what == "secrets file")), settings_row)
@@ -272,8 +274,8 @@ def _clock() -> Finding:
     return Finding("clock", "ok", f"{time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(now))} (all times are UTC)")
 
 
-def _exchange(base: str = EXCHANGE) -> Finding:
-    """Ask the public exchange for its time. A machine without network is no fault: only paper and live need it.
+def _exchange(settings: Settings) -> Finding:
+    """Ask the exchange of the settings for its time. Being without network is no fault: only paper and live need it.
 
     The system's resolver knows no time limit, so a thread asks and is not waited for longer than ``PATIENCE_S``.
     """
@@ -283,24 +285,33 @@ def _exchange(base: str = EXCHANGE) -> Finding:
     def ask() -> None:
         before = _now_ms()
         try:
-            with urlopen(f"{base}/fapi/v1/time", timeout=PATIENCE_S) as answer:  # noqa: S310  a constant of this file
-                theirs = int(json.loads(answer.read())["serverTime"])
-            answers.append((before, theirs, _now_ms()))
-        except (OSError, ValueError, KeyError) as error:
+            answers.append((before, _venue_time(settings), _now_ms()))
+        except MarketError as error:
             failures.append(str(error))
 
+    base = public_rest(settings)
     asking = threading.Thread(target=ask, daemon=True, name="doctor asks the exchange")
     asking.start()
     asking.join(PATIENCE_S)
     if not answers:
-        why = failures[0] if failures else f"no answer within {PATIENCE_S:g} s"
-        return Finding("exchange", "skip", f"skipped (offline): {base}: {why}")
+        why = failures[0] if failures else f"{base}: no answer within {PATIENCE_S:g} s"
+        return Finding("exchange", "skip", f"skipped (offline): {why}")
     before, theirs, behind = answers[0]
     off = theirs - (before + behind) // 2
     if abs(off) > MOST_SKEW_MS:
         seen = f"{base} answers; expected clocks within {MOST_SKEW_MS} ms of each other, was {off} ms"
         return Finding("exchange", "warn", seen, "timedatectl set-ntp true")
     return Finding("exchange", "ok", f"{base} answers in {behind - before} ms; its clock differs by {off} ms")
+
+
+def _venue_time(settings: Settings) -> int:
+    """Return the exchange's time, ms UTC. Raises: MarketError."""
+
+    async def ask() -> int:
+        async with aiohttp.ClientSession() as http:
+            return await paper_access(settings).market(http).server_time()
+
+    return asyncio.run(ask())
 
 
 def _now_ms() -> int:

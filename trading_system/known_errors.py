@@ -16,6 +16,7 @@ _KNOWN = (
     ("trading_system.research.history", "HistoryError"),
     ("trading_system.research.instrument", "InstrumentError"),
     ("trading_system.research.report_facts", "ReportError"),
+    ("trading_system.research.fetched.errors", "FetchedError"),
     ("trading_system.research.funding", "FundingError"),
     ("trading_system.research.parity", "CompareError"),
     ("trading_system.research.run_folder", "FolderError"),

@@ -99,6 +99,7 @@ class MarketSettings(BaseModel):
 
     rest: str = Field(default="", description="public REST of the venue, without a path; empty: its own host")
     stream: str = Field(default="", description="its market streams, without a path; empty: its own host")
+    archive: str = Field(default="", description="its archive of candle files, without a path; empty: its own host")
     signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
     conductor: str = Field(
         default="", description="a simulated exchange to trade on in lockstep, as `trading-system exchange` prints it"

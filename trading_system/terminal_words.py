@@ -87,6 +87,15 @@ ENGLISH: Mapping[str, str] = {
     "column.score": "score",
     "column.outcome": "outcome",
     "column.because": "because",
+    "column.exchange": "exchange",
+    "column.first": "from",
+    "column.until": "until",
+    "column.minutes": "minutes",
+    "column.missing": "missing there",
+    "column.archive": "archive",
+    "column.rest": "REST",
+    "column.lacking": "months lacking",
+    "column.damaged": "damaged",
     "column.opened": "opened",
     "column.closed": "closed",
     "column.reason": "reason",
@@ -125,6 +134,7 @@ ENGLISH: Mapping[str, str] = {
     "nothing.positions": "no position, no waiting entry",
     "nothing.signals": "no signal yet; `trading-system why SYMBOL` says what became of the candidates",
     "nothing.trades": "no trade has ended yet",
+    "nothing.fetched": "no minutes have been fetched; `trading-system data fetch --help` says how",
     # why a line did not trade
     "why.setups": "setups on {interval} candles",
     "why.minutes": "minutes",
@@ -152,6 +162,7 @@ ENGLISH: Mapping[str, str] = {
     "verdict.skip": "skip",
     # progress
     "progress.done": "{what}: done",
+    "progress.fetch": "fetching minutes, in months of a symbol",
     "progress.warm_up": "fetching the warm-up by REST",
     "progress.lockstep": "trading in lockstep",
     # notes
@@ -172,6 +183,31 @@ ENGLISH: Mapping[str, str] = {
     "note.gaps.missing.other": "{count} candles are missing",
     "note.gaps.places.one": "{count} gap",
     "note.gaps.places.other": "{count} gaps",
+    "note.begins": "{symbol}: the exchange has no minute of it before {first}",
+    "note.other_grid": "{symbol}: not all prices lie on the exchange's tick of now; the tick is taken from the prices",
+    # fetching
+    "note.fetch.rest_away": "{problem}; only the archive is asked",
+    "note.fetch.archive_file": "{symbol} {month}: {problem}; what it would have given is asked of the next source",
+    "note.fetch.damaged": "{symbol} {month}: {problem}; the month is fetched again",
+    "note.fetch.not_traded": "{problem}; its history is fetched all the same",
+    "note.fetch.differs": "{symbol} {month}: minutes that {source} states otherwise: {count}, the first at {first}; "
+    "what is kept stays, `trading-system data check --source` shows both",
+    "note.fetch.short": "{symbol}: not all minutes before {wanted} could be had; the first that is lacking is {lacks}",
+    # checking what was fetched
+    "data.gap.one": "{symbol} {month}: {exchange} has no minute at {first}",
+    "data.gap.other": "{symbol} {month}: {exchange} has no minutes for {count} minutes from {first} on",
+    "data.damaged": "{symbol} {month}: {problem}; run {command}",
+    "data.never": "{symbol} {month}: never fetched from {exchange}; run {command}",
+    "data.lacking.one": "{symbol} {month}: the minute at {first} was not fetched from {exchange}; run {command}",
+    "data.lacking.other": "{symbol} {month}: {count} minutes from {first} on were not fetched from {exchange}; "
+    "run {command}",
+    "data.differs.one": "{symbol} {month}: one minute is stated otherwise by {source}: at {first} kept {ours}, there "
+    "{theirs}",
+    "data.differs.other": "{symbol} {month}: {count} minutes are stated otherwise by {source}, the first at {first}: "
+    "kept {ours}, there {theirs}",
+    "data.no_minute": "no minute",
+    "data.checked.one": "{count} month checked",
+    "data.checked.other": "{count} months checked",
     # asking
     "ask.panic": "Close every position at market, take back every entry and switch entries off?",
     # comparing

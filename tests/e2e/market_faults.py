@@ -26,7 +26,7 @@ from trading_system.research.run_folder import step_of_fill
 from trading_system.research.runs import run_backtest, write
 from trading_system.rules import sequencer
 from trading_system.rules.matching import MINUTE_MS, Role
-from trading_system.rules.sequencer import ClosedCandle, Page, Sequenced, Settled
+from trading_system.rules.sequencer import ClosedCandle, Read, Sequenced, Settled
 from trading_system.services.data_feed import history, service
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.settings import Settings
@@ -67,11 +67,11 @@ def _as_it_comes(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) 
     return Sequenced(sequencer.Sequence(last), came, (), None, len(came))
 
 
-def _first_answer_is_the_truth(start: int, page: Page, now: int | None, earlier: Page | None) -> Settled:
+def _first_answer_is_the_truth(start: int, read: Read, earlier: Read | None) -> Settled:
     """Take each row of one answer for closed, the newest as well, and each that it lacks for a gap."""
-    del now, earlier
-    rows = {row.open_time: row for row in page.rows}
-    end = page.rows[-1].open_time + MINUTE_MS if page.rows else start
+    del earlier
+    rows = {row.open_time: row for row in read.page.rows}
+    end = read.page.rows[-1].open_time + MINUTE_MS if read.page.rows else start
     return Settled(tuple(rows.get(at, sequencer.gap_at(at)) for at in range(start, end, MINUTE_MS)))
 
 
@@ -204,7 +204,7 @@ def recovery_s(case: Case, ground: Ground, folder: Path) -> float:
 def main() -> int:
     """Print the table for every venue; 1 when something that must hold did not, or held without its rule."""
     wrong = 0
-    print(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule")
+    sys.stdout.write(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule\n")
     with tempfile.TemporaryDirectory() as place:
         for venue in VENUES:
             ground = ground_of(venue, Path(place) / venue)
@@ -218,7 +218,8 @@ def main() -> int:
                     outcome = f"{type(error).__name__} ({case.rule.name})"
                 else:
                     wrong += 1
-                print(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}", flush=True)
+                sys.stdout.write(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}\n")
+                sys.stdout.flush()
     return int(wrong > 0)
 
 

@@ -128,8 +128,11 @@ def test_a_setting_that_cannot_be_is_refused(
         ("run --simulator http://127.0.0.1:1", "expected --symbol for paper trading"),
         ("run --replay candles.csv --symbol btc", "such as BTCUSDT, was 'btc'"),
         ("run --replay candles.csv --symbol A --speed 60", "--speed 60: expected max"),
-        ("backtest --candles candles.csv --candles candles.csv --symbol A --symbol A", "no symbol twice"),
-        ("backtest", "expected either --candles FILE with --symbol, or --store FOLDER"),
+        (
+            "backtest --candles candles.csv --candles candles.csv --symbol A --symbol A",
+            "expected each symbol once, was A,A",
+        ),
+        ("backtest", "expected --symbol, with --candles FILE or with fetched minutes, or --store FOLDER"),
         ("run --replay candles.csv --symbol A --faults nowhere.json", "nowhere.json: expected a list like"),
         ("compare nowhere elsewhere", "nowhere: expected the folder of a finished run"),
         ("detect --candles candles.csv --interval 7m", "expected one of 1m 3m"),

@@ -149,4 +149,4 @@ def test_nothing_answering_and_words_that_do_not_fit_are_said_in_one_sentence(tm
     assert "expected --symbol for paper trading" in told.stderr
     told = program("backtest", cwd=tmp_path)
     assert told.returncode == 2
-    assert "expected either --candles FILE with --symbol, or --store FOLDER" in told.stderr
+    assert "expected --symbol, with --candles FILE or with fetched minutes, or --store FOLDER" in told.stderr

@@ -56,7 +56,7 @@ async def test_a_scrape_holds_the_account_s_numbers_and_leaves_out_what_is_not_k
         for _ in range(14):
             await line.minute(101.5)
         await line.pass_time(3)
-        await line.sign("data_feed", step=line.desk.step, progress={"cut": 2, "repaired": 5})
+        await line.sign("data_feed", step=line.desk.step, progress={"cut": 2, "repaired": 5, "gaps": 3, "lag_ms": 740})
         await line.engine.poll()
         line.clock.now_ms += 2_000
         values = await scraper.metrics()
@@ -80,6 +80,8 @@ async def test_a_scrape_holds_the_account_s_numbers_and_leaves_out_what_is_not_k
         assert values["trading_orders_total", "entry"] == 1
         assert values["trading_fills_total", "entry"] == 1
         assert values["trading_feed_cuts_total", ""] == 2
+        assert values["trading_feed_gaps_total", ""] == 3
+        assert values["trading_feed_close_lag_milliseconds", ""] == 740
         assert values["trading_disk_free_bytes", ""] == 7e9
         assert values["trading_view_age_seconds", ""] == 2.0
         assert values["trading_orders_unknown", ""] == 0

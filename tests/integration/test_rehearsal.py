@@ -39,6 +39,9 @@ async def test_minutes_close_on_the_venues_clock_until_the_market_is_over() -> N
         ws = await client.market_stream()
         clock = MarketClock(START * 60_000 + 30_000, 2.0, machine.wall_ms)
         await play_on(client.server, clock, machine.sleep)
-        closes = [(await frame(ws))["k"] for _ in range(6)][1::2]
-        assert [candle["c"] for candle in closes if candle["x"]] == ["100.5", "101", "100"]
-    assert machine.waits == [15.0, 30.0, 30.0]
+        said = [(await frame(ws))["k"] for _ in range(client.server.wire["frames"])]
+        assert [candle["c"] for candle in said if candle["x"]] == ["100.5", "101", "100"]
+        running = [candle for candle in said if not candle["x"] and candle["v"] == "0"]
+        assert {(candle["o"], candle["h"], candle["c"]) for candle in running[:8]} == {("100", "100", "100")}
+    assert sum(machine.waits) == 75.0
+    assert max(machine.waits) == 2.0

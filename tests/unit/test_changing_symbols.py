@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sample_desk import Desk
 from sample_line import until
 from sample_trades import EXCHANGE, MINUTE, START, Book, instrument_of, plan_at
 
 from trading_system.rules.account import SymbolStep
-from trading_system.rules.facts import Withdrawn
+from trading_system.rules.facts import Closed, Withdrawn
 from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.matching import FillRules, Minute, OrderType, Role
 from trading_system.rules.risk import Rejection
 from trading_system.rules.roster import Change, Place, Roster, State, Why, after, new_roster, pack_change, unpack_change
 from trading_system.rules.symbol_commands import asked_for, chosen
+from trading_system.rules.symbols import SymbolError, selection_of
 from trading_system.services.execution_engine.joining import SILENT_STEPS, Choice, Joining, Membership
 from trading_system.services.roster_log import RosterLog
 from trading_system.simulator.paper_venue import PaperVenue
@@ -304,6 +306,47 @@ async def test_a_quiet_market_that_is_traded_stays() -> None:
     await until(lambda: not members._doubted)
     assert members.due(line.step, []) == []
     await members.stop()
+
+
+async def test_a_position_that_the_venue_settles_itself_is_booked_as_an_exit(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.live()
+    await desk.minute(101.0, plans=[plan_at((desk.step + 1) * MINUTE)])
+    await desk.fill("e", 100.0)
+    stop = desk.trade("s", 99.0)
+    await desk.hear(stop._replace(client_id="settlement_autoclose-17", price=100.5))
+    await desk.minute(101.0)
+    (closed,) = [fact for fact in await desk.facts() if isinstance(fact, Closed)]
+    assert (closed.reason, closed.earned > 0) == ("settled", True)
+    assert desk.execution.idle
+    await desk.die()
+
+
+@pytest.mark.parametrize(
+    ("words", "selection"),
+    [
+        (["BTCUSDT", "ETHUSDT"], (("BTCUSDT", "ETHUSDT"), 0)),
+        (["top 200 by volume"], ((), 200)),
+        (["BTCUSDT", "Top 20 by Volume"], (("BTCUSDT",), 20)),
+    ],
+)
+def test_symbols_are_named_or_chosen_by_volume(words: list[str], selection: tuple[tuple[str, ...], int]) -> None:
+    assert selection_of(words) == selection
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["top many by volume"], r"or .top 200 by volume., was .top many by volume."),
+        (["top 0 by volume"], r"of 1 to 1000, was 'top 0 by volume'"),
+        (["top 3 by volume", "top 4 by volume"], r"expected one choice .* was 'top 4 by volume'"),
+        (["BTCUSDT", "BTCUSDT"], r"expected each symbol once"),
+        (["btc"], r"expected a symbol of capital letters"),
+    ],
+)
+def test_a_selection_that_cannot_be_is_refused_in_one_sentence(words: list[str], sentence: str) -> None:
+    with pytest.raises(SymbolError, match=sentence):
+        selection_of(words)
 
 
 async def test_a_paper_account_lets_a_symbol_in_between_two_minutes_and_keeps_it_over_a_restart(tmp_path: Path) -> None:

@@ -238,6 +238,18 @@ async def test_when_nothing_at_all_is_heard_every_symbol_is_asked_for() -> None:
     await desk.feed.stop()
 
 
+async def test_a_feed_whose_last_symbol_left_waits_for_the_next_one() -> None:
+    desk = Desk(120, upto=100)
+    await desk.feed.start()
+    await desk.feed.remove("BTCUSDT")
+    await desk.feed.poll()
+    assert desk.feed.health().step is None
+    await desk.feed.add(BTC, ORIGIN)
+    desk.say(100)
+    await desk.reached(101)
+    await desk.feed.stop()
+
+
 @pytest.mark.parametrize("cut", [1, 4, 5, 59, 60, 61, 137])
 async def test_a_restart_anywhere_stores_the_same_candles(cut: int) -> None:
     whole, broken = Desk(180), Desk(180, upto=cut)

@@ -26,9 +26,10 @@ from sample_trades import plan_at
 from trading_system.contracts import SYSTEM_HEALTH, HealthDTO, from_ms, health_key, to_health
 from trading_system.redaction import PROCESS
 from trading_system.secret import Secret
+from trading_system.services import room as room_skeleton
 from trading_system.services.execution_engine.journal import State
 from trading_system.services.heartbeat import KEPT_S, Heartbeat
-from trading_system.services.room import Letterbox
+from trading_system.services.room import Letterbox, Wave
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError
 from trading_system.store.memory import MemoryStore
@@ -159,14 +160,15 @@ async def test_a_room_tells_its_step_by_how_much_it_is_behind_and_that_the_store
     assert room.health().step is None
     seen = []
     handle = room.handle
+    monkeypatch.setattr(room_skeleton, "STRETCH", 10)  # steps that are handled together
 
-    async def looked_at(symbol: str, step: object) -> None:
+    async def looked_at(wave: Wave) -> None:
         seen.append(room.health())
-        await handle(symbol, step)  # type: ignore[arg-type]
+        await handle(wave)
 
     room.handle = looked_at  # type: ignore[method-assign, assignment]
     await room.catch_up()
-    assert seen[10] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
+    assert seen[1] == Vitals(ORIGIN + 10, {"behind": 80, "bad_bells": 0}, "next_step", "behind")
     assert room.health() == Vitals(ORIGIN + 90, {"behind": 0, "bad_bells": 0}, "next_step", "ok")
     with monkeypatch.context() as patched:
         patched.setattr(store, "head", away)

@@ -12,9 +12,11 @@ from sample_trades import instrument_of
 from trading_system.app import Line, Pace
 from trading_system.services.execution_engine.service import ExecutionEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine
+from trading_system.services.roster_log import RosterLog
 from trading_system.services.telegram_engine.service import TelegramEngine
 from trading_system.settings import Settings, settings_with
 from trading_system.store.errors import StoreError
+from trading_system.store.memory import MemoryStore
 from trading_system.venue_access import paper_access
 
 
@@ -63,6 +65,7 @@ def test_a_failed_watch_is_the_line_s_failure_only_where_nothing_is_traded(tmp_p
 
 async def test_a_failed_watch_loses_execution_no_store_but_a_failed_room_does(tmp_path: Path) -> None:
     line, execution = line_of(tmp_path), Execution()
+    line._roster_log = RosterLog(MemoryStore(), "binance_usdm")
     line._watches.append(cast("MonitoringEngine", Part(StoreError("the head moved"))))
     line._rooms.append(execution)
     polling = asyncio.create_task(line._poll())

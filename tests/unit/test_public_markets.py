@@ -191,6 +191,13 @@ async def test_rows_out_of_order_are_refused(binance: Desk) -> None:
         await binance.clock.run(binance.market.minutes("BTCUSDT", START_MS - MINUTE))
 
 
+async def test_a_field_that_a_venue_adds_to_its_rows_changes_nothing(desk: Desk) -> None:
+    row = [*map(str, candle(START_MS)[:6]), "0", "new"]
+    body = {"retCode": 0, "result": {"list": [row]}, "time": START_MS}
+    desk.venue.answers = [web.json_response([row] if desk.venue.name in BINANCE else body)]
+    assert (await desk.market.minutes("BTCUSDT", START_MS)).rows == (candle(START_MS),)
+
+
 async def test_a_row_of_another_century_is_refused(bybit: Desk) -> None:
     row = [str(START_MS + 401 * 1440 * MINUTE), "100", "101", "99", "100", "1", "1"]
     bybit.venue.answers = [

@@ -56,7 +56,7 @@ def test_what_the_venue_or_the_clock_refuses_frees_the_slot_of_a_waiting_trade(r
 
 
 def test_the_table_of_rejections_is_complete() -> None:
-    assert set(REJECTIONS) - set(REFUSED) == {"signal_stale", "venue_refused", "not_placed"}
+    assert set(REJECTIONS) - set(REFUSED) == {"signal_stale", "venue_refused", "not_placed", "symbol_leaves"}
 
 
 def test_a_filled_trade_cannot_be_dropped() -> None:

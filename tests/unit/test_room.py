@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sample_line import until
+from sample_trades import instrument_of
 
 from trading_system.bus.memory import MemoryBus
 from trading_system.contracts import candle_close_channel, from_ms, serialize
@@ -37,7 +38,7 @@ class Echo(Room):
         return candle_close_channel(symbol)
 
     def rebuild(self, symbol: str, said: StepInput) -> None:
-        assert symbol in self._origins
+        assert symbol in self._checkpoints
         self.rebuilt.append(said.step - ORIGIN)
 
     async def handle(self, wave: Wave) -> None:
@@ -162,6 +163,38 @@ async def test_symbols_go_on_without_each_other(desk: Desk) -> None:
     await desk.store_minutes(1, 2)
     await desk.ring(2)
     assert [(symbol, step) for symbol, step, _, _ in room.handled] == [("ETHUSDT", 1), ("BTCUSDT", 1), ("BTCUSDT", 2)]
+
+
+async def test_a_symbol_that_is_added_is_caught_up_and_heard_while_the_others_go_on(desk: Desk) -> None:
+    room = await desk.room("BTCUSDT")
+    await desk.store_minutes(1, 2, 3, 4, 5)
+    await desk.store_minutes(1, 2, 3, symbol="ETHUSDT")
+    await room.add(instrument_of("ETHUSDT"), ORIGIN)
+    await desk.ring(1, 2, 3, 4, 5)
+    assert [one[:2] for one in room.handled] == [("BTCUSDT", number) for number in (1, 2, 3, 4, 5)]
+    assert room.health().step == ORIGIN + 5  # a symbol that is still on its way holds nobody up
+    await room.catch_up()
+    await desk.store_minutes(4, symbol="ETHUSDT")
+    await desk.ring(4, symbol="ETHUSDT")
+    assert [one[1] for one in room.handled if one[0] == "ETHUSDT"] == [1, 2, 3, 4]
+
+
+async def test_a_symbol_that_is_removed_is_heard_no_more_and_comes_back_where_it_ended(desk: Desk) -> None:
+    room = await desk.room("BTCUSDT", "ETHUSDT")
+    await desk.store_minutes(1, symbol="ETHUSDT")
+    await desk.ring(1, symbol="ETHUSDT")
+    await room.remove("ETHUSDT")
+    await room.remove("ETHUSDT")
+    await desk.store_minutes(2, symbol="ETHUSDT")
+    await desk.ring(2, symbol="ETHUSDT")
+    await desk.store_minutes(1)
+    await desk.ring(1)
+    await room.catch_up()
+    assert [one[:2] for one in room.handled] == [("ETHUSDT", 1), ("BTCUSDT", 1)]
+    await room.add(instrument_of("ETHUSDT"), ORIGIN)
+    await room.catch_up()
+    assert room.rebuilt == [1]
+    assert room.handled[-1][:2] == ("ETHUSDT", 2)
 
 
 async def test_longer_candles_join_the_minute_with_which_they_close(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sqlite3
@@ -21,6 +20,7 @@ from trading_system.cli import main
 from trading_system.doctor import Finding, examine
 from trading_system.settings import Settings, load, secret_keys, setting_keys, settings_with
 from trading_system.settings_view import first_dotenv, first_file, schema, shown_settings, without_password
+from trading_system.venues.market_errors import MarketAwayError
 
 
 class Told(NamedTuple):
@@ -171,38 +171,31 @@ def test_every_line_of_the_first_file_can_be_switched_on() -> None:
 # --- doctor
 
 
-class Answer(io.BytesIO):
-    """What an exchange says when it is asked for its time."""
-
-
 @pytest.fixture
 def quiet_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(url: str, timeout: float) -> Answer:
-        raise OSError("no network here")
+    def unreachable(_: object) -> int:
+        raise MarketAwayError("https://fapi.binance.com/fapi/v1/time", "no network here")
 
-    monkeypatch.setattr(doctor, "urlopen", unreachable)
-
-
-def answering(text: str) -> Callable[..., Answer]:
-    def answer(url: str, timeout: float) -> Answer:
-        return Answer(text.encode())
-
-    return answer
+    monkeypatch.setattr(doctor, "_venue_time", unreachable)
 
 
 @pytest.mark.parametrize(
-    ("text", "verdict", "seen"),
+    ("time", "verdict", "seen"),
     [
-        ('{"serverTime": 1000500}', "ok", "https://fapi.binance.com answers in 0 ms; its clock differs by 500 ms"),
-        ('{"serverTime": 998000}', "warn", "expected clocks within 1000 ms of each other, was -2000 ms"),
-        ("<html>", "skip", "skipped (offline): https://fapi.binance.com: "),
-        ("{}", "skip", "skipped (offline): https://fapi.binance.com: "),
+        (1_000_500, "ok", "https://fapi.binance.com answers in 0 ms; its clock differs by 500 ms"),
+        (998_000, "warn", "expected clocks within 1000 ms of each other, was -2000 ms"),
+        (None, "skip", "skipped (offline): https://fapi.binance.com/fapi/v1/time: expected the venue's public answer"),
     ],
 )
 def test_the_exchange_is_asked_for_its_time(
-    text: str, verdict: str, seen: str, monkeypatch: pytest.MonkeyPatch
+    time: int | None, verdict: str, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "urlopen", answering(text))
+    def told(_: object) -> int:
+        if time is None:
+            raise MarketAwayError("https://fapi.binance.com/fapi/v1/time", "no network here")
+        return time
+
+    monkeypatch.setattr(doctor, "_venue_time", told)
     monkeypatch.setattr(doctor, "_now_ms", lambda: 1_000_000)
     (found,) = [one for one in examine() if one.what == "exchange"]
     assert found.verdict == verdict
@@ -212,11 +205,11 @@ def test_the_exchange_is_asked_for_its_time(
 def test_an_exchange_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
 
-    def silent(url: str, timeout: float) -> Answer:
+    def silent(_: object) -> int:
         never.wait()
-        raise OSError("released")
+        raise MarketAwayError("released", "late")
 
-    monkeypatch.setattr(doctor, "urlopen", silent)
+    monkeypatch.setattr(doctor, "_venue_time", silent)
     monkeypatch.setattr(doctor, "PATIENCE_S", 0.01)
     (found,) = [one for one in examine() if one.what == "exchange"]
     never.set()

@@ -1,12 +1,12 @@
-"""`backtest`: candle files, or what a line stored, traded by the same rules."""
+"""`backtest`: fetched minutes, candle files, or what a line stored, traded by the same rules."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trading_system.cli.given import bounds_of, candles_of, new_folder, settings_of, speech_of
-from trading_system.cli.options import AsJson, From, InstrumentFile, Out, Sets, SignalInterval, Symbols, To
+from trading_system.cli.given import bounds_of, candles_of, fetched_of, new_folder, settings_of, speech_of
+from trading_system.cli.options import AsJson, Exchange, From, InstrumentFile, Out, Sets, SignalInterval, Symbols, To
 from trading_system.cli.said import print_run, refuse, say
 
 
@@ -18,6 +18,7 @@ def backtest(
         ),
     ] = None,
     symbol: Symbols = [],  # noqa: B006
+    exchange: Exchange = None,
     signal_interval: SignalInterval = None,
     set_: Sets = None,
     out: Out = None,
@@ -34,16 +35,16 @@ def backtest(
         Path | None, typer.Option("--store", metavar="FOLDER", help="what a line stored, with its own terms, instead")
     ] = None,
 ) -> None:
-    """Trade candle files in a backtest: the same rules, the minutes without events jumped over."""
+    """Trade in a backtest, by the same rules: candle files, or with --symbol alone what `data fetch` has fetched."""
     from trading_system.research.funding import read_funding
     from trading_system.research.run_folder import earlier_run
     from trading_system.research.runs import run_backtest, write
 
-    settings = settings_of(set_, signal_interval)
+    settings = settings_of(set_, signal_interval, exchange)
     speech = speech_of(settings)
     folder = out or new_folder(settings, "backtest", *symbol)
-    if (store is None) == (not candles):
-        refuse("expected either --candles FILE with --symbol, or --store FOLDER")
+    if (store is None) == (not candles) and (candles or not symbol):
+        refuse("expected --symbol, with --candles FILE or with fetched minutes, or --store FOLDER")
     earlier = earlier_run(folder, backtest=True)
     late: frozenset[str] = frozenset()
     if store is not None:
@@ -53,8 +54,10 @@ def backtest(
 
         inputs, began, late = asyncio.run(read_stored(store))
         settings = began.model_copy(update={"language": settings.language})
+    elif candles:
+        inputs = candles_of(candles, symbol, settings, instrument, bounds_of(from_, to))
     else:
-        inputs = candles_of(candles or [], symbol, settings, instrument, bounds_of(from_, to))
+        inputs = fetched_of(symbol, settings, instrument, bounds_of(from_, to))
     if inputs.base != 60_000:
         say(speech.say("note.base", minutes=inputs.base // 60_000))
     if funding and len(funding) != len(symbol):

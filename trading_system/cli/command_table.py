@@ -25,6 +25,7 @@ class Row(NamedTuple):
 COMMANDS: Mapping[str, Row] = {
     "demo": Row("demo", "trade a synthetic market offline and compare with the backtest"),
     "run": Row("run", "trade: on paper over the public feed, or candle files"),
+    "data": Row("data", "fetch minutes from an exchange, list and check them"),
     "backtest": Row("backtest", "trade candle files, fast; --report makes a page of it"),
     "compare": Row("compare", "walk two runs step by step and name the first difference"),
     "detect": Row("detect", "print every event of a candle file, one object a line"),

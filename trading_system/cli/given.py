@@ -53,10 +53,33 @@ def candles_of(
     files: list[Path], symbols: list[str], settings: "Settings", instrument: Path | None, bounds: Bounds
 ) -> Any:
     """Read candle files, and say what of them is dropped or missing. Raises: InputError, HistoryError."""
-    from trading_system.cli.said import say
     from trading_system.research.candle_inputs import read_inputs
 
     inputs = read_inputs(files, symbols, settings, instrument, first=bounds[0], last=bounds[1])
+    _say_what_lacks(inputs, settings)
+    return inputs
+
+
+def fetched_of(symbols: list[str], settings: "Settings", instrument: Path | None, bounds: Bounds) -> Any:
+    """Read fetched minutes, and say what of them is missing. Raises: FetchedError, InputError, HistoryError."""
+    from trading_system.cli.said import say
+    from trading_system.research.fetched.desk import shelf_of
+    from trading_system.research.fetched.errors import written
+    from trading_system.research.fetched.reading import fetched_market
+
+    market = fetched_market(shelf_of(settings), symbols, settings, instrument, first=bounds[0], until=bounds[1])
+    speech = speech_of(settings)
+    for name, first in market.begins.items():
+        say(speech.say("note.begins", symbol=name, first=written(first)))
+    for name in market.other_grid:
+        say(speech.say("note.other_grid", symbol=name))
+    _say_what_lacks(market.inputs, settings)
+    return market.inputs
+
+
+def _say_what_lacks(inputs: Any, settings: "Settings") -> None:
+    from trading_system.cli.said import say
+
     speech = speech_of(settings)
     for name, dropped in inputs.dropped.items():
         if dropped:
@@ -66,7 +89,6 @@ def candles_of(
             missing = speech.counted("note.gaps.missing", sum(gap.missing for gap in gaps))
             places = speech.counted("note.gaps.places", len(gaps))
             say(speech.say("note.gaps", symbol=name, missing=missing, gaps=places))
-    return inputs
 
 
 def faults_of(path: Path | None, inputs: Any, settings: "Settings") -> Any:

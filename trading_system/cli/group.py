@@ -91,7 +91,8 @@ def typer_of(written: Any) -> typer.Typer:
     about, *inner = written
     made.callback()(about)
     for function in inner:
-        made.command(cls=SpokenCommand)(function)
+        # one whose name is a word of Python's is written with a line behind it
+        made.command(function.__name__.rstrip("_"), cls=SpokenCommand)(function)
     return made
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 
-def _symbols(names: list[str]) -> list[str]:
+def symbols_checked(names: list[str]) -> list[str]:
+    """Return the symbols of an option that can be repeated. Raises: BadParameter."""
     from trading_system.rules.symbols import SymbolError, selection_of
 
     try:
@@ -34,7 +35,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one object on standa
 SignalInterval = Annotated[str | None, typer.Option("--signal-interval", help="candles on which setups are looked for")]
 Symbols = Annotated[
     list[str],
-    typer.Option("--symbol", callback=_symbols, help="symbol of each file, in their order; repeatable"),
+    typer.Option("--symbol", callback=symbols_checked, help="symbol of each file, in their order; repeatable"),
 ]
 OneSymbol = Annotated[str, typer.Argument(metavar="SYMBOL", callback=_symbol, help="e.g. BTCUSDT")]
 SymbolOfFile = Annotated[

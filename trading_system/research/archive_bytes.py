@@ -37,7 +37,14 @@ def unwrapped(path: Path) -> tuple[Kind, bytes]:
 
     Raises: HistoryError for a file that is missing, unreadable, cut, damaged, or a zip of none or several files.
     """
-    packed = _bytes_of(path)
+    return opened(path, _bytes_of(path))
+
+
+def opened(path: Path, packed: bytes) -> tuple[Kind, bytes]:
+    """Return what ``packed`` is and its bytes, out of gzip or out of a zip; ``path`` is the name to speak of.
+
+    Raises: HistoryError for bytes that are cut or damaged, or a zip of none or several files.
+    """
     if packed.startswith(_GZIP):
         packed = _out_of_gzip(path, packed)
     elif packed.startswith(_ZIP):

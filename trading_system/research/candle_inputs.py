@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trading_system.research.history import Gap, load_candles
+from trading_system.research.history import Gap, History, load_candles
 from trading_system.research.instrument import InstrumentDefaults, instrument_of
 from trading_system.rules.grid import Instrument
 from trading_system.rules.intervals import interval_ms, interval_name, origin_of
@@ -72,21 +72,23 @@ def read_inputs(
         )
     venue = settings.venue
     defaults = InstrumentDefaults(venue.min_notional, venue.taker_fee, venue.maker_fee, venue.maintenance_margin)
-    candles: dict[str, npt.NDArray[Any]] = {}
-    instruments: list[Instrument] = []
-    gaps: dict[str, tuple[Gap, ...]] = {}
-    bases: set[int] = set()
+    read: list[tuple[Instrument, History]] = []
     for file, symbol in zip(files, map(checked_symbol, symbols), strict=True):
         history = load_candles(file, symbol, first=first, last=last)
-        instruments.append(instrument_of(history, settings.exchange, symbol, defaults, instrument_file))
-        candles[symbol] = history.candles
-        gaps[symbol] = history.gaps
-        bases.add(history.base_interval)
+        read.append((instrument_of(history, settings.exchange, symbol, defaults, instrument_file), history))
+    return joined(read, settings)
+
+
+def joined(read: Sequence[tuple[Instrument, History]], settings: Settings) -> CandleInputs:
+    """Return the histories of one account's instruments as its market. Raises: InputError when they do not fit."""
+    bases = {history.base_interval for _, history in read}
     if len(bases) != 1:
         raise InputError(f"expected files of one interval, was {sorted(interval_name(base) for base in bases)}")
-    base = bases.pop()
     longest = interval_ms(settings.higher_interval or settings.signal_interval)
-    return _cut(tuple(sorted(instruments, key=lambda one: (one.exchange, one.symbol))), candles, base, longest, gaps)
+    instruments = sorted((one for one, _ in read), key=lambda one: (one.exchange, one.symbol))
+    candles = {one.symbol: history.candles for one, history in read}
+    gaps = {one.symbol: history.gaps for one, history in read}
+    return _cut(tuple(instruments), candles, bases.pop(), longest, gaps)
 
 
 def inputs_of(

@@ -24,6 +24,8 @@ from trading_system.charts.words import ENGLISH
 from trading_system.contracts import to_candle
 from trading_system.research.candle_decimals import decimals_used
 from trading_system.research.detect import detect
+from trading_system.research.fetched.desk import shelf_of
+from trading_system.research.fetched.reading import fetched_history
 from trading_system.research.history import load_candles
 from trading_system.research.run_folder import CANDLES as CANDLES_FILE
 from trading_system.rules.grid import Grid, Instrument, grid_of_decimals
@@ -92,6 +94,13 @@ def source_of_file(path: Path, symbol: str | None) -> ChartSource:
     """Read the candles of a file; ``symbol`` is needed where the file's name does not say it. Raises: HistoryError."""
     history = load_candles(path, symbol)
     return ChartSource(history.symbol or path.name.partition(".")[0], history.candles, history.base_interval, path.name)
+
+
+def source_of_fetched(symbol: str, settings: Settings) -> ChartSource:
+    """Read all fetched minutes of ``symbol``. Raises: NotFetchedError, DamagedMonthError, HistoryError."""
+    history = fetched_history(shelf_of(settings), settings.exchange, symbol)
+    venue = alerts_in(settings.language).named("venue", settings.exchange)
+    return ChartSource(symbol, history.candles, history.base_interval, venue)
 
 
 def source_of_run(folder: Path, symbol: str, settings: Settings) -> ChartSource:

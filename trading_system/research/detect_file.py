@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trading_system.research.detect import detect
-from trading_system.research.history import load_candles
+from trading_system.research.history import History, load_candles
 from trading_system.research.run_folder import event_row
 from trading_system.rules.grid import Grid, Instrument, grid_of_decimals
 from trading_system.rules.interval_table import interval_name
@@ -30,7 +30,12 @@ def events_of_file(
     Raises: HistoryError, IntervalError, ParameterError.
     """
     history = load_candles(path, symbol, first=first, last=last)
-    name = history.symbol or path.name.partition(".")[0]
+    yield from events_of_history(history, settings, interval)
+
+
+def events_of_history(history: History, settings: Settings, interval: str | None) -> Iterator[str]:
+    """Yield the lines of ``events_of_file`` for candles that are read already."""
+    name = history.symbol or history.path.name.partition(".")[0]
     step = grid_of_decimals(history.volume_decimals)
     instrument = Instrument(settings.exchange, name, NOT_A_GRID, step, 0.0, 0.0, 0.0, 0.0)
     base = interval_name(history.base_interval)

@@ -72,8 +72,26 @@ def load_candles(
     kind, content = unwrapped(path)
     columns = read_csv(path, content) if kind is Kind.TEXT else read_table(path, content, kind)
     claim = claim_of(path)
+    return history_of(
+        columns, symbol if symbol is not None else claim.symbol, base_interval, claim.interval, first=first, last=last
+    )
+
+
+def history_of(
+    columns: CandleColumns,
+    symbol: str | None,
+    base_interval: int | None = None,
+    claimed: int | None = None,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+) -> History:
+    """Return the checked candles of ``columns``, wherever they were read; bounds and errors as of ``load_candles``.
+
+    claimed: the interval (ms) that a file's name says.
+    """
     check_order(columns)
-    base = interval_of(columns, base_interval, claim.interval)
+    base = interval_of(columns, base_interval, claimed)
     check_rows(columns, base)
     gaps = gaps_of(columns, base)  # refuses a mistyped year, wherever the bounds lie
     kept = _between(columns, base, first, last)
@@ -84,8 +102,8 @@ def load_candles(
         prices = [decimals[name].result() for name in PRICES]
         volume_decimals = decimals["volume"].result()
     return History(
-        path=path,
-        symbol=symbol if symbol is not None else claim.symbol,
+        path=columns.path,
+        symbol=symbol,
         candles=candles,
         base_interval=base,
         price_decimals=None if None in prices else max(one for one in prices if one is not None),

@@ -425,14 +425,16 @@ class Exchange:
         steps = range(newest, oldest - 1, -1) if first is None else range(oldest, newest + 1)
         rows: list[Row] = []
         for step in steps:
-            row = self._running(book) if step > self.step else book.row(step)
+            row = self.running(symbol) if step > self.step else book.row(step)
             if not row.gap:
                 rows.append(row)
             if len(rows) == limit:
                 break
         return rows[::-1] if first is None else rows
 
-    def _running(self, book: Book) -> Row:
+    def running(self, symbol: str) -> Row:
+        """Return the minute that is not over: at the price before it, without a trade; none while it is halted."""
+        book = self.book(symbol)
         if book.halts(self.step + 1):
             return NOT_TRADED
         price = book.tape.price_after(self.step)

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.simulator.server import SimulatorServer
 
+SHOWN_EVERY_S = 2.0
+
 
 class MarketClock:
     """The venue's time, which begins at ``start_ms`` (ms UTC) and passes ``speed`` times as fast as ``wall_ms``."""
@@ -33,9 +35,14 @@ class MarketClock:
 async def play_on(
     server: SimulatorServer, clock: MarketClock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
-    """Close each minute when the venue's clock says so, to the end of the market; what rests fills in it then."""
+    """Close each minute when the venue's clock says so, to the end of the market; what rests fills in it then.
+
+    Until then the running minute is shown now and then, at the price before it: nothing of it is told early.
+    """
     while not server.exchange.standing().done:
         step = server.exchange.standing().step + 1
-        await sleep(clock.seconds_until(step * MINUTE_MS))
+        while wait_s := clock.seconds_until(step * MINUTE_MS):
+            await server.show_running()
+            await sleep(min(wait_s, SHOWN_EVERY_S))
         while server.exchange.standing().step < step:
             await server.advance(step)

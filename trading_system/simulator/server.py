@@ -20,7 +20,7 @@ from aiohttp import web
 from trading_system.simulator.disturbances import Disturbances, Troubles
 from trading_system.simulator.exchange import Advanced, Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.minute_frames import MinuteFrames
+from trading_system.simulator.minute_frames import MinuteFrames, Shown
 from trading_system.simulator.orders import Trade, VenueOrder
 from trading_system.simulator.protection import ProtectionWatch
 from trading_system.simulator.reports import Report, Reports
@@ -121,6 +121,13 @@ class SimulatorServer:
             await self._flush()
             if self.exchange.step % _BREATH == 0:
                 await asyncio.sleep(0)
+
+    async def show_running(self) -> None:
+        """Send the running minute of every symbol, which has had no trade so far."""
+        for symbol in self.exchange.books:
+            row = self.exchange.running(symbol)
+            if not row.gap:
+                await self._wire.show(Shown(symbol, row, closed=False))
 
     def quiet(self) -> dict[str, Any]:
         """Return whether everything that was asked is answered and everything said is handed to the system."""

@@ -8,16 +8,22 @@ from collections.abc import Iterable, Sequence
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.sequencer import ClosedCandle
 
+FIELDS = 6
 FARTHEST_MS = 400 * 86_400_000  # a row later than that after the one asked for is a broken clock, not a long gap
 
 
-def candle_of(open_time: int, texts: Sequence[str]) -> ClosedCandle:
-    """Return one row: open, high, low, close and base volume. Raises: ValueError when it is not a sane candle."""
-    open_, high, low, close, volume = numbers = [float(text) for text in texts]
+def candle_of(row: Sequence[int | float | str]) -> ClosedCandle:
+    """Return one row: open time, open, high, low, close and base volume first, whatever follows.
+
+    Raises: ValueError when it is not a sane candle.
+    """
+    if len(row) < FIELDS:
+        raise ValueError(f"expected a row of a candle, was {row}")
+    open_time, open_, high, low, close, volume = numbers = [float(field) for field in row[:FIELDS]]
     sane = low <= min(open_, close) and high >= max(open_, close) and low > 0 and volume >= 0
-    if open_time % MINUTE_MS or not all(map(math.isfinite, numbers)) or not sane:
-        raise ValueError(f"expected a sane candle, was {[open_time, *texts]}")
-    return ClosedCandle(open_time, open_, high, low, close, volume)
+    if not all(map(math.isfinite, numbers)) or open_time % MINUTE_MS or not sane:
+        raise ValueError(f"expected a sane candle, was {row[:FIELDS]}")
+    return ClosedCandle(int(open_time), open_, high, low, close, volume)
 
 
 def in_order(candles: Iterable[ClosedCandle], start: int) -> tuple[ClosedCandle, ...]:

@@ -18,6 +18,7 @@ from trading_system.venues.bybit import market as bybit
 from trading_system.venues.bybit_linear import market as bybit_linear
 from trading_system.venues.bybit_linear.account import BybitLinear
 from trading_system.venues.clock import Clock
+from trading_system.venues.kline_archive import KlineArchive
 from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import BINANCE_USDM, BYBIT_LINEAR, KnownStops, Venue, VenueRecord
 from trading_system.venues.public_rest import NO_PROXY
@@ -70,6 +71,7 @@ class KnownMarket(NamedTuple):
     stream: str
     path: str
     open: MarketMaker
+    archive: KlineArchive | None = None  # where it publishes minutes as files
 
     @property
     def name(self) -> str:
@@ -90,8 +92,14 @@ class KnownVenue(NamedTuple):
         return self.record.name
 
 
+_VISION = "https://data.binance.vision"
 _BINANCE = KnownMarket(
-    binance.SPOT_BUDGET, "https://api.binance.com", "wss://stream.binance.com:9443", "/ws", binance.BinanceMarket
+    binance.SPOT_BUDGET,
+    "https://api.binance.com",
+    "wss://stream.binance.com:9443",
+    "/ws",
+    binance.BinanceMarket,
+    KlineArchive(_VISION, "data/spot"),
 )
 _BINANCE_USDM = KnownMarket(
     binance_usdm.USDM_BUDGET,
@@ -99,6 +107,7 @@ _BINANCE_USDM = KnownMarket(
     "wss://fstream.binance.com",
     "/market/ws",
     binance_usdm.BinanceUsdmMarket,
+    KlineArchive(_VISION, "data/futures/um"),
 )
 _BYBIT = KnownMarket(
     bybit.SPOT_BUDGET, "https://api.bybit.com", "wss://stream.bybit.com", "/v5/public/spot", bybit.BybitMarket

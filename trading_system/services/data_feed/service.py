@@ -104,10 +104,11 @@ class DataFeed:
             return
         self._stopped = True
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._pump is not None:
+            self._pump.cancel()
         self._socket.stop()
         await self._questions.stop()
         if self._pump is not None:
-            self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def add(self, instrument: Instrument, origin: int) -> None:
@@ -144,7 +145,7 @@ class DataFeed:
         if now - self._heard >= self._ask_after_s:
             self._heard = now
             self._want_all()
-        newest = max(minutes.last.open_time for minutes in self._minutes.values())
+        newest = max((minutes.last.open_time for minutes in self._minutes.values()), default=0)
         behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
         for symbol in behind & self._behind:
             self._questions.want(symbol)

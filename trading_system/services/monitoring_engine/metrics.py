@@ -65,17 +65,25 @@ METERS: Final = (
     Meter("trading_feed_bad_frames_total", "", "frames that the feed could not read since it started"),
     Meter("trading_feed_minutes_repaired_total", "", "minutes fetched by REST after they were missed"),
     Meter("trading_feed_corrections_total", "", "closed candles that the venue gave differently later"),
+    Meter("trading_feed_minutes_by_socket_total", "", "minutes that the socket brought first since the feed started"),
+    Meter("trading_feed_minutes_by_rest_total", "", "minutes that REST brought first, the warm-up among them"),
+    Meter("trading_feed_gaps_total", "", "minutes that the venue is proven not to have"),
+    Meter("trading_feed_close_lag_milliseconds", "", "from the end of the last minute until the socket had brought it"),
     Meter("trading_alerts_lasting", "kind", "troubles that were told and are not over"),
     Meter("trading_messages_refused_total", "service", "messages on the bus that were none of ours, by who got them"),
     Meter("trading_disk_free_bytes", "", "room left on the disk of the store"),
     Meter("trading_clock_offset_seconds", "", "the venue's clock less this machine's"),
     Meter("trading_view_age_seconds", "", "age of everything that is said here, but heartbeats"),
 )
-FEED_COUNTS: Final[Mapping[str, str]] = {
+FEED_NUMBERS: Final[Mapping[str, str]] = {
     "cut": "trading_feed_cuts_total",
     "bad_frame": "trading_feed_bad_frames_total",
     "repaired": "trading_feed_minutes_repaired_total",
     "corrections": "trading_feed_corrections_total",
+    "ws": "trading_feed_minutes_by_socket_total",
+    "rest": "trading_feed_minutes_by_rest_total",
+    "gaps": "trading_feed_gaps_total",
+    "lag_ms": "trading_feed_close_lag_milliseconds",
 }
 
 
@@ -205,7 +213,7 @@ def _services(view: View, watched: Watched, now: int) -> Iterator[tuple[str, str
         if isinstance(stood, int | float):
             yield "trading_service_stood_seconds", service, stood
     feed = view.health.get("data_feed")
-    for word, name in FEED_COUNTS.items():
+    for word, name in FEED_NUMBERS.items():
         value = None if feed is None else feed.get("progress", {}).get(word)
         if isinstance(value, int | float):
             yield name, "", value

@@ -91,7 +91,7 @@ class TickerRow(msgspec.Struct, rename="camel"):
     quote_volume: float
 
 
-_klines = json_of(list[tuple[int, str, str, str, str, str, int, str, int, str, str, str]])
+_klines = json_of(list[list[int | float | str]])
 _exchange_info = json_of(ExchangeInfo)
 _server_time = json_of(ServerTime)
 _tickers = json_of(list[TickerRow])
@@ -163,7 +163,7 @@ class BinanceMarket:
         params = {"symbol": symbol, "interval": "1m", **bounds, "limit": str(limit)}
 
         def read(body: bytes) -> tuple[ClosedCandle, ...]:
-            candles = [candle_of(row[0], row[1:6]) for row in _klines(body)]
+            candles = [candle_of(row) for row in _klines(body)]
             return in_order(candles, start or (candles[0].open_time if candles else 0))
 
         path = f"{self.wire.prefix}/klines"

@@ -99,7 +99,7 @@ class Time(msgspec.Struct):
     time: int
 
 
-_klines = json_of(Listing[tuple[int, str, str, str, str, str, str]])
+_klines = json_of(Listing[list[int | float | str]])
 _symbols = json_of(Listing[SymbolRow])
 _tickers = json_of(Listing[TickerRow])
 _time = json_of(Time)
@@ -187,7 +187,7 @@ class BybitMarket:
 
         def read(body: bytes) -> tuple[tuple[ClosedCandle, ...], int]:
             listing = _klines(body)
-            candles = [candle_of(row[0], row[1:6]) for row in reversed(listing.result.rows)]
+            candles = [candle_of(row) for row in reversed(listing.result.rows)]
             return in_order(candles, start or (candles[0].open_time if candles else 0)), listing.time
 
         path = "/v5/market/kline"

@@ -1,0 +1,35 @@
+"""Whatever the market's feed and REST do wrong, the line ends as its backtest; and without its rule it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from market_faults import CASES, VENUES, Case, Ground, WrongError, ground_of, recovery_s
+
+from trading_system.replay import LineFailedError, StalledError
+
+pytestmark = pytest.mark.slow
+
+SLOWEST_S = 10.0
+
+
+@pytest.fixture(scope="module", params=VENUES)
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return ground_of(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_fault_costs_time_and_changes_nothing(
+    case: Case, ground: Ground, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    took = recovery_s(case, ground, tmp_path / "run")
+    record_property("recovery_s", took)
+    assert took < SLOWEST_S
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_without_its_rule_the_fault_does_harm(case: Case, ground: Ground, tmp_path: Path) -> None:
+    with case.rule.off(), pytest.raises((WrongError, StalledError, LineFailedError, ExceptionGroup)):
+        recovery_s(case, ground, tmp_path / "run")

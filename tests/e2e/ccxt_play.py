@@ -75,6 +75,9 @@ async def _leaves(client: Oracle, name: str) -> None:
     cancelled = await client.step("cancelled")
     assert (cancelled["clientOrderId"], cancelled["status"], cancelled["filled"]) == ("oracle-far", "canceled", 0.0)
     assert client.order("oracle-far").status == "CANCELED"
+    assert await client.step("take profit") == [_open_row("oracle-profit", 1.0, trigger=109.0)]
+    assert client.order("oracle-profit").status == "CANCELED"
+    assert client.order("oracle-profit").price == 109.0
     assert _by_name(await client.step("target rests")) == _by_name([stop, target])
     await client.play_to(HIGH)
     assert await client.step("target filled") == [_position(client)]

@@ -81,6 +81,7 @@ class Play:
         await self.say("open orders", await self.open_orders())
         await client.cancel_order(far["id"], SYMBOL)
         await self.say("cancelled", picked(await self.by_id(far["id"]), *ORDER))
+        await self.say("take profit", await self.take_profit(leaves))
         target = {**leaves, "clientOrderId": "oracle-target"}
         await client.create_order(SYMBOL, "limit", "sell", 0.4, 104.0, target)
         await self.say("target rests", await self.open_orders())
@@ -90,6 +91,14 @@ class Play:
         if self.binance:
             asked = {"clientOrderId": "oracle-stop", "trigger": True}
             await self.say("stop by client id", (await client.fetch_order(None, SYMBOL, asked))["id"] == stop["id"])
+
+    async def take_profit(self, leaves: dict[str, Any]) -> Any:
+        """Place a take-profit at market, return how it rests, and cancel it."""
+        wish = {**leaves, "takeProfitPrice": 109.0, "clientOrderId": "oracle-profit"}
+        placed = await self.client.create_order(SYMBOL, "market", "sell", 1, None, wish)
+        rests = [each for each in await self.open_orders() if each["clientOrderId"] == "oracle-profit"]
+        await self.client.cancel_order(placed["id"], SYMBOL, {"trigger": True} if self.binance else {})
+        return rests
 
     async def refused(self) -> None:
         client, nowhere = self.client, "999999"

@@ -115,7 +115,7 @@ def _position(client: Oracle) -> dict[str, Any]:
 def _fill(trade: Trade) -> dict[str, Any]:
     side = "buy" if trade.side == 1 else "sell"
     kind = "maker" if trade.maker else "taker"
-    return {"side": side, "price": trade.price, "amount": trade.quantity, "takerOrMaker": kind}
+    return {"side": side, "price": trade.price, "amount": trade.quantity, "takerOrMaker": kind, "fee": trade.fee}
 
 
 def _without_order(row: dict[str, Any]) -> dict[str, Any]:

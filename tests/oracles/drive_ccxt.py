@@ -69,7 +69,7 @@ class Play:
         await self.say("entry placed", placed["id"])
         await self.say("entry filled", picked(await self.by_id(placed["id"]), *ORDER))
         await self.say("position", await self.positions())
-        await self.say("fills", [picked(each, *TRADE) for each in await client.fetch_my_trades(SYMBOL)])
+        await self.say("fills", [fill(each) for each in await client.fetch_my_trades(SYMBOL)])
         await self.say("funds", (await client.fetch_balance())["USDT"])
 
     async def protect(self) -> None:
@@ -87,7 +87,7 @@ class Play:
         await self.say("target rests", await self.open_orders())
         await self.say("target filled", await self.positions())
         await self.say("stopped", {"open": await self.open_orders(), "positions": await self.positions()})
-        await self.say("all fills", [picked(each, *TRADE) for each in await client.fetch_my_trades(SYMBOL)])
+        await self.say("all fills", [fill(each) for each in await client.fetch_my_trades(SYMBOL)])
         if self.binance:
             asked = {"clientOrderId": "oracle-stop", "trigger": True}
             await self.say("stop by client id", (await client.fetch_order(None, SYMBOL, asked))["id"] == stop["id"])
@@ -139,8 +139,13 @@ class Play:
 
     async def trades(self) -> None:
         while True:
-            self.heard["trades"] += [picked(each, *TRADE) for each in await self.client.watch_my_trades(SYMBOL)]
+            self.heard["trades"] += [fill(each) for each in await self.client.watch_my_trades(SYMBOL)]
             self.news.set()
+
+
+def fill(trade: Any) -> dict[str, Any]:
+    """Return what matters of a trade, and what it cost."""
+    return {**picked(trade, *TRADE), "fee": trade["fee"]["cost"]}
 
 
 async def answered(asked: Awaitable[Any]) -> str:

@@ -11,6 +11,8 @@ from small_markets import candle_rows, small_market, small_settings
 
 from trading_system.venues.known import VENUES
 
+pytest.register_assert_rewrite("oracle", "ccxt_play", "pybit_play")  # what was expected there is said in full, too
+
 
 @pytest.fixture(autouse=True)
 def _defaults_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -69,10 +69,10 @@ def line_settings() -> Settings:
 async def feed_alone() -> None:
     """500 symbols close a minute: from the socket's word to the last bell, each candle committed before its bell."""
     inputs = crowd(line_settings(), FEED_SYMBOLS, DAY + 1)
-    plain = await closes(inputs, upto=10, minutes=60)
+    plain = [took.waited for took in await closes(inputs, upto=10, minutes=60)]
     for rows in inputs.candles.values():
         rows["gap"][: DAY - 10] = 1  # the day before its last minutes is not looked at, only its longer candles
-    midnights = [(await closes(inputs, upto=DAY - 1, minutes=1))[0] for _ in range(MIDNIGHTS)]
+    midnights = [(await closes(inputs, upto=DAY - 1, minutes=1))[0].waited for _ in range(MIDNIGHTS)]
     minute, night = f"{FEED_SYMBOLS} symbols close a minute", f"{FEED_SYMBOLS} symbols close a day, with all intervals"
     many = len(intervals()) + 1
     report(
@@ -113,8 +113,15 @@ class Ear:
             self.done.set()
 
 
-async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float]:
-    """Return what each of ``minutes`` closes took in ms, after a history of ``upto`` minutes."""
+class Took(NamedTuple):
+    """What a close took: ms by the clock, and ms of processor time."""
+
+    waited: float
+    worked: float
+
+
+async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[Took]:
+    """Return what each of ``minutes`` closes took, after a history of ``upto`` minutes."""
     with tempfile.TemporaryDirectory() as folder, searching_seldom():
         store, bus, ear = (
             SqliteStore(Path(folder, "store.db")),
@@ -132,10 +139,10 @@ async def closes(inputs: CandleInputs, *, upto: int, minutes: int) -> list[float
         for _ in range(minutes):
             await store.tidy()
             ear.done.clear()
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             market.close()
             await ear.done.wait()
-            spent.append((time.perf_counter() - began) * 1e3)
+            spent.append(Took((time.perf_counter() - began) * 1e3, (time.process_time() - cpu) * 1e3))
         await feed.stop()
         await store.close()
     return spent

@@ -19,7 +19,7 @@ def settings() -> Settings:
 @pytest.mark.slow
 async def test_a_minute_of_five_hundred_symbols_is_stored_and_rung_in_time(settings: Settings) -> None:
     spent = await many_symbols.closes(crowd(settings, 500, 500), upto=5, minutes=20)
-    assert statistics.median(spent) < 2 * 50
+    assert statistics.median(took.worked for took in spent) < 2 * 50
 
 
 @pytest.mark.slow

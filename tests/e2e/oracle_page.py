@@ -27,7 +27,7 @@ moment, while the market stood still. `tests/e2e/test_oracles.py` plays it again
 
 Steps, in order: read market, candles, balance and positions; set leverage and isolated margin; listen to candles,
 orders and fills; buy at the market and look the order, the position and the fill up; place a stop and a limit order far
-away, cancel the latter; with ccxt also place a take-profit at market and cancel it; place a target, which fills; let the
+away, cancel the latter; with ccxt place a take-profit at market and cancel it; place a target, which fills; let the
 stop close the rest; ask for more than the account can pay and cancel what does not exist.
 """
 

@@ -5,7 +5,7 @@
 //! unrouted addresses still acknowledge a kline subscription and never send one.
 
 use crate::event::Candle;
-use crate::fields::{check_range, fill, read_decimal, read_price, read_text, read_time};
+use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, Frame, INTERVAL_MS};
 
@@ -232,6 +232,7 @@ fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<
         event_time,
     };
     check_range(&candle, "k.h", "k.l")?;
+    check_over(&candle, closed, "E")?;
     Ok(Frame::Kline { symbol, closed, candle })
 }
 

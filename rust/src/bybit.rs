@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::event::Candle;
-use crate::fields::{check_range, fill, read_decimal, read_price, read_text, read_time};
+use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, Frame, INTERVAL_MS};
 
@@ -41,6 +41,7 @@ struct Message<'a> {
     success: Scalar<'a>,
     says: Scalar<'a>,
     id: Scalar<'a>,
+    repeated: Scalar<'a>,
 }
 
 #[derive(Default)]
@@ -78,6 +79,11 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         "success" => fill(&mut message.success, key, scanner),
         "ret_msg" => fill(&mut message.says, key, scanner),
         "req_id" => fill(&mut message.id, key, scanner),
+        // A refusal may repeat the request instead of naming it.
+        "request" if scanner.at_object() => scanner.object(|key, scanner| match key {
+            "req_id" => fill(&mut message.repeated, "request.req_id", scanner),
+            _ => scanner.value().map(drop).map_err(BadFrame::from),
+        }),
         "data" if scanner.at_list() => scanner.items(|scanner| {
             if !scanner.at_object() {
                 return scanner.value().map(drop).map_err(BadFrame::from);
@@ -117,12 +123,12 @@ fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) 
 }
 
 fn read_answer(message: &Message<'_>) -> Result<Frame<'static>, BadFrame> {
-    let operation = read_text("op", &message.operation)?;
-    if matches!(operation, "ping" | "pong") {
+    let refused = message.success == Scalar::Boolean(false);
+    if !refused && matches!(read_text("op", &message.operation)?, "ping" | "pong") {
         return Ok(Frame::Unrelated);
     }
-    let id = match &message.id {
-        Scalar::Text(text) => text.parse().ok(),
+    let id = match (&message.id, &message.repeated) {
+        (Scalar::Text(text), _) | (_, Scalar::Text(text)) => text.parse().ok(),
         _ => None,
     };
     match message.success {
@@ -194,5 +200,6 @@ fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scala
         event_time,
     };
     check_range(&candle, "data.high", "data.low")?;
+    check_over(&candle, closed, "ts")?;
     Ok(Frame::Kline { symbol, closed, candle })
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::decimal;
 use crate::event::Candle;
 use crate::scan::{Scalar, Scanner};
-use crate::venue::BadFrame;
+use crate::venue::{BadFrame, INTERVAL_MS};
 
 /// Times outside 2000..2100 are not times of candles.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
@@ -60,6 +60,16 @@ pub fn check_range(candle: &Candle, high: &str, low: &str) -> Result<(), BadFram
     }
     if candle.low > bottom {
         return Err(BadFrame::field(low, &format!("at most {bottom}"), candle.low));
+    }
+    Ok(())
+}
+
+/// A minute that is closed is said to be so after it, but for the second by which clocks may differ; otherwise it would
+/// be taken for a whole one that it is not.
+pub fn check_over(candle: &Candle, closed: bool, name: &str) -> Result<(), BadFrame> {
+    let over = candle.open_time + INTERVAL_MS - 1_000;
+    if closed && candle.event_time < over {
+        return Err(BadFrame::field(name, &format!("at least {over} with a closed minute"), candle.event_time));
     }
     Ok(())
 }

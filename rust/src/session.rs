@@ -316,20 +316,30 @@ impl Session {
     /// A message with several streams is asked again in halves until the one that is refused stands alone: its symbol
     /// goes, the others stay. An error that names no message of ours still means that we do not get what we asked for.
     fn refused(&mut self, now_ms: i64, id: Option<u64>, code: Option<i64>, message: String, out: &mut Output) {
+        // An error without a number belongs to the one message that is out, if it is only one.
+        let id = id.or(match self.unanswered[..] {
+            [(only, _, _)] => Some(only),
+            _ => None,
+        });
         let Some(request) = id.and_then(|id| self.answered(id)) else {
             return self.on_close(Cut::Refused { id, code, message }, out);
         };
         if !request.subscribes {
             return self.settle(now_ms, out);
         }
-        if request.streams.len() > 1 {
-            let mut streams = request.streams;
+        // Who has left meanwhile is not asked for again.
+        let mut streams = request.streams;
+        streams.retain(|(_, name)| self.places.contains_key(name));
+        if streams.len() > 1 {
             let rest = streams.split_off(streams.len() / 2);
             self.waiting.push_front(Request { subscribes: true, streams: rest });
             self.waiting.push_front(Request { subscribes: true, streams });
             return self.ask(now_ms, out);
         }
-        for (_, name) in request.streams {
+        for (stream, name) in streams {
+            if self.venue.streams_of(&name, false).first() != Some(&stream) {
+                continue; // its minutes come; only its mark price does not
+            }
             let number = self.places.get(&name).map(|&place| self.symbols[place].symbol.number);
             if let (Some(symbol), true) = (number, self.forget(&name)) {
                 if self.symbols.is_empty() {

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use serde_json::{json, Value};
 
 fn kline() -> Value {
-    json!({"topic": "kline.1.BTCUSDT", "type": "snapshot", "ts": 1_672_324_988_882_i64, "data": [{
+    json!({"topic": "kline.1.BTCUSDT", "type": "snapshot", "ts": 1_672_325_040_082_i64, "data": [{
         "start": 1_672_324_980_000_i64, "end": 1_672_325_039_999_i64, "interval": "1", "open": "16649.5",
         "close": "16677", "high": "16677", "low": "16608", "volume": "2.081", "turnover": "34666.4005",
-        "confirm": true, "timestamp": 1_672_324_988_882_i64}]})
+        "confirm": true, "timestamp": 1_672_325_040_082_i64}]})
 }
 
 fn reason(frame: &Value) -> String {
@@ -23,7 +23,7 @@ fn a_closed_minute_is_read() {
     let text = kline().to_string();
     let Ok(Frame::Kline { symbol, closed, candle }) = read(text.as_bytes()) else { panic!("{text}") };
     assert_eq!((symbol.as_ref(), closed), ("BTCUSDT", true));
-    assert_eq!((candle.open_time, candle.event_time), (1_672_324_980_000, 1_672_324_988_882));
+    assert_eq!((candle.open_time, candle.event_time), (1_672_324_980_000, 1_672_325_040_082));
     assert_eq!(
         [candle.open, candle.high, candle.low, candle.close, candle.volume],
         [16_649.5, 16_677.0, 16_608.0, 16_677.0, 2.081]
@@ -63,10 +63,10 @@ fn answers_are_known_by_their_request() {
 
 #[test]
 fn a_ticker_gives_the_mark_price_when_it_names_one() {
-    let snapshot = json!({"topic": "tickers.BTCUSDT", "type": "delta", "ts": 1_672_324_988_882_i64,
+    let snapshot = json!({"topic": "tickers.BTCUSDT", "type": "delta", "ts": 1_672_325_040_082_i64,
         "data": {"symbol": "BTCUSDT", "markPrice": "17217.33"}});
     let text = snapshot.to_string();
-    let frame = Frame::Mark { symbol: "BTCUSDT".into(), time: 1_672_324_988_882, price: 17_217.33 };
+    let frame = Frame::Mark { symbol: "BTCUSDT".into(), time: 1_672_325_040_082, price: 17_217.33 };
     assert_eq!(read(text.as_bytes()), Ok(frame));
     let mut other = snapshot;
     other["data"] = json!({"symbol": "BTCUSDT", "openInterest": "1"});

@@ -80,6 +80,7 @@ async def test_a_refused_symbol_is_named_and_the_others_flow() -> None:
 async def proxy(handshake: Handshake) -> AsyncIterator[int]:
     """A proxy that carries bytes to where ``handshake`` says, on a free port."""
     tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
@@ -88,6 +89,7 @@ async def proxy(handshake: Handshake) -> AsyncIterator[int]:
         target.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         place = None
         with suppress(asyncio.IncompleteReadError):  # who dials may give up
             place = await handshake(reader, writer)
@@ -95,6 +97,7 @@ async def proxy(handshake: Handshake) -> AsyncIterator[int]:
             writer.close()
             return
         onward, back = await asyncio.open_connection(*place)
+        writers.add(back)
         tasks.add(asyncio.create_task(carry(reader, back)))
         tasks.add(asyncio.create_task(carry(onward, writer)))
 
@@ -106,6 +109,9 @@ async def proxy(handshake: Handshake) -> AsyncIterator[int]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 async def http_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int] | None:

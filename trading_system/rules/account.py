@@ -250,7 +250,7 @@ def drop_entry(
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Rejection(slot.trade.plan, rule, values or {}))
-    return _with_slot(account, place, slot._replace(trade=None, orders=()))
+    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.trade))
 
 
 def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:

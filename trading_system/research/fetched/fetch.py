@@ -254,6 +254,8 @@ class _OneSymbol:
                 if found is not None:
                     self._take_file(growing, found, growing.month.start)
             for day in _days(growing, self._now):
+                if day > growing.until:  # the file before ends early: what lies between is not the archive's to deny
+                    return
                 found = await archive.day(self._symbol, day)
                 if found is None:
                     return

@@ -18,7 +18,7 @@ from trading_system.rules.sequencer import (
     Settled,
     settle,
 )
-from trading_system.venues.market_errors import UnknownSymbolError
+from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 from trading_system.venues.market_port import ClosedMinutes
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class History:
         self._earlier: dict[str, Read] = {}
         self._standing: Mapping[str, bool] = {}
         self._standing_at = 0
+        self._unlisted: dict[str, int] = {}  # when the list lacked a symbol for the first time
         self.halted: set[str] = set()
 
     async def closed_from(self, symbol: str, start: int) -> Fetched:
@@ -110,5 +111,12 @@ class History:
 
     async def _trades(self, symbol: str, now: int) -> bool:
         if now - self._standing_at >= STANDING_MS:
-            self._standing, self._standing_at = await self._market.trading(), now
-        return self._standing.get(symbol, False)
+            listed = await self._market.trading()
+            if not listed:
+                raise MarketAwayError("the list of symbols", "an empty one")
+            self._standing, self._standing_at = listed, now
+        if symbol in self._standing:
+            self._unlisted.pop(symbol, None)
+            return self._standing[symbol]
+        # One answer may lack what the next one has: only a second list proves that a symbol is gone.
+        return self._unlisted.setdefault(symbol, self._standing_at) == self._standing_at

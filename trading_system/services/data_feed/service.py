@@ -287,7 +287,8 @@ class DataFeed:
                 self._waits_for = "socket"
             case "bad_frame":
                 log.warning("market data: bad_frame: %s", event[1])
-                self._want_all()
+                if self._now_ms is None:  # otherwise what it may have been is asked for at its deadline
+                    self._want_all()
 
     async def _keep_mark(self, symbol: str, time: int, price: float) -> None:
         """Keep the price by which positions are valued for whoever shows it."""

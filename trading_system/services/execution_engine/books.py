@@ -101,8 +101,11 @@ class Books:
 
         Raises: UnexpectedFillError.
         """
+        place = self._place.get(fill.symbol)
+        if place is None:  # of an account that somebody trades by hand as well
+            log.warning("a trade on %s, which is no symbol of this line: %s", fill.symbol, fill.client_id)
+            return None
         self.booked[fill.symbol] = self.booked.get(fill.symbol, NONE_BOOKED).and_also(fill)
-        place = self._place[fill.symbol]
         slot = self.account.slots[place]
         trade, gone = slot.trade, slot.gone
         if is_ours(fill.client_id):

@@ -24,6 +24,7 @@ from .unknown_orders import ENDS, UnknownOrders
 
 log = logging.getLogger(__name__)
 
+ENTRY_WAITS_S = 5.0  # for a venue that wants to be left alone
 ATTEMPTS = {Role.ENTRY: 3, Role.TARGET: 3, Role.STOP: 6, Role.EXIT: 6}
 CANCEL_ATTEMPTS = 6
 MOST_UNKNOWN_STOPS = 4  # stops beside each other whose answers were lost; then the position must be left
@@ -208,8 +209,8 @@ class Reconciler:
                     continue
             refusals.append((sent.client_id, sent.code, sent.reason))
             log.warning("%s: the venue refused %s: %s %s", symbol, *refusals[-1])
-            if order.role == Role.ENTRY and not isinstance(error, NotTakenError):
-                break
+            if order.role == Role.ENTRY and not (isinstance(error, NotTakenError) and error.wait_s <= ENTRY_WAITS_S):
+                break  # after a longer wait the signal would be another one
             if isinstance(error, NothingToReduceError) or order.role == Role.EXIT:
                 outcome.flat = await self._is_flat(symbol)
                 if outcome.flat:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from trading_system.venues.outcomes import Meaning, Row
 
 TOO_FREQUENT_S = 600.0
+UNSAID_S = 5.0  # the window of its limits, where it names no end
 """How long an address that came too often is shut out (HTTP 403): each request meanwhile makes it longer."""
 
 _ADDRESS_SHUT_OUT = 403
+_TOO_MANY = 429
 TOO_MANY_VISITS = frozenset({10006, 10018})
 
 TABLE: tuple[Row, ...] = (
@@ -47,8 +49,10 @@ def waiting_s(status: int, code: int | None, reset_at: str | None, venue_now_ms:
 
     reset_at: the header ``X-Bapi-Limit-Reset-Timestamp``, ms UTC.
     """
-    if status == _ADDRESS_SHUT_OUT and code is None:
+    if status == _ADDRESS_SHUT_OUT:
         return TOO_FREQUENT_S
-    if code in TOO_MANY_VISITS and reset_at is not None and reset_at.isdecimal():
+    if code not in TOO_MANY_VISITS and status != _TOO_MANY:
+        return 0.0
+    if reset_at is not None and reset_at.isdecimal():
         return max(0.0, (int(reset_at) - venue_now_ms) / 1000)
-    return 0.0
+    return UNSAID_S

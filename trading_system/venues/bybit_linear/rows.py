@@ -133,6 +133,8 @@ class ExecutionRow(msgspec.Struct, rename="camel"):
             return f"{LIQUIDATED}{self.order_id}"
         if self.exec_type == "AdlTrade":
             return "adl_autoclose"
+        if self.exec_type == "Delivery":
+            return f"delivery_autoclose-{self.order_id}"
         return self.order_link_id
 
     def fill(self, client_id: str) -> VenueFill:

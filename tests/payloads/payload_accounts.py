@@ -193,11 +193,15 @@ async def bybit_granted(payload: Payload, checks: Checks) -> None:
     checks.same((frame.op, frame.success), ("auth", payload.said["success"]))
 
 
+def _as_list(payload: Payload) -> bytes:
+    """Return an answer as a list also where it is about one thing alone."""
+    return payload.raw if isinstance(payload.said, list) else b"[%b]" % payload.raw
+
+
 async def usdm_rows(payload: Payload, checks: Checks) -> None:
     """Orders."""
     said = payload.said if isinstance(payload.said, list) else [payload.said]
-    read = usdm.decoded(json.dumps(said), list[usdm.OrderRow])
-    for row, one in zip(read, said, strict=True):
+    for row, one in zip(usdm.decoded(_as_list(payload), list[usdm.OrderRow]), said, strict=True):
         state = row.state()
         checks.same((state.client_id, state.symbol), (one["clientOrderId"], one["symbol"]))
         checks.same((state.venue_id, state.status), (str(one["orderId"]), STANDINGS[one["status"]]))
@@ -207,7 +211,7 @@ async def usdm_rows(payload: Payload, checks: Checks) -> None:
 async def usdm_stops(payload: Payload, checks: Checks) -> None:
     """Stops; what a finished one became is asked of its own order."""
     said = payload.said if isinstance(payload.said, list) else [payload.said]
-    for row, one in zip(usdm.decoded(json.dumps(said), list[usdm.StopRow]), said, strict=True):
+    for row, one in zip(usdm.decoded(_as_list(payload), list[usdm.StopRow]), said, strict=True):
         checks.same((str(row.algo_id), row.symbol), (str(one["algoId"]), one["symbol"]))
         child = one.get("actualOrderId", "")
         checks.same(row.child_id(), "" if child == "0" else child)

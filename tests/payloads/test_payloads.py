@@ -87,6 +87,8 @@ def _greater(said: Any) -> Any:
         return [_greater(value) for value in said]
     if isinstance(said, str) and re.fullmatch(r"-?\d+\.\d+", said):
         return f"{float(said) + 1}"
+    if isinstance(said, float):
+        return said + 1
     return said
 
 
@@ -99,6 +101,14 @@ def _greater(said: Any) -> Any:
         "event ORDER_TRADE_UPDATE",
         "topic kline.1",
         "topic execution",
+        "topic tickers",
+        "GET /fapi/v1/klines",
+        "GET /fapi/v1/exchangeInfo",
+        "GET /v5/market/kline",
+        "GET /v5/market/instruments-info spot",
+        "GET /v5/order/realtime",
+        "GET /v5/execution/list",
+        "GET /v5/market/risk-limit",
         "GET /fapi/v1/userTrades",
         "GET /fapi/v1/leverageBracket",
         "GET /v5/position/list",

@@ -25,10 +25,10 @@ each of them made of the answers, one line a step; every value was compared with
 moment, while the market stood still. `tests/e2e/test_oracles.py` plays it again and compares it with this page, which
 `make transcripts` writes.
 
-Steps, in order: read the market, candles, balance and positions; set leverage and isolated margin; listen to candles,
+Steps, in order: read market, candles, balance and positions; set leverage and isolated margin; listen to candles,
 orders and fills; buy at the market and look the order, the position and the fill up; place a stop and a limit order far
-away, cancel the latter; with ccxt also place a take-profit at market and cancel it; place a target, which fills; let the stop close the rest; ask for more than the account can pay
-and cancel what does not exist.
+away, cancel the latter; with ccxt place a take-profit at market and cancel it; place a target, which fills; let the
+stop close the rest; ask for more than the account can pay and cancel what does not exist.
 """
 
 

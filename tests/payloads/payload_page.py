@@ -25,8 +25,8 @@ every value that we use is compared with the one in the message, or it is not co
 come over a socket of ours all the same is shown to our readers too, which must pass it over without a word.
 
 `tests/payloads/test_payloads.py` reads them all again and compares the outcome with this page;
-`tests/payloads/payload_table.py` is the table of reasons, `tests/payloads/payload_page.py` writes the page. The messages
-themselves are not part of the project: `TRADING_SHARED` names the folder in which they are.
+`tests/payloads/payload_table.py` is the table of reasons, `tests/payloads/payload_page.py` writes the page. The
+messages themselves are not part of the project: `TRADING_SHARED` names the folder in which they are.
 """
 
 

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -90,6 +91,9 @@ class VenueSettings(BaseModel):
     slippage_ticks: int = Field(default=1, ge=0, description="ticks against us on every taker fill")
     limit_fill: Literal["through", "touch"] = Field(default="through", description="when a resting limit is filled")
     walk: Literal["unkind", "nearest"] = Field(default="unkind", description="which extreme of a minute comes first")
+
+
+PROXIES = frozenset({"http", "socks5"})
 
 
 class MarketSettings(BaseModel):
@@ -211,6 +215,14 @@ class Settings(BaseModel):
     telegram_token: SecretText = Field(
         default=Secret(""), validation_alias="TELEGRAM_TOKEN", description="the token of your bot"
     )
+
+    @field_validator("proxy")
+    @classmethod
+    def _address_of_a_proxy(cls, proxy: Secret) -> Secret:
+        parts = urlsplit(proxy.reveal())
+        if proxy.reveal() and not (parts.scheme in PROXIES and parts.hostname and parts.port):
+            raise ValueError("expected http://host:port or socks5://host:port")
+        return proxy
 
 
 class Loaded(NamedTuple):
@@ -415,7 +427,7 @@ def _problem(error: Any, given: Mapping[str, Given]) -> str:
     names = {variable_of(key): key for key in given}
     key = next((names.get(text, text) for n in (2, 1) if names.get(text := ".".join(where[:n]), text) in given), "")
     one = _at_key(key, given[key]) if key else Given(".".join(where), error["input"], "")
-    wanted = error["msg"].removeprefix("Input should be ")
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("Value error, expected ")
     wanted = wanted[0].lower() + wanted[1:]
     return one.problem(f"expected {wanted}, was {error['input']!r}")
 

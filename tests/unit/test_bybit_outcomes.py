@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
+from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, UNSAID_S, waiting_s
 from trading_system.venues.outcomes import Meaning, Row, meaning_of
 
 ANSWERS: list[tuple[int, int | None, str, Meaning]] = [
@@ -76,7 +76,7 @@ def test_every_row_of_the_table_decides_some_answer(row: Row) -> None:
 def test_the_venue_says_how_long_it_wants_to_be_left_alone() -> None:
     assert waiting_s(200, 10006, "1700000000750", 1_700_000_000_000) == 0.75
     assert waiting_s(200, 10006, "1700000000000", 1_700_000_000_750) == 0.0
-    assert waiting_s(200, 10006, None, 0) == 0.0
+    assert waiting_s(200, 10006, None, 0) == waiting_s(429, None, None, 0) == UNSAID_S == 5.0
     assert waiting_s(200, 0, "1700000000750", 0) == 0.0
     assert waiting_s(403, None, None, 0) == TOO_FREQUENT_S == 600.0
     assert waiting_s(403, 10024, None, 0) == 0.0

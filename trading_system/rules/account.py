@@ -250,7 +250,7 @@ def drop_entry(
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Rejection(slot.trade.plan, rule, values or {}))
-    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.trade))
+    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.gone or slot.trade))
 
 
 def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:
@@ -327,7 +327,7 @@ def withdraw(account: Account, place: int, rule: str, time: int, terms: Terms, f
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Withdrawn(time, terms.instruments[place].symbol, slot.trade.plan.id, rule))
-    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.trade))
+    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.gone or slot.trade))
 
 
 def leave(account: Account, place: int, reason: str, time: int, terms: Terms, facts: list[Fact]) -> Account:

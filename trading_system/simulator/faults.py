@@ -224,9 +224,9 @@ def _require_place(fault: Fault) -> None:
     else:
         fits, needs = by_count, "nth"
     if not fits:
-        raise FaultError(f"expected {needs} of 1 or more for the fault {fault.kind}, was {fault}")
+        raise FaultError(f"expected {needs} of 1 or more for the fault {fault.kind}, was none")
     if fault.kind in _OF_A_SYMBOL and not fault.symbol:
-        raise FaultError(f"expected the symbol that is {fault.kind}, was {fault}")
+        raise FaultError(f"expected the symbol that is {fault.kind}, was none")
 
 
 _DAMAGES: dict[FaultKind, Callable[[list[Row]], list[Row]]] = {

@@ -24,7 +24,7 @@ from .unknown_orders import ENDS, UnknownOrders
 
 log = logging.getLogger(__name__)
 
-ENTRY_WAITS_S = 5.0  # for a venue that wants to be left alone
+ENTRY_WAITS_S = 60.0  # for a venue that wants to be left alone; what it would enter then is no news any more
 ATTEMPTS = {Role.ENTRY: 3, Role.TARGET: 3, Role.STOP: 6, Role.EXIT: 6}
 CANCEL_ATTEMPTS = 6
 MOST_UNKNOWN_STOPS = 4  # stops beside each other whose answers were lost; then the position must be left

@@ -49,7 +49,7 @@ def waiting_s(status: int, code: int | None, reset_at: str | None, venue_now_ms:
 
     reset_at: the header ``X-Bapi-Limit-Reset-Timestamp``, ms UTC.
     """
-    if status == _ADDRESS_SHUT_OUT:
+    if status == _ADDRESS_SHUT_OUT and code is None:
         return TOO_FREQUENT_S
     if code not in TOO_MANY_VISITS and status != _TOO_MANY:
         return 0.0

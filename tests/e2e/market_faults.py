@@ -214,7 +214,7 @@ def main() -> int:
                 try:
                     with case.rule.off():
                         recovery_s(case, ground, Path(place) / venue / f"without-{n}")
-                except Exception as error:  # noqa: BLE001 - whatever becomes of a line without the rule
+                except (WrongError, replay.StalledError, replay.LineFailedError) as error:
                     outcome = f"{type(error).__name__} ({case.rule.name})"
                 else:
                     wrong += 1

@@ -31,5 +31,7 @@ def test_a_fault_costs_time_and_changes_nothing(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_without_its_rule_the_fault_does_harm(case: Case, ground: Ground, tmp_path: Path) -> None:
-    with case.rule.off(), pytest.raises((WrongError, StalledError, LineFailedError, ExceptionGroup)):
+    with case.rule.off(), pytest.raises((WrongError, StalledError, LineFailedError)) as harmed:
         recovery_s(case, ground, tmp_path / "run")
+    # a rule that was taken away by a mistake in its replacement would prove nothing
+    assert not isinstance(harmed.value.__cause__, TypeError | AttributeError | NameError)

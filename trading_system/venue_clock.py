@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from trading_system.venue_access import VenueAccess
-from trading_system.venues.clock import SystemClock
-from trading_system.venues.market_port import clock_offset
+from trading_system.venues.clock import SystemClock, clock_offset
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class VenueClock:
 
         async def ask() -> int:
             async with aiohttp.ClientSession() as http:
-                return await clock_offset(access.market(http), wall_ms)
+                return await clock_offset(access.market(http).server_time, wall_ms)
 
         return cls(ask, wall_ms)
 

@@ -15,7 +15,7 @@ from virtual_clock import START_MS, VirtualClock
 from trading_system.rules.sequencer import Page, gap_at
 from trading_system.secret import Secret
 from trading_system.venues.binance_usdm.market import rows_weight
-from trading_system.venues.clock import Clock
+from trading_system.venues.clock import Clock, clock_offset
 from trading_system.venues.known import MARKETS
 from trading_system.venues.market_errors import (
     MarketAwayError,
@@ -24,7 +24,7 @@ from trading_system.venues.market_errors import (
     ProxyRefusedError,
     UnknownSymbolError,
 )
-from trading_system.venues.market_port import PublicMarket, clock_offset, closed_from, top_by_volume
+from trading_system.venues.market_port import PublicMarket, closed_from, top_by_volume
 from trading_system.venues.rest_budget import RestBudget
 
 PAGES = {"binance_usdm": 499, "binance": 1000, "bybit_linear": 1000, "bybit": 1000}
@@ -148,7 +148,7 @@ async def test_instruments_in_pages_are_read_to_the_last(bybit: Desk) -> None:
 
 
 async def test_the_clock_is_measured_also_when_it_is_an_hour_off(desk: Desk) -> None:
-    assert await clock_offset(desk.market, lambda: desk.clock.now_ms - 3_600_000) == 3_600_000
+    assert await clock_offset(desk.market.server_time, lambda: desk.clock.now_ms - 3_600_000) == 3_600_000
     assert await desk.market.running_minute("BTCUSDT") == START_MS
 
 

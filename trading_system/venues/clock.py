@@ -1,10 +1,16 @@
-"""The wall clock of execution: signatures, fences and back-off read it; no trading decision does."""
+"""The wall clock of execution, and what it differs by from a venue's: signatures, fences and back-off read them.
+
+No trading decision does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+SAMPLES = 5
 
 
 class Clock(Protocol):
@@ -33,3 +39,17 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait ``seconds``."""
         await asyncio.sleep(seconds)
+
+
+async def clock_offset(server_time: Callable[[], Awaitable[int]], wall_ms: Callable[[], int]) -> int:
+    """Return the venue's time less this machine's, in ms: of a few samples the one with the shortest round trip.
+
+    server_time: asks the venue for its time, ms UTC; what it raises is raised here.
+    """
+    samples = []
+    for _ in range(SAMPLES):
+        before = wall_ms()
+        said = await server_time()
+        after = wall_ms()
+        samples.append((after - before, said - (before + after) // 2))
+    return min(samples)[1]

@@ -6,13 +6,11 @@ budget of requests and for the end of a ban, and raises a ``MarketError`` with o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from trading_system.rules.grid import Instrument
 from trading_system.rules.sequencer import ClosedCandle, Page, closed_rows
-
-CLOCK_SAMPLES = 5
 
 
 class AccountTerms(NamedTuple):
@@ -59,17 +57,6 @@ class PublicMarket(ClosedMinutes, Protocol):
 async def closed_from(market: ClosedMinutes, symbol: str, start: int) -> list[ClosedCandle]:
     """Return the closed minutes from ``start`` on, gaps named, as many as one request gives. Raises: MarketError."""
     return closed_rows(start, await market.minutes(symbol, start))
-
-
-async def clock_offset(market: PublicMarket, wall_ms: Callable[[], int]) -> int:
-    """Return the venue's time less this machine's, in ms: of a few samples the one with the shortest round trip."""
-    samples = []
-    for _ in range(CLOCK_SAMPLES):
-        before = wall_ms()
-        said = await market.server_time()
-        after = wall_ms()
-        samples.append((after - before, said - (before + after) // 2))
-    return min(samples)[1]
 
 
 async def top_by_volume(market: PublicMarket, count: int) -> tuple[str, ...]:

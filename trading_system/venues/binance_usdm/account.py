@@ -37,7 +37,7 @@ from trading_system.venues.binance_usdm.rows import (
 from trading_system.venues.binance_usdm.signing import payload_of, signed_payload
 from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, StopChildren
 from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, UserStream
-from trading_system.venues.clock import Clock, SystemClock
+from trading_system.venues.clock import Clock, SystemClock, clock_offset
 from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError, VenueError
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
@@ -57,7 +57,6 @@ from trading_system.venues.port import (
 
 Params = Mapping[str, str | int]
 
-CLOCK_SAMPLES = 5
 TRADES_A_PAGE = 1000
 SIDES = {1: "BUY", -1: "SELL"}
 ORDER = "/fapi/v1/order"
@@ -102,18 +101,8 @@ class BinanceUsdm:
         self._closed = False
 
     async def server_time_offset(self) -> int:
-        """Measure and keep the venue's time less ours, in ms: the sample of five with the shortest round trip."""
-        best: tuple[int, int] | None = None
-        for _ in range(CLOCK_SAMPLES):
-            before = self._clock.wall_ms()
-            said = decoded(await self._request("GET", "/fapi/v1/time", ""), ServerTime).serverTime
-            after = self._clock.wall_ms()
-            sample = (after - before, said - (before + after) // 2)
-            if best is None or sample < best:
-                best = sample
-        if best is None:
-            raise OutcomeUnknownError("the venue's clock was not measured")
-        self._offset = best[1]
+        """Measure and keep the venue's time less ours, in ms."""
+        self._offset = await clock_offset(self._server_time, self._clock.wall_ms)
         return self._offset
 
     async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
@@ -222,6 +211,9 @@ class BinanceUsdm:
         self._closed = True
         if self._session is not None:
             await self._session.close()
+
+    async def _server_time(self) -> int:
+        return decoded(await self._request("GET", "/fapi/v1/time", ""), ServerTime).serverTime
 
     async def _stop_state(self, row: StopRow) -> OrderState:
         """Return the standing of a stop, looking through it at the order it turned into."""

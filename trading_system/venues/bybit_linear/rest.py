@@ -16,14 +16,13 @@ from trading_system.secret import Secret
 from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
 from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime, decoded
 from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
-from trading_system.venues.clock import Clock
+from trading_system.venues.clock import Clock, clock_offset
 from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of
 from trading_system.venues.port import VenueRecord
 
 log = logging.getLogger(__name__)
 
-CLOCK_SAMPLES = 5
 JSON = {"Content-Type": "application/json"}
 RESET = "X-Bapi-Limit-Reset-Timestamp"
 EVERYWHERE = ""
@@ -57,18 +56,8 @@ class Rest:
         self._quiet_until: dict[str, int] = {}  # by path, or EVERYWHERE; local time in ms
 
     async def measure_clock(self) -> int:
-        """Measure and keep the venue's time less ours, in ms: the sample of five with the shortest round trip."""
-        best: tuple[int, int] | None = None
-        for _ in range(CLOCK_SAMPLES):
-            before = self._clock.wall_ms()
-            said = decoded(await self.ask("/v5/market/time", {}), ServerTime).time_nano // 1_000_000
-            after = self._clock.wall_ms()
-            sample = (after - before, said - (before + after) // 2)
-            if best is None or sample < best:
-                best = sample
-        if best is None:
-            raise OutcomeUnknownError("the venue's clock was not measured")
-        self._offset = best[1]
+        """Measure and keep the venue's time less ours, in ms."""
+        self._offset = await clock_offset(self._server_time, self._clock.wall_ms)
         return self._offset
 
     async def venue_ms(self) -> int:
@@ -112,6 +101,9 @@ class Rest:
         self.closed = True
         if self._session is not None:
             await self._session.close()
+
+    async def _server_time(self) -> int:
+        return decoded(await self.ask("/v5/market/time", {}), ServerTime).time_nano // 1_000_000
 
     async def _pages(self, path: str, params: Params, shape: type[Row], limit: int, *, signed: bool) -> list[Row]:
         found: list[Row] = []

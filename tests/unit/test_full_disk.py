@@ -94,7 +94,7 @@ class FullStore:
 
 def fill_the_disk_of_the_store(desk: Desk) -> None:
     full: Any = FullStore(desk.store)
-    desk.execution._letterbox = Letterbox(full, desk.bus)
+    desk.execution._letterbox = desk.execution._writer._letterbox = Letterbox(full, desk.bus)
 
 
 async def test_a_store_that_takes_no_more_ends_the_entries_and_not_the_exits(

@@ -61,7 +61,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 def unreliable(desk: Desk) -> Outage:
     outage: Any = Outage(desk.store)
-    desk.execution._letterbox = Letterbox(outage, desk.bus)
+    desk.execution._letterbox = desk.execution._writer._letterbox = Letterbox(outage, desk.bus)
     made: Outage = outage
     return made
 
@@ -169,7 +169,7 @@ async def test_a_store_that_comes_back_full_ends_the_entries_for_good(desk: Desk
             raise StoreWriteError("full")
 
     full: Any = Full(desk.store)
-    desk.execution._letterbox = Letterbox(full, desk.bus)
+    desk.execution._letterbox = desk.execution._writer._letterbox = Letterbox(full, desk.bus)
     await said(desk, 101.0, plans=[PLAN])
     await until(lambda: desk.execution.failure is not None)
     assert isinstance(desk.execution.failure, StoreWriteError)

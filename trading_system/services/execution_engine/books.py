@@ -73,6 +73,14 @@ class Books:
         self.account = widened(self.account, len(instruments))
         self._place = {one.symbol: n for n, one in enumerate(instruments)}
 
+    def has(self, symbol: str) -> bool:
+        """Tell whether a symbol has a slot."""
+        return symbol in self._place
+
+    def place(self, symbol: str) -> int:
+        """Return the place of a symbol's slot. Raises: KeyError for one without."""
+        return self._place[symbol]
+
     def flat(self) -> list[int]:
         """Return the places without a trade and without an offer."""
         offered = {plan.symbol for plan in self.account.offers}

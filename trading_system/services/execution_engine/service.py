@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from trading_system.contracts import SYSTEM_COMMAND, StepDTO, strategy_step_channel
-from trading_system.rules.account import Account, SymbolStep, Terms, is_idle, new_account
-from trading_system.rules.fact_record import pack_fact
-from trading_system.rules.facts import Fact
+from trading_system.rules.account import Account, Terms, is_idle, new_account
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.matching import MINUTE_MS, Role
-from trading_system.rules.roster import Change, Place, Roster, State, new_roster
+from trading_system.rules.matching import MINUTE_MS
+from trading_system.rules.roster import Change, Roster, State, new_roster
 from trading_system.rules.symbol_commands import SYMBOL_COMMANDS
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.agreement import Agreement, Left
@@ -27,35 +24,30 @@ from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.held_fills import HeldFills
 from trading_system.services.execution_engine.joining import Joining, Membership
-from trading_system.services.execution_engine.journal import Journal, JournalFill
+from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.newest_account import NewestAccount
 from trading_system.services.execution_engine.news import bells_of
 from trading_system.services.execution_engine.obedience import Obedience
+from trading_system.services.execution_engine.pending_steps import PendingSteps
 from trading_system.services.execution_engine.points import Point, Reached, unwatched
 from trading_system.services.execution_engine.progress import Progress
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.snapshot import Snapshot
-from trading_system.services.execution_engine.steps import step_close, stored_word, symbol_step, with_last_prices
+from trading_system.services.execution_engine.step_writer import StepWriter
+from trading_system.services.execution_engine.steps import stored_word, symbol_step, with_last_prices
 from trading_system.services.execution_engine.store_watch import StoreWatch
+from trading_system.services.execution_engine.venue_events import RETRY_S, VenueEvents
 from trading_system.services.room import EXECUTION, STRATEGY, WHOLE_ACCOUNT, Letterbox, Room, StepInput, Wave
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreAwayError, StoreError
-from trading_system.store.patience import patiently
 from trading_system.store.port import Stream
 from trading_system.venues.errors import VenueError
 from trading_system.venues.port import (
     MinuteMarket,
-    OrderChanged,
-    StreamCut,
-    StreamUp,
-    UserEvent,
     Venue,
-    VenueFill,
 )
 
 log = logging.getLogger(__name__)
-
-RETRY_S = 1.0
 
 
 class ExecutionEngine(Room):
@@ -89,7 +81,6 @@ class ExecutionEngine(Room):
         age is taken; without it, or with a ``signal_max_age_ms`` of 0, no signal is too old.
         """
         super().__init__(letterbox, terms.instruments[0].exchange, origins)
-        self._venue = venue
         self._journal = journal
         self._reconciler = reconciler
         self._market = market
@@ -104,19 +95,28 @@ class ExecutionEngine(Room):
         self._commands = CommandDesk(letterbox.store, self._exchange, venue_ms)
         self._obedience = Obedience(letterbox, self._books, self._snapshot, self._commands, self._agreement, venue_ms)
         self._has_just_closed = False  # a step, and the next minute is not played yet
-        self._unrung: list[tuple[str, bytes]] = []  # bells of steps that are not committed yet
-        self._pending: dict[int, dict[int, SymbolStep]] = {}
-        self._events: deque[UserEvent] = deque()
+        self._pending = PendingSteps()
         self._held = HeldFills(venue, journal, list(origins))
-        self._rejoined = False  # the past has been done again, and from now on the venue is made to agree
         self._wake = asyncio.Event()
         pinned = None if joining is None or joining.choice is None else joining.choice.pinned
         roster = new_roster(self._origin, terms.instruments, pinned)
         self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
-        self._place = {one.symbol: n for n, one in enumerate(terms.instruments)}
+        self._events = VenueEvents(
+            venue,
+            journal,
+            self._books,
+            self._held,
+            self._members,
+            reconciler,
+            self._agreement,
+            now=self._now,
+            wake=self._wake.set,
+            reached=reached,
+        )
         self._is_playing = False  # the next step's minute has begun at a venue that is told its minutes
         self._tasks: list[asyncio.Task[None]] = []
         self._watch = StoreWatch(lambda: self._letterbox.store.commit(), self._wake)  # noqa: PLW0108 - the store of then
+        self._writer = StepWriter(letterbox, self.output(""), self._books, self._snapshot, self._watch, reached)
         self.moved = asyncio.Event()
 
     async def start(self) -> None:
@@ -146,8 +146,8 @@ class ExecutionEngine(Room):
                 await self._close()
         else:
             await self._play_on()
-        await self._commit()
-        await self._rejoin()
+        await self._writer.commit()
+        await self._events.rejoin(self._step)
         self._subscriptions.append(await self._letterbox.bus.subscribe(SYSTEM_COMMAND, self._hear_command))
         await self._keep_account()
         self._tasks = [
@@ -156,20 +156,6 @@ class ExecutionEngine(Room):
         ]
         self._members.start(self._step)
         self._wake.set()
-
-    async def _rejoin(self) -> None:
-        """Book the fills of the running minute and make the venue agree, unless the past must be done again first.
-
-        The store may have lost steps that an earlier life has acted on. What rested then is gone or filled by now:
-        until their last one is closed again nothing is sent, and fills wait for their own minute.
-        """
-        if self._step < self._journal.acted_step or self._held.last_time >= self._now():
-            return
-        for fill in self._held.take():
-            self._book(fill)
-        for place in self._members.places():
-            await self._agreement.reach(place, self._now())
-        self._rejoined = True
 
     async def stop(self) -> None:
         """Stop working; orders and stops stay at the venue."""
@@ -188,7 +174,7 @@ class ExecutionEngine(Room):
     @property
     def progress(self) -> Progress:
         """Return how far execution has come, for whoever must wait until all is quiet."""
-        step = self._step if self._rejoined else self._step - 1  # what must rest after it does not rest yet
+        step = self._step if self._events.rejoined else self._step - 1  # what must rest after it does not rest yet
         return Progress(step, self._held.newest, self._reconciler.in_flight, self._reconciler.unknown)
 
     def health(self) -> Vitals:
@@ -201,7 +187,7 @@ class ExecutionEngine(Room):
         vitals = self.vitals(self._step, self._step)
         if self._watch.is_missing:
             vitals = vitals._replace(waits_for="store", status="waiting")
-        elif not self._rejoined:
+        elif not self._events.rejoined:
             vitals = vitals._replace(waits_for="past", status="waiting")
         elif self._agreement.open or self._reconciler.unknown:
             vitals = vitals._replace(waits_for="venue", status="waiting")
@@ -251,8 +237,8 @@ class ExecutionEngine(Room):
             brought = symbol_step(said, word, self._signal_interval)
             if self._members.is_joining(symbol):
                 self._members.arrive(symbol, said.step, brought)
-            elif symbol in self._place and said.step > self._step:
-                self._pending.setdefault(said.step, {})[self._place[symbol]] = brought
+            elif self._books.has(symbol) and said.step > self._step:
+                self._pending.bring(said.step, self._books.place(symbol), brought)
         self._wake.set()
 
     async def _word_of(self, symbol: str, said: StepInput) -> StepDTO | None:
@@ -272,12 +258,12 @@ class ExecutionEngine(Room):
             self._wake.set()
 
     def _due_command(self) -> Request | None:
-        if self._watch.is_missing or not self._rejoined:
+        if self._watch.is_missing or not self._events.rejoined:
             return None
         return self._obedience.due(self._market, has_just_closed=self._has_just_closed)
 
     async def _obey(self, request: Request) -> None:
-        await self._commit()
+        await self._writer.commit()
         if self._watch.is_missing:
             return
         try:
@@ -299,17 +285,17 @@ class ExecutionEngine(Room):
                 self._wake.clear()
                 while self._events or self._due_command() or self._ready():
                     if self._events:
-                        await self._commit()
-                        await self._on_event(self._events.popleft())
+                        await self._writer.commit()
+                        await self._events.answer_next()
                     elif (request := self._due_command()) is not None:
                         await self._obey(request)
-                    elif not self._rejoined or await self._is_played():
+                    elif not self._events.rejoined or await self._is_played():
                         await self._close()
-                        if not self._rejoined:
-                            await self._rejoin()
+                        if not self._events.rejoined:
+                            await self._events.rejoin(self._step)
                 self._has_just_closed = False
                 await self._change_symbols()
-                await self._commit()
+                await self._writer.commit()
                 if self.store_lost is not None:
                     await self._wind_down()
                 await self._keep_account()
@@ -324,11 +310,11 @@ class ExecutionEngine(Room):
 
         What an earlier life acted on is done again first: the venue has played those minutes already.
         """
-        await self._rejoin()
+        await self._events.rejoin(self._step)
         while self._ready():
-            if not self._rejoined:
+            if not self._events.rejoined:
                 await self._close()
-                await self._rejoin()
+                await self._events.rejoin(self._step)
             elif await self._is_played():
                 await self._close()
 
@@ -337,7 +323,7 @@ class ExecutionEngine(Room):
 
         A minute that has begun to be played goes on without those that join.
         """
-        if self._watch.is_missing or not self._rejoined:
+        if self._watch.is_missing or not self._events.rejoined:
             return
         joins = [] if self._is_playing else self._members.joins(self._step)
         await self._write_changes([*joins, *self._members.due(self._step, self._releasable())])
@@ -358,15 +344,14 @@ class ExecutionEngine(Room):
         self._widen()
         roster = self._members.roster
         for member in roster.of_state(State.JOINED):
-            place = self._place[member.symbol]
+            place = self._books.place(member.symbol)
             for step, brought in self._members.brought(member.symbol).items():
                 if step > self._step:
-                    self._pending.setdefault(step, {})[place] = brought
+                    self._pending.bring(step, place, brought)
 
     def _widen(self) -> None:
         roster = self._members.roster
         self._books.widen(roster.instruments)
-        self._place = {symbol: place for place, symbol in enumerate(roster.places)}
         self._held.follow([roster.places[place] for place in self._members.places()])
 
     def _releasable(self) -> list[int]:
@@ -380,104 +365,52 @@ class ExecutionEngine(Room):
         self._has_just_closed = False
         self._is_playing = True
         if not self._market.idle:
-            await self._commit()  # what led to a fill is stored before the fill
+            await self._writer.commit()  # what led to a fill is stored before the fill
             if self._watch.is_missing:
                 return False
         step = self._step + 1
-        pending = self._pending[step]
         names = self._members.roster.places
-        minutes = {names[place]: pending[place].minute for place in self._members.takes}
-        played = self._market.play(step, minutes)
+        minutes = self._pending.minutes(step, self._members.takes)
+        played = self._market.play(step, {names[place]: minute for place, minute in minutes.items()})
         for event in played.events:
-            await self._on_event(event)
+            await self._events.answer(event)
         return played.over
 
     async def _hear_venue(self) -> None:
         try:
-            async for event in self._venue.user_events():
-                self._take_in(event)
+            await self._events.listen()
         except Exception as error:
             log.exception("the user stream stopped")
             self.failure = error
             self.moved.set()
-
-    async def _on_event(self, event: UserEvent) -> None:
-        if isinstance(event, VenueFill):
-            await self._on_fill(event)
-        elif isinstance(event, StreamUp):
-            await self._look_around(event)
-        elif isinstance(event, OrderChanged):
-            if self._reconciler.changed(event) and self._rejoined:  # it ended without our doing
-                await self._agreement.reach(self._place[event.symbol], self._now())
-        elif isinstance(event, StreamCut):
-            log.warning("user stream: %s", event.reason)
-
-    async def _look_around(self, event: StreamUp) -> None:
-        """Read what the user stream may have missed; a read that fails is not empty, so it is tried again."""
-        try:
-            await self._held.read()
-            if not self._rejoined:
-                return
-            for fill in self._held.take():
-                await self._react(fill)
-            for place in self._members.places():
-                await self._reconciler.refresh(self._books.terms.instruments[place].symbol)
-                await self._agreement.reach(place, self._now())
-        except VenueError as error:
-            log.warning("the venue cannot be read now (%s); asking again", error)
-            asyncio.get_running_loop().call_later(RETRY_S, self._take_in, event)
-
-    def _take_in(self, event: UserEvent) -> None:
-        self._events.append(event)
-        self._wake.set()
-
-    async def _on_fill(self, fill: VenueFill) -> None:
-        new = self._held.hear(fill)
-        if new is not None:
-            await self._react(new)
-        self._held.answered(fill)
-
-    async def _react(self, fill: JournalFill) -> None:
-        if not self._rejoined:
-            self._held.hold(fill)
-        elif self._book(fill):
-            await self._agreement.reach(self._place[fill.symbol], step_close(fill.time))
-
-    def _book(self, fill: JournalFill) -> bool:
-        role = self._books.book(fill)
-        if role == Role.ENTRY:
-            self._reached(Point.AFTER_ENTRY_FILL)
-        return role is not None
 
     def _now(self) -> int:
         """Return the close of the step that is being played."""
         return (self._step + 1) * MINUTE_MS
 
     def _ready(self) -> bool:
-        pending, takes = self._pending.get(self._step + 1), self._members.takes
-        return not self._watch.is_missing and pending is not None and bool(takes) and takes.keys() <= pending.keys()
+        return not self._watch.is_missing and self._pending.is_whole(self._step + 1, self._members.takes)
 
     async def _close(self) -> None:
         """Close the next step: the account first, then the venue, then the store; bells wait for the commit."""
         step = self._step + 1
         time = step * MINUTE_MS
-        for fill in self._held.take_before(time):
-            self._book(fill)
-        said, takes = self._pending.pop(step), self._members.takes
-        said = {place: said[place]._replace(leaving=here == Place.LEAVING) for place, here in takes.items()}
+        self._events.book_before(time)
+        said = self._pending.take(step, self._members.takes)
         symbols = self._ages.dated(said, time)
         before, earlier = self.account, list(self._books.facts)
         changed = self._books.close(time, symbols, signal_close=time % self._signal_ms == 0)
-        if self._rejoined:
+        if self._events.rejoined:
             changed = sorted({*changed, *self._agreement.open})
             if changed:
-                await self._commit()  # what is acted on is stored
+                await self._writer.commit()  # what is acted on is stored
                 if self._watch.is_missing:
                     entering = [place for place in changed if self._books.is_entering(place)]
                     if (
                         entering == changed and not self._watch.lost
                     ):  # the step waits for the store, and its entries too
-                        self._books.account, self._books.facts, self._pending[step] = before, earlier, said
+                        self._books.account, self._books.facts = before, earlier
+                        self._pending.put_back(step, said)
                         return
                     changed = [place for place in changed if place not in entering]
                     for place in entering:
@@ -490,26 +423,16 @@ class ExecutionEngine(Room):
                 await self._agreement.reach(place, time)
         facts, known = self._books.end_step()
         after = None if self._step == self._origin else self._step
-        try:
-            await self._write_step(step, facts, after)
-        except StoreError as error:
-            self._watch.lose(error)
-        self._unrung.extend(bells_of(facts, self._exchange, known))
+        if await self._writer.write(step, facts, after):
+            self._step = step
+        self._writer.ring(bells_of(facts, self._exchange, known))
         self._has_just_closed, self._is_playing = True, False
         self._members.forget_before(step)
         self._members.heed(said)
         self._members.day_begins(step)
-        if self._rejoined:
+        if self._events.rejoined:
             await self._write_changes(self._members.released(step, self._releasable()))
         self._members.look_at(step + 1)
-
-    async def _write_step(self, step: int, facts: Sequence[Fact], after: int | None) -> None:
-        payloads, store = [pack_fact(fact) for fact in facts], self._letterbox.store
-        await patiently(lambda: store.append(self.output(""), step, payloads, after=after))
-        self._step = step
-        if facts and self._snapshot.is_due(self.account):
-            self._reached(Point.BETWEEN_OUTPUTS_AND_CHECKPOINT)
-        await self._snapshot.close(step, self.account, self._books.booked)
 
     def lose_store(self, error: StoreError) -> None:
         """Close no step any more and enter nothing; fills are still answered, from memory and the journal.
@@ -534,25 +457,6 @@ class ExecutionEngine(Room):
             if left != Left.NOTHING or self._events:
                 return
         self.failure = self._watch.lost
-
-    async def _commit(self) -> None:
-        """Commit the steps closed since the last commit, then ring their bells.
-
-        Quiet steps share a commit; before an order is sent or a fill is booked, what led to it is committed.
-        """
-        if self._watch.is_missing:
-            return
-        try:
-            await self._letterbox.store.commit()
-        except StoreAwayError as error:
-            self._watch.miss(error)
-            return
-        except StoreError as error:
-            self._watch.lose(error)
-            return
-        unrung, self._unrung = self._unrung, []
-        for channel, payload in unrung:
-            await self._letterbox.bus.publish(channel, payload)
 
     async def _keep_account(self) -> None:
         """Keep what people and programs look at, when nothing is left to do: no order waits for it."""

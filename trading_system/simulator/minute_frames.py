@@ -20,6 +20,13 @@ class Shown(NamedTuple):
     closed: bool
     damaged: bool = False
 
+    def sent(self, frame: str) -> bytes:
+        """Return its text ``frame`` as it goes out."""
+        if self.damaged:
+            middle = len(frame) // 2
+            frame = f"{frame[:middle]}\0\0\0{frame[middle + 3 :]}"
+        return frame.encode()
+
 
 class _Kept(NamedTuple):
     """A close that was kept back until the frames of ``step``; a swapped one follows the close of that step."""

@@ -1,4 +1,4 @@
-"""One connection of a listener, and the ways in which it can end or go deaf; what is said over it is a wire's."""
+"""One connection of a listener: how it opens, and can end or go deaf; what is said over it is a wire's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 NO_CLOSE_FRAME = 1006
+
+
+async def opened(request: web.BaseRequest, idle_s: float | None = None) -> web.WebSocketResponse | None:
+    """Open the WebSocket that is asked for; None when the client left before it was let in.
+
+    ``idle_s``: for how long nothing may come over it, None for ever.
+    """
+    ws = web.WebSocketResponse(compress=False, receive_timeout=idle_s)
+    try:
+        await ws.prepare(request)
+    except ConnectionResetError:
+        return None
+    return ws
 
 
 class Socket:

@@ -1,4 +1,4 @@
-"""The venue's WebSocket streams: who listens to what, and what goes out over which socket, faults included.
+"""The venue's WebSocket streams: which addresses and streams there are, and what a listener may say to change them.
 
 What is said is written in `frames.py`; when it is said is decided by the exchange and the server.
 """
@@ -6,113 +6,60 @@ What is said is written in `frames.py`; when it is said is decided by the exchan
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from trading_system.rules.grid import Grid
 from trading_system.simulator.binance_usdm import frames
 from trading_system.simulator.binance_usdm.listen_keys import ListenKeys
+from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.listeners import Listener, Listeners
 from trading_system.simulator.minute_frames import Shown
-from trading_system.simulator.sockets import Socket
+from trading_system.simulator.sockets import Socket, opened
 
 _STREAM = re.compile(r"[a-z0-9_]+@[A-Za-z0-9_@]+")
 _KLINE = "@kline_1m"
 
 
-class _Listener(Socket):
-    """A connection with what it subscribed to. ``combined``: each payload is wrapped with its stream's name."""
+class _Listener(Listener):
+    """A connection. ``combined``: each payload is wrapped with its stream's name."""
 
     def __init__(self, ws: web.WebSocketResponse, transport: Any, *, combined: bool, silent: bool = False) -> None:
         super().__init__(ws, transport, silent=silent)
         self.combined = combined
-        self.streams: set[str] = set()
         self.events: frozenset[str] = frozenset()
         self.key = ""
 
+    def worded(self, topic: str, payload: bytes) -> bytes:
+        return b'{"stream":"%b","data":%b}' % (topic.encode(), payload) if self.combined else payload
 
-class Streams:
-    """All sockets of the venue. ``frames`` and ``user_events`` count what was handed to a socket."""
 
-    def __init__(self, faults: FaultScript, keys: ListenKeys, is_silent: Callable[[], bool]) -> None:
-        self._is_silent = is_silent
-        self._faults = faults
+class Streams(Listeners[_Listener]):
+    """All sockets of the venue."""
+
+    def __init__(
+        self, exchange: Exchange, faults: FaultScript, keys: ListenKeys, is_silent: Callable[[], bool]
+    ) -> None:
+        super().__init__(faults)
+        self._exchange = exchange
         self._keys = keys
-        self._market: set[_Listener] = set()
-        self._user: set[_Listener] = set()
-        self._listeners: defaultdict[str, list[_Listener]] = defaultdict(list)
-        self.frames = 0
-        self.user_events = 0
+        self._is_silent = is_silent
 
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait for a slow listener, over all sockets."""
-        return sum(socket.unsent for socket in (*self._market, *self._user))
-
-    @property
-    def user_sockets(self) -> int:
-        """How many connections hear the user stream."""
-        return len(self._user)
-
-    # --- market
-
-    async def show(self, shown: Shown, step: Grid) -> None:
+    async def show(self, shown: Shown) -> None:
         """Send a frame to everyone who subscribed to its candle."""
         stream = shown.symbol.lower() + _KLINE
-        if stream not in self._listeners:
-            return
-        frame = frames.kline_frame(shown.symbol, shown.row, closed=shown.closed, step=step)
-        if shown.damaged:
-            middle = len(frame) // 2
-            frame = f"{frame[:middle]}\0\0\0{frame[middle + 3 :]}"
-        await self._send(stream, frame)
+        if stream in self._by_topic:
+            step = self._exchange.books[shown.symbol].instrument.step
+            frame = frames.kline_frame(shown.symbol, shown.row, closed=shown.closed, step=step)
+            await self._send(stream, shown.sent(frame))
 
-    def market_sockets(self) -> list[Socket]:
-        """Return all connections that hear the market."""
-        return list(self._market)
-
-    def is_combined(self, socket: Socket) -> bool:
-        """Tell whether payloads on ``socket`` are wrapped with their stream's name."""
-        return isinstance(socket, _Listener) and socket.combined
-
-    async def _send(self, stream: str, frame: str) -> None:
-        plain = wrapped = b""
-        for socket in list(self._listeners.get(stream, ())):
-            if socket.combined:
-                wrapped = wrapped or f'{{"stream":"{stream}","data":{frame}}}'.encode()
-            else:
-                plain = plain or frame.encode()
-            if await socket.send(wrapped if socket.combined else plain):
-                self.frames += 1
-            else:
-                self._forget(socket)
-
-    # --- user
-
-    async def send_event(self, kind: str, event: bytes) -> None:
-        """Send one user event to everyone who holds the key and wants its kind."""
-        if self._faults.on_user_event():
-            self.cut_user()
-        for socket in list(self._user):
-            if (socket.events and kind not in socket.events) or not self._keys.valid(socket.key):
-                continue
-            data = b'{"stream":"%b","data":%b}' % (socket.key.encode(), event) if socket.combined else event
-            if await socket.send(data):
-                self.user_events += 1
-            else:
-                self._user.discard(socket)
-
-    def cut_user(self) -> None:
-        """Break all user connections off."""
-        for socket in list(self._user):
-            self._user.discard(socket)
-            socket.break_off()
-
-    # --- connections
+    def shutdown_notice(self, socket: Socket) -> bytes:
+        """Return ``serverShutdown``, wrapped where the connection wraps."""
+        combined = isinstance(socket, _Listener) and socket.combined
+        return frames.shutdown_notice(self._exchange.now, combined=combined)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
@@ -127,29 +74,18 @@ class Streams:
             if not self._keys.valid(key):
                 return web.Response(status=401)
             return await self._serve_user(request, key, combined=door == "stream")
-        ws = web.WebSocketResponse(compress=False)
-        try:
-            await ws.prepare(request)
-        except ConnectionResetError:  # the client left before it was let in
+        ws = await opened(request)
+        if ws is None:
             return web.Response(status=400)
-        socket = _Listener(
-            ws, request.transport, combined=door == "stream", silent=area != "market" or self._is_silent()
-        )
+        silent = area != "market" or self._is_silent()
+        socket = _Listener(ws, request.transport, combined=door == "stream", silent=silent)
         self._market.add(socket)
         self._subscribe(socket, [name for name in named if _STREAM.fullmatch(name)])
-        try:
-            async for message in ws:
-                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    await socket.send(msgspec.json.encode(self._control(socket, message.data)))
-        finally:
-            self._forget(socket)
-        return ws
+        return await self._converse(socket, lambda text: self._control(socket, text))
 
     async def _serve_user(self, request: web.BaseRequest, key: str, *, combined: bool) -> web.StreamResponse:
-        ws = web.WebSocketResponse(compress=False)
-        try:
-            await ws.prepare(request)
-        except ConnectionResetError:  # the client left before it was let in
+        ws = await opened(request)
+        if ws is None:
             return web.Response(status=400)
         socket = _Listener(ws, request.transport, combined=combined)
         socket.key = key
@@ -159,13 +95,13 @@ class Streams:
             async for _ in ws:
                 pass  # nothing that a listener says on this stream means anything
         finally:
-            self._user.discard(socket)
+            self._forget(socket)
         return ws
 
-    async def close(self) -> None:
-        """Say good-bye on all connections."""
-        for socket in (*self._market, *self._user):
-            await socket.ws.close()
+    def _user_event(self, socket: _Listener, kind: str, event: bytes) -> bytes | None:
+        if (socket.events and kind not in socket.events) or not self._keys.valid(socket.key):
+            return None
+        return socket.worded(socket.key, event)
 
     def _control(self, socket: _Listener, text: str | bytes) -> Any:
         """Return the answer to a control message; keys that the venue does not know are ignored."""
@@ -179,7 +115,7 @@ class Streams:
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
             return _refused(None, "Invalid request: request ID must be an unsigned integer")
         if method == "LIST_SUBSCRIPTIONS":
-            return {"result": sorted(socket.streams), "id": number}
+            return {"result": sorted(socket.topics), "id": number}
         if method == "SET_PROPERTY" and params[:1] == ["combined"] and isinstance(params[-1], bool):
             socket.combined = params[-1]
             return {"result": None, "id": number}
@@ -192,26 +128,6 @@ class Streams:
         else:
             self._unsubscribe(socket, params)
         return {"result": None, "id": number}
-
-    def _subscribe(self, socket: _Listener, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in socket.streams:
-                socket.streams.add(name)
-                if not socket.silent:
-                    self._listeners[name].append(socket)
-
-    def _unsubscribe(self, socket: _Listener, names: Iterable[str]) -> None:
-        for name in names:
-            socket.streams.discard(name)
-            listeners = self._listeners.get(name, [])
-            if socket in listeners:
-                listeners.remove(socket)
-            if not listeners:
-                self._listeners.pop(name, None)
-
-    def _forget(self, socket: _Listener) -> None:
-        self._market.discard(socket)
-        self._unsubscribe(socket, list(socket.streams))
 
 
 def _refused(number: int | None, why: str) -> Any:

@@ -6,12 +6,11 @@ What is said is written in ``frames.py``; when it is said is decided by the exch
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from trading_system.simulator.bybit_linear import frames, market_rows
 from trading_system.simulator.bybit_linear.chosen_books import CATEGORIES
@@ -19,8 +18,9 @@ from trading_system.simulator.bybit_linear.refusal_codes import CodedRefusalErro
 from trading_system.simulator.bybit_linear.signatures import Door
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultScript
+from trading_system.simulator.listeners import Listener, Listeners
 from trading_system.simulator.minute_frames import Shown
-from trading_system.simulator.sockets import Socket
+from trading_system.simulator.sockets import Socket, opened
 
 Json = dict[str, Any]
 MOST_CHARACTERS = 21_000  # of the topics of one connection
@@ -33,19 +33,18 @@ _STATUS, _PRIVATE = "/v5/public/misc/status", "/v5/private"
 _ACTIVE_TIME = re.compile(r"([0-9]{1,3})([sm])")
 
 
-class _Listener(Socket):
-    """A connection: where it was opened, and the topics that it subscribed to."""
+class _Listener(Listener):
+    """A connection: its name, where it was opened, and whether it was let in to the private topics."""
 
     def __init__(self, ws: web.WebSocketResponse, request: web.BaseRequest, name: str, *, silent: bool = False) -> None:
         super().__init__(ws, request.transport, silent=silent)
         self.name = name
         self.path = request.path
-        self.topics: set[str] = set()
         self.let_in = False
 
 
-class Streams:
-    """All sockets of the venue. ``frames`` and ``user_events`` count what was handed to a socket.
+class Streams(Listeners[_Listener]):
+    """All sockets of the venue.
 
     ``category``: what the exchange trades; the public addresses of others exist and know no symbol.
     """
@@ -53,81 +52,34 @@ class Streams:
     def __init__(
         self, exchange: Exchange, category: str, door: Door, faults: FaultScript, is_silent: Callable[[], bool]
     ) -> None:
+        super().__init__(faults)
         self._exchange = exchange
         self._category = category
         self._door = door
-        self._faults = faults
         self._is_silent = is_silent
-        self._market: set[_Listener] = set()
-        self._user: set[_Listener] = set()
-        self._listeners: defaultdict[str, list[_Listener]] = defaultdict(list)
         self._connections = 0
-        self.frames = 0
-        self.user_events = 0
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait for a slow listener, over all sockets."""
-        return sum(socket.unsent for socket in (*self._market, *self._user))
 
     @property
     def user_sockets(self) -> int:
         """How many connections were let in to the private topics."""
         return sum(socket.let_in for socket in self._user)
 
-    def market_sockets(self) -> list[Socket]:
-        """Return all connections that hear the market."""
-        return list(self._market)
-
-    def hears_status(self, socket: Socket) -> bool:
-        """Tell whether ``socket`` subscribed to what the venue says of itself."""
-        return isinstance(socket, _Listener) and STATUS_TOPIC in socket.topics
-
-    # --- what goes out
-
     async def show(self, shown: Shown) -> None:
         """Send a frame to everyone who subscribed to its candle, and after a close the price to who wants that."""
         book = self._exchange.books[shown.symbol]
         frame = frames.kline_frame(shown.symbol, shown.row, closed=shown.closed, step=book.instrument.step)
-        if shown.damaged:
-            middle = len(frame) // 2
-            frame = f"{frame[:middle]}\0\0\0{frame[middle + 3 :]}"
-        await self._send(f"kline.1.{shown.symbol}", frame.encode())
+        await self._send(f"kline.1.{shown.symbol}", shown.sent(frame))
         topic = f"tickers.{shown.symbol}"
-        if shown.closed and topic in self._listeners:
+        if shown.closed and topic in self._by_topic:
             await self._send(topic, msgspec.json.encode(market_rows.ticker_frame(book, self._exchange)))
 
-    async def _send(self, topic: str, frame: bytes) -> None:
-        for socket in list(self._listeners.get(topic, ())):
-            if await socket.send(frame):
-                self.frames += 1
-            else:
-                self._forget(socket)
-
-    async def send_event(self, topic: str, event: bytes) -> None:
-        """Send one private event to everyone who was let in and wants its topic."""
-        if self._faults.on_user_event():
-            self.cut_user()
-        for socket in list(self._user):
-            if not socket.let_in or not socket.topics & {topic, f"{topic}.linear"}:
-                continue
-            if await socket.send(event):
-                self.user_events += 1
-            else:
-                self._user.discard(socket)
-
-    def cut_user(self) -> None:
-        """Break all private connections off."""
-        for socket in list(self._user):
-            self._user.discard(socket)
-            socket.break_off()
-
-    async def close(self) -> None:
-        """Say good-bye on all connections."""
-        for socket in (*self._market, *self._user):
-            await socket.ws.close()
-
-    # --- connections
+    def shutdown_notice(self, socket: Socket) -> bytes | None:
+        """Return what the status topic says of a maintenance; a market connection ends without a word."""
+        if STATUS_TOPIC not in (socket.topics if isinstance(socket, _Listener) else ()):
+            return None
+        row = {"id": "sim", "title": "maintenance", "state": "scheduled", "begin": str(self._exchange.now)}
+        row |= {"end": "", "href": ""}
+        return msgspec.json.encode({"topic": STATUS_TOPIC, "ts": self._exchange.now, "data": [row]})
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
@@ -135,25 +87,18 @@ class Streams:
         market = request.path.removeprefix(_PUBLIC) in CATEGORIES and request.path.startswith(_PUBLIC)
         if not (private or market or request.path == _STATUS):
             return web.Response(status=404)
-        ws = web.WebSocketResponse(compress=False, receive_timeout=_idle_s(request))
-        try:
-            await ws.prepare(request)
-        except ConnectionResetError:  # the client left before it was let in
+        ws = await opened(request, _idle_s(request))
+        if ws is None:
             return web.Response(status=400)
         self._connections += 1
         silent = not private and self._is_silent()
         socket = _Listener(ws, request, f"sim-{self._connections}", silent=silent)
         (self._user if private else self._market).add(socket)
         answer = self._answer_private if private else self._answer_public
-        try:
-            async for message in ws:
-                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    await socket.send(msgspec.json.encode(self._control(socket, message.data, answer)))
-        except TimeoutError:
-            await ws.close()
-        finally:
-            self._forget(socket)
-        return ws
+        return await self._converse(socket, lambda text: self._control(socket, text, answer))
+
+    def _user_event(self, socket: _Listener, kind: str, event: bytes) -> bytes | None:
+        return event if socket.let_in and socket.topics & {kind, f"{kind}.linear"} else None
 
     def _control(self, socket: _Listener, text: str | bytes, answer: Callable[[_Listener, Json], Json]) -> Json:
         """Return the answer to a control message; keys that the venue does not know are ignored."""
@@ -214,30 +159,12 @@ class Streams:
         if reason:
             return {"success": False, "ret_msg": reason, "op": operation}
         if operation == "unsubscribe":
-            for topic in topics:
-                self._drop(socket, topic)
+            self._unsubscribe(socket, topics)
         elif sum(map(len, socket.topics | set(topics))) > MOST_CHARACTERS:
             return {"success": False, "ret_msg": "error:args too long", "op": operation}
         else:
-            for topic in set(topics) - socket.topics:
-                socket.topics.add(topic)
-                if not socket.silent:
-                    self._listeners[topic].append(socket)
+            self._subscribe(socket, topics)
         return {"success": True, "ret_msg": "", "op": operation}
-
-    def _drop(self, socket: _Listener, topic: str) -> None:
-        socket.topics.discard(topic)
-        listeners = self._listeners.get(topic, [])
-        if socket in listeners:
-            listeners.remove(socket)
-        if not listeners:
-            self._listeners.pop(topic, None)
-
-    def _forget(self, socket: _Listener) -> None:
-        self._market.discard(socket)
-        self._user.discard(socket)
-        for topic in list(socket.topics):
-            self._drop(socket, topic)
 
 
 def _why_not_private(topic: str) -> str:

@@ -5,11 +5,10 @@ A conditional order and what it becomes are one order here: its id stays, and it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from trading_system.simulator.bybit_linear import account_rows, frames
 from trading_system.simulator.bybit_linear.rest import Rest
@@ -17,15 +16,13 @@ from trading_system.simulator.bybit_linear.signatures import Door
 from trading_system.simulator.bybit_linear.streams import Streams
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import FaultScript
-from trading_system.simulator.minute_frames import Shown
 from trading_system.simulator.orders import Trade, VenueOrder
-from trading_system.simulator.sockets import Socket
-from trading_system.simulator.wire_port import Account, Answer, Request, Trouble, UserFrame
+from trading_system.simulator.wire_port import Account, UserFrame, Wire
 
 FUNDING = "FUNDING_FEE"
 
 
-class BybitWire:
+class BybitWire(Wire):
     """What each member promises is in ``wire_port.Wire``.
 
     ``category``: what the exchange trades, ``linear`` or ``spot``; spot has a market here and no account.
@@ -41,60 +38,15 @@ class BybitWire:
         is_silent: Callable[[], bool],
     ) -> None:
         door = Door(account.api_key, account.secret, wall_ms)
+        streams = Streams(exchange, category, door, faults, is_silent)
+        super().__init__(Rest(exchange, category, door, faults), streams)
         self._exchange = exchange
-        self._rest = Rest(exchange, category, door, faults)
-        self._streams = Streams(exchange, category, door, faults, is_silent)
         self._said = 0
 
     @property
     def answers_first(self) -> bool:
         """Return True: an order is acknowledged, and then it is said what became of it."""
         return True
-
-    @property
-    def frames(self) -> int:
-        """How many market frames were handed to a socket."""
-        return self._streams.frames
-
-    @property
-    def user_events(self) -> int:
-        """How many user events were handed to a socket."""
-        return self._streams.user_events
-
-    @property
-    def signed_requests(self) -> int:
-        """How many requests passed the door with a signature."""
-        return self._rest.signed_requests
-
-    @property
-    def user_sockets(self) -> int:
-        """How many connections hear the private topics."""
-        return self._streams.user_sockets
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait for a slow listener."""
-        return self._streams.unsent
-
-    def answer(self, request: Request) -> Answer:
-        """Return the answer to one request."""
-        return self._rest.answer(request)
-
-    def trouble(self, trouble: Trouble) -> Answer:
-        """Return what a request meets that is not answered."""
-        return self._rest.trouble(trouble)
-
-    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Serve one WebSocket connection until it ends."""
-        return await self._streams.serve(request)
-
-    async def show(self, shown: Shown) -> None:
-        """Send one kline frame to everyone who subscribed to it."""
-        await self._streams.show(shown)
-
-    async def send_event(self, frame: UserFrame) -> None:
-        """Send one private event to everyone who was let in and wants its topic."""
-        await self._streams.send_event(frame.kind, frame.text)
 
     def order_frames(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> Iterable[UserFrame]:
         """Return the order as it is now, and its execution, or else the position, which is said at every change."""
@@ -128,27 +80,6 @@ class BybitWire:
     def trade_row(self, trade: Trade) -> dict[str, Any]:
         """Return a row of ``GET /v5/execution/list``."""
         return frames.execution_row(trade, self._exchange)
-
-    def market_sockets(self) -> Sequence[Socket]:
-        """Return all connections that hear the market."""
-        return self._streams.market_sockets()
-
-    def shutdown_notice(self, socket: Socket) -> bytes | None:
-        """Return what the status topic says of a maintenance; a market connection ends without a word."""
-        if not self._streams.hears_status(socket):
-            return None
-        row = {"id": "sim", "title": "maintenance", "state": "scheduled", "begin": str(self._exchange.now)}
-        row |= {"end": "", "href": ""}
-        said = {"topic": "system.status", "ts": self._exchange.now, "data": [row]}
-        return msgspec.json.encode(said)
-
-    def cut_user(self) -> None:
-        """Break all private connections off."""
-        self._streams.cut_user()
-
-    async def close(self) -> None:
-        """Say good-bye on all connections."""
-        await self._streams.close()
 
     def _position_frame(self, symbol: str, now: int) -> UserFrame:
         row = account_rows.position_row(self._exchange.books[symbol], self._exchange)

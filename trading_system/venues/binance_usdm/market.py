@@ -14,10 +14,11 @@ def rows_weight(rows: int) -> int:
     return next((weight for fewer_than, weight in _WEIGHTS if rows < fewer_than), 10)
 
 
-USDM = BinanceWire("binance_usdm", "/fapi/v1", 499, rows_weight, 1, 40, ("MIN_NOTIONAL", "notional"), "PERPETUAL")
+USDM = BinanceWire("/fapi/v1", 499, rows_weight, 1, 40, ("MIN_NOTIONAL", "notional"), "PERPETUAL")
 
 
 class BinanceUsdmMarket(BinanceMarket):
     """The public market of Binance USDT-M; what trades is its perpetual contracts."""
 
+    name = "binance_usdm"
     wire = USDM

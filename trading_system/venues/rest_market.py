@@ -1,0 +1,108 @@
+"""What is alike in every venue's public market by REST: its list of symbols, their records, and a refused question.
+
+Paths, parameters and rows are each venue's own; what it lists it says as ``Listed``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
+
+import aiohttp
+
+from trading_system.rules.grid import GridError, Instrument, grid_of_text
+from trading_system.secret import Secret
+from trading_system.venues.clock import Clock
+from trading_system.venues.market_errors import MarketAwayError, NotTradedError, UnknownSymbolError
+from trading_system.venues.market_port import AccountTerms
+from trading_system.venues.public_rest import NO_PROXY, Manners, PublicRest, RefusedQuestionError
+from trading_system.venues.rest_budget import RestBudget
+
+Answer = TypeVar("Answer")
+
+QUOTE = "USDT"
+
+
+class Listed(NamedTuple):
+    """One symbol of a venue's list. ``ours``: quoted in USDT and of the kind that we trade.
+
+    ``tick``, ``step`` and ``notional``: decimals as the venue writes them, "" where it says none.
+    """
+
+    status: str
+    ours: bool
+    tick: str
+    step: str
+    notional: str
+
+
+class RestMarket(ABC):
+    """The ground of one venue's ``PublicMarket``. ``terms``: fees and maintenance, which are not public."""
+
+    name: ClassVar[str]
+    manners: ClassVar[Manners]
+    trades: ClassVar[str]  # the status of what trades
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base: str,
+        budget: RestBudget,
+        clock: Clock,
+        terms: AccountTerms,
+        proxy: Secret = NO_PROXY,
+    ) -> None:
+        self._rest = PublicRest(http, base, budget, clock, self.manners, proxy)
+        self._terms = terms
+
+    async def trading(self) -> Mapping[str, bool]:
+        """Return every listed symbol, True for those whose status says that they trade."""
+        return {symbol: row.status == self.trades for symbol, row in (await self._listed()).items()}
+
+    async def instruments(self, symbols: Sequence[str] | None = None) -> tuple[Instrument, ...]:
+        """Return the records of ``symbols`` by the venue's filters, None: of all that trade and are ours."""
+        rows = await self._listed()
+        if symbols is None:
+            symbols = [symbol for symbol, row in rows.items() if row.status == self.trades and row.ours]
+        for symbol in symbols:
+            if symbol not in rows:
+                raise UnknownSymbolError(symbol, self._rest.base, rows)
+            if rows[symbol].status != self.trades:
+                raise NotTradedError(symbol, self._rest.base, rows[symbol].status)
+        return tuple(self._instrument(symbol, rows[symbol]) for symbol in symbols)
+
+    @abstractmethod
+    async def _listed(self) -> Mapping[str, Listed]:
+        """Return the venue's list by symbol. Raises: MarketError."""
+
+    @abstractmethod
+    def _knows_no_symbol(self, refused: RefusedQuestionError) -> bool:
+        """Tell whether the venue refused the symbol of a question."""
+
+    async def _get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        weight: int,
+        read: Callable[[bytes], Answer],
+        *,
+        symbol: str = "",
+        urgent: bool = True,
+    ) -> Answer:
+        """Return the answer to a question, about ``symbol`` if one is named. Raises: MarketError."""
+        try:
+            return await self._rest.get(path, params, weight, read, urgent=urgent)
+        except RefusedQuestionError as refused:
+            if symbol and self._knows_no_symbol(refused):
+                raise UnknownSymbolError(symbol, self._rest.base) from None
+            raise MarketAwayError(f"{self._rest.base}{path}", str(refused)) from None
+
+    def _instrument(self, symbol: str, row: Listed) -> Instrument:
+        try:
+            tick, step, notional = grid_of_text(row.tick), grid_of_text(row.step), float(row.notional)
+        except (ValueError, GridError) as error:
+            raise MarketAwayError(
+                self._rest.base, f"a record of {symbol} without tick, step or least notional ({error!r})"
+            ) from None
+        return Instrument(self.name, symbol, tick, step, notional, *self._terms)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from market_faults import CASES, VENUES, Case, Ground, WrongError, ground_of, recovery_s
+from fault_trials import Grounds, WrongError, grounds_of
+from market_faults import CASES, VENUES, Case, recovery_s
 
 from trading_system.replay import LineFailedError, StalledError
 
@@ -16,22 +17,22 @@ SLOWEST_S = 10.0
 
 
 @pytest.fixture(scope="module", params=VENUES)
-def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    return ground_of(request.param, tmp_path_factory.mktemp(request.param))
+def grounds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    return grounds_of(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_fault_costs_time_and_changes_nothing(
-    case: Case, ground: Ground, tmp_path: Path, record_property: Callable[[str, object], None]
+    case: Case, grounds: Grounds, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    took = recovery_s(case, ground, tmp_path / "run")
+    took = recovery_s(case, grounds, tmp_path / "run")
     record_property("recovery_s", took)
     assert took < SLOWEST_S
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_without_its_rule_the_fault_does_harm(case: Case, ground: Ground, tmp_path: Path) -> None:
+def test_without_its_rule_the_fault_does_harm(case: Case, grounds: Grounds, tmp_path: Path) -> None:
     with case.rule.off(), pytest.raises((WrongError, StalledError, LineFailedError)) as harmed:
-        recovery_s(case, ground, tmp_path / "run")
+        recovery_s(case, grounds, tmp_path / "run")
     # a rule that was taken away by a mistake in its replacement would prove nothing
     assert not isinstance(harmed.value.__cause__, TypeError | AttributeError | NameError)

@@ -64,6 +64,22 @@ async def test_a_delisted_instrument_is_shown_only_to_who_asks_for_it() -> None:
         assert (await client.order("Buy")).code == 110074
 
 
+async def test_a_settlement_is_a_trade_without_an_order_and_ends_what_waits() -> None:
+    async with bybit(CALM, CALM, faults=(Fault(FaultKind.DELISTED, START + 1, SYMBOL),)) as client:
+        await client.order("Buy", stopLoss="95")
+        await client.server.advance(START + 1)
+        await client.server.advance(START + 1)
+        await client.server.advance(START + 2)
+        trades = (await client.get("/v5/execution/list", **LINEAR))["list"]
+        assert [(row["execType"], row["createType"]) for row in trades] == [
+            ("Delivery", "CreateBySettle"),
+            ("Trade", "CreateByUser"),
+        ]
+        assert (trades[0]["side"], trades[0]["execPrice"], trades[0]["orderLinkId"]) == ("Sell", "100", "")
+        stop = next(row for row in (await client.get("/v5/order/history", **LINEAR))["list"] if row["stopOrderType"])
+        assert (stop["orderStatus"], stop["cancelType"]) == ("Cancelled", "CancelBySettle")
+
+
 async def test_candles_descend_and_begin_with_the_running_minute() -> None:
     async with bybit((100.0, 102.0, 98.0, 101.5), None, CALM) as client:
         await client.server.advance(START + 1)

@@ -321,12 +321,47 @@ async def test_the_venues_clock_can_jump_and_drift() -> None:
     assert times == [-5_000, -4_993, -4_986]
 
 
+async def standing_of(client: RawClient) -> dict[str, str]:
+    _, info = await client.request("GET", "/fapi/v1/exchangeInfo")
+    return {row["symbol"]: row["status"] for row in info["symbols"]}
+
+
+async def test_a_delisted_symbol_is_settled_at_its_last_price_and_its_orders_end() -> None:
+    async with venue(*MINUTES, faults=(Fault(FaultKind.DELISTED, START + 2, "BTCUSDT"),)) as client:
+        await client.order("BUY", "MARKET")
+        await client.server.advance(START + 1)
+        await client.stop("SELL", "95")
+        await client.order("SELL", "LIMIT", "1", price="120")
+        ws = await client.user_stream()
+        await client.server.advance(START + 2)
+        assert client.server.exchange.standing()[:2] == (START + 2, 1)
+        await client.server.advance(START + 3)
+        events = [await frame(ws) for _ in range(4)]
+        settled, *ended = [said["o"] for said in events if said["e"] != "ACCOUNT_UPDATE"]
+        assert (settled["c"], settled["S"], settled["x"], settled["L"]) == (
+            "settlement_autoclose-4",
+            "SELL",
+            "TRADE",
+            "101",
+        )
+        assert [(one["s"], one["X"]) for one in ended] == [("BTCUSDT", "CANCELED")] * 2
+        assert settled["T"] == (START + 2) * 60_000
+        assert await standing_of(client) == {"BTCUSDT": "SETTLING"}
+        assert (await client.order("BUY", "MARKET"))[1]["code"] == -4140
+        _, rows = await client.request("GET", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=2)
+        assert [row[0] // 60_000 - START for row in rows] == [0, 1]
+        state = client.server.state()
+        assert (state["positions"], state["open_orders"]) == (0, 0)
+
+
 async def test_a_halted_symbol_has_no_minutes_and_takes_no_order_until_it_trades_again() -> None:
     faults = (Fault(FaultKind.HALTED, START + 1, "BTCUSDT"),)
     async with venue(*MINUTES, faults=faults, symbols=("BTCUSDT", "ETHUSDT")) as client:
         await client.server.advance()
+        assert await standing_of(client) == {"BTCUSDT": "BREAK", "ETHUSDT": "TRADING"}
         assert (await client.order("BUY", "MARKET"))[1]["code"] == -4140
         await client.server.advance()
+        assert await standing_of(client) == {"BTCUSDT": "TRADING", "ETHUSDT": "TRADING"}
         await client.server.advance()
         _, rows = await client.request("GET", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=3)
         assert [row[0] // 60_000 - START for row in rows] == [0, 2, 3]

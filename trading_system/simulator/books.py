@@ -41,6 +41,11 @@ class Book:
         return self.halted is not None and self.halted[0] < step and (self.halted[1] is None or step <= self.halted[1])
 
     @property
+    def ended_after(self) -> int | None:
+        """The step after which the symbol is traded no more and never will be again, None while it has a future."""
+        return self.halted[0] if self.halted is not None and self.halted[1] is None else None
+
+    @property
     def margin(self) -> float:
         """The initial margin that the position and the entries waiting for it hold."""
         held = self.initial_margin

@@ -85,7 +85,7 @@ class Disturbances:
             case FaultKind.HALTED:
                 self._exchange.halt(fault.symbol, step + fault.steps)
             case FaultKind.DELISTED:
-                self._exchange.halt(fault.symbol, None)
+                self._exchange.delist(fault.symbol)
             case FaultKind.NEW_TICK:
                 self._exchange.change_tick(fault.symbol, fault.factor)
             case _:

@@ -26,8 +26,16 @@ from trading_system.rules.matching import (
 )
 from trading_system.simulator.admission import goes_off, require_allowed
 from trading_system.simulator.books import NOT_TRADED, Book
-from trading_system.simulator.fingerprint import line_of, stop_of
-from trading_system.simulator.orders import Funding, OrderRequest, Position, Trade, VenueOrder
+from trading_system.simulator.fingerprint import exit_of, line_of, stop_of
+from trading_system.simulator.orders import (
+    LIQUIDATED,
+    SETTLED,
+    Funding,
+    OrderRequest,
+    Position,
+    Trade,
+    VenueOrder,
+)
 from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
 
@@ -173,6 +181,8 @@ class Exchange:
         """Follow one symbol's minute to its next fill; False when the minute is over."""
         if book.walk is None and not (book.open or book.position.side):
             return False
+        if book.ended_after is not None:
+            return self._settle(book)
         row = book.row(self.step + 1)
         if row.gap:
             return False
@@ -228,7 +238,9 @@ class Exchange:
         self.now = max(self.now, match.time)
         met = match.order
         if met.role == Role.LIQUIDATION:
-            order = self._child(book, f"autoclose-{self._number + 1}", met.side, met.quantity, match.time)
+            order = self._child(book, f"{LIQUIDATED}{self._number + 1}", met.side, met.quantity, match.time)
+        elif met.id == SETTLED:
+            order = self._child(book, f"{SETTLED}{self._number + 1}", met.side, met.quantity, match.time)
         else:
             order = self.orders[int(met.id)]
         algo = order if order.algo else None
@@ -268,6 +280,16 @@ class Exchange:
         if not book.position.side:
             for left in [left for left in book.open.values() if left.entry or left.role == Role.EXIT]:
                 self._end(left, "CANCELED" if left.entry else "EXPIRED")  # neither waits for a position to come
+
+    def _settle(self, book: Book) -> bool:
+        """End what is left of a symbol that is traded no more, at its last price; True when that was a position."""
+        side, held, time = book.position.side, book.position.held, self.step * MINUTE_MS
+        if side:
+            order = Order(SETTLED, Role.EXIT, OrderType.MARKET, -side, 0.0, held, 0)
+            self._fill(book, Match(order, book.last, maker=False, time=time))
+        for left in list(book.open.values()):
+            self._end(left, "CANCELED")
+        return bool(side)
 
     def _give_position(self, book: Book, kind: OrderType, price: float, entry: int) -> None:
         """Give the position a stop or a touch of its own, at once; it replaces the one that there was.
@@ -314,9 +336,7 @@ class Exchange:
 
         Raises: RefusedError when the order breaks a rule; then nothing has changed.
         """
-        book = self.book(request.symbol)
-        if book.halts(self.step + 1):
-            raise RefusedError(Refusal.NOT_TRADING)
+        book = self._traded(request.symbol)
         known = self.find(algo=request.algo, client_id=request.client_id) if request.client_id else None
         if known is not None and known.open:
             raise RefusedError(Refusal.ID_IN_USE)
@@ -352,7 +372,7 @@ class Exchange:
 
         Raises: RefusedError without a position, and when the price is beyond it already.
         """
-        book = self.book(symbol)
+        book = self._traded(symbol)
         known, opened = book.held_by_position(kind), self._entry_before(symbol)
         if not book.position.side or opened is None:
             raise RefusedError(Refusal.NOTHING_TO_REDUCE)
@@ -373,7 +393,7 @@ class Exchange:
         """
         if not order.open:
             raise RefusedError(Refusal.NOT_OPEN)
-        book = self.books[order.symbol]
+        book = self._traded(order.symbol)
         wanted = (price or order.price, quantity or order.quantity)
         wish = (order.symbol, order.side, order.type, wanted[1], wanted[0], order.client_id)
         flags = (order.reduce_only, order.algo, order.close_position, order.stop, order.target, order.post_only)
@@ -403,9 +423,13 @@ class Exchange:
             raise RefusedError(Refusal.LEVERAGE_OF_POSITION)
         book.leverage, book.resting = leverage, None
 
-    def halt(self, symbol: str, until: int | None) -> None:
-        """Stop trading ``symbol`` up to step ``until``, or for ever; what rests for it stays and cannot fill."""
+    def halt(self, symbol: str, until: int) -> None:
+        """Stop trading ``symbol`` up to step ``until``; what rests for it stays and cannot fill."""
         self.book(symbol).halted = (self.step, until)
+
+    def delist(self, symbol: str) -> None:
+        """Stop trading ``symbol`` for good: with the next minute its orders end and its position is settled."""
+        self.book(symbol).halted = (self.step, None)
 
     def change_tick(self, symbol: str, factor: int) -> None:
         """Make the price grid of ``symbol`` coarser by ``factor``; what rests stays where it is."""
@@ -447,6 +471,13 @@ class Exchange:
             raise RefusedError(Refusal.UNKNOWN_SYMBOL)
         return book
 
+    def _traded(self, symbol: str) -> Book:
+        """Return the book of a symbol that takes orders now. Raises: RefusedError when it does not."""
+        book = self.book(symbol)
+        if book.halts(self.step + 1):
+            raise RefusedError(Refusal.NOT_TRADING)
+        return book
+
     def find(self, *, algo: bool, number: int = 0, client_id: str = "") -> VenueOrder | None:
         """Return an order by number, or the newest one with the client id; None when the service has none such."""
         order = self.orders.get(number or self._by_client.get((algo, client_id), 0))
@@ -467,7 +498,8 @@ class Exchange:
         What is open, what the kept trades came from and the newest orders stay: nobody can still ask for others.
         """
         newest = self._trades[-kept:]
-        ended = [self._entry_before(trade.symbol, trade.id) for trade in newest if trade.role == Role.LIQUIDATION]
+        ends = [trade for trade in newest if trade.settles or trade.role == Role.LIQUIDATION]
+        ended = [self._entry_before(trade.symbol, trade.id) for trade in ends]
         held = [self._entry_before(symbol) for symbol, book in self.books.items() if book.position.side]
         first = min(trade.id for trade in (*newest, *ended, *held) if trade is not None)
         self._trades, self._forgotten = self._trades[first - 1 - self._forgotten :], first - 1
@@ -486,10 +518,13 @@ class Exchange:
         return [line_of(trade, self.owner(trade)) for trade in self._trades]
 
     def owner(self, trade: Trade) -> str:
-        """Return the client id that a trade belongs to; a liquidation belongs to the entry it ends."""
+        """Return the client id that a trade belongs to; the venue's own ending of a position to the entry it ends."""
         if trade.role == Role.LIQUIDATION:
             entry = self._entry_before(trade.symbol, trade.id)
             return "" if entry is None else self.owner(entry)
+        if trade.settles:
+            entry = self._entry_before(trade.symbol, trade.id)
+            return "" if entry is None else exit_of(self.owner(entry))
         parent = self.orders[trade.order].parent
         if not parent:
             return trade.client_id

@@ -12,7 +12,16 @@ _KINDS = {"e": "entry", "s": "stop", "x": "exit"}
 
 def stop_of(entry_id: str) -> str:
     """Return the client order id by which the stop of a position is known whose entry carried it without a name."""
-    return f"{canonical(entry_id)[:-1]}s00" if is_ours(entry_id) else ""
+    return _sibling_of(entry_id, "s")
+
+
+def exit_of(entry_id: str) -> str:
+    """Return the client order id by which the venue's settlement of a position is known, after its entry."""
+    return _sibling_of(entry_id, "x")
+
+
+def _sibling_of(entry_id: str, name: str) -> str:
+    return f"{canonical(entry_id)[:-1]}{name}00" if is_ours(entry_id) else ""
 
 
 def line_of(trade: Trade, owner: str) -> str:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 from trading_system.rules.grid import Grid, q8
 from trading_system.rules.matching import Order, OrderType, Role
 
+LIQUIDATED, SETTLED = "autoclose-", "settlement_autoclose-"
+"""With these begin the names of the orders by which the venue itself ends a position."""
+
 
 class OrderRequest(NamedTuple):
     """One order as asked for, its numbers already on the instrument's grids.
@@ -110,6 +113,11 @@ class Trade(NamedTuple):
     maker: bool
     time: int
     closed: float = 0.0
+
+    @property
+    def settles(self) -> bool:
+        """Whether the venue took the position away, as its symbol is traded no more."""
+        return self.client_id.startswith(SETTLED)
 
 
 class Funding(NamedTuple):

@@ -35,7 +35,10 @@ class Fetched(NamedTuple):
 
 
 class History:
-    """Asks one market. ``now_ms``: the exchange's time; None where the market's time does not pass by itself."""
+    """Asks one market. ``now_ms``: the exchange's time; None where the market's time does not pass by itself.
+
+    There a symbol is missed by what others have closed: that is how far the market has come.
+    """
 
     def __init__(self, market: ClosedMinutes, now_ms: Callable[[], int] | None) -> None:
         self._market = market
@@ -43,13 +46,15 @@ class History:
         self._earlier: dict[str, Read] = {}
         self._standing: Mapping[str, bool] = {}
         self._standing_at = 0
-        self._unlisted: dict[str, int] = {}  # when the list lacked a symbol for the first time
+        self._lists = 0
+        self._unlisted: dict[str, int] = {}  # which list lacked a symbol for the first time
         self.halted: set[str] = set()
 
-    async def closed_from(self, symbol: str, start: int) -> Fetched:
+    async def closed_from(self, symbol: str, start: int, others_closed: int = 0) -> Fetched:
         """Return what is proven of the minutes from ``start`` (open time, ms UTC) on, as much as one request gives.
 
-        The newest minutes are urgent, and few: a few rows weigh less than a page. Raises: MarketError.
+        others_closed: the close (ms UTC) of the newest minute of any symbol, by which this one is missed without a
+        time. The newest minutes are urgent, and few: a few rows weigh less than a page. Raises: MarketError.
         """
         now = self._now_ms() if self._now_ms is not None else None
         urgent = now is not None and now - start < NEWEST_MS
@@ -57,7 +62,7 @@ class History:
         try:
             page = await self._market.minutes(symbol, start, most, urgent=urgent)
         except UnknownSymbolError:
-            if now is None or await self._trades(symbol, now):
+            if start + MINUTE_MS > (others_closed if now is None else now) or await self._trades(symbol, now):
                 raise
             page = Page((), start)
         read, earlier = Read(page, now), self._earlier.get(symbol)
@@ -65,8 +70,8 @@ class History:
         if settled.unproven_gap is not None and (now is None or settled.unproven_gap + NEWEST_MS <= now):
             again = Read(await self._market.minutes(symbol, start, most, urgent=urgent), now)
             settled = settle(start, again, read)
-        if now is not None and not settled.closed and not page.more and await self._is_halted(symbol, start, now):
-            settled = settle(start, *[self._until_now(page, now)] * 2)
+        if not settled.closed and not page.more and await self._is_halted(symbol, start, now, others_closed):
+            settled = settle(start, *[_without_more(page, self._missed_before(symbol, now, others_closed))] * 2)
         self._keep(symbol, start, read, settled)
         return Fetched(settled.closed, page.more and bool(settled.closed))
 
@@ -91,10 +96,9 @@ class History:
             rest = tuple(row for row in read.page.rows if row.open_time >= beyond)
             self._earlier[symbol] = Read(read.page._replace(rows=rest), read.at)
 
-    async def _is_halted(self, symbol: str, start: int, now: int) -> bool:
+    async def _is_halted(self, symbol: str, start: int, now: int | None, others_closed: int) -> bool:
         """Tell whether the venue does not trade ``symbol``; asked when a minute stays away longer than a late close."""
-        patience = GAP_AFTER_MS if symbol in self.halted else PATIENCE_MS
-        if start + MINUTE_MS + patience > now:
+        if start + MINUTE_MS > self._missed_before(symbol, now, others_closed):
             return False
         if await self._trades(symbol, now):
             self.trades_again(symbol)
@@ -104,19 +108,26 @@ class History:
         self.halted.add(symbol)
         return True
 
-    @staticmethod
-    def _until_now(page: Page, now: int) -> Read:
-        """Return ``page`` as the proof that it is of a symbol which is not traded: no newer row will come."""
-        return Read(page._replace(proven=max(page.proven, (now - GAP_AFTER_MS) // MINUTE_MS * MINUTE_MS)), None)
+    def _missed_before(self, symbol: str, now: int | None, others_closed: int) -> int:
+        """Return the instant by which the close of a minute, if it has one, is no longer merely late."""
+        if now is None:
+            return others_closed
+        return now - (GAP_AFTER_MS if symbol in self.halted else PATIENCE_MS)
 
-    async def _trades(self, symbol: str, now: int) -> bool:
-        if now - self._standing_at >= STANDING_MS:
+    async def _trades(self, symbol: str, now: int | None) -> bool:
+        if now is None or now - self._standing_at >= STANDING_MS:
             listed = await self._market.trading()
             if not listed:
                 raise MarketAwayError("the list of symbols", "an empty one")
-            self._standing, self._standing_at = listed, now
+            self._standing, self._standing_at = listed, now or 0
+            self._lists += 1
         if symbol in self._standing:
             self._unlisted.pop(symbol, None)
             return self._standing[symbol]
         # One answer may lack what the next one has: only a second list proves that a symbol is gone.
-        return self._unlisted.setdefault(symbol, self._standing_at) == self._standing_at
+        return self._unlisted.setdefault(symbol, self._lists) == self._lists
+
+
+def _without_more(page: Page, before: int) -> Read:
+    """Return ``page`` as the proof that it is of a symbol which is not traded: until ``before`` no more rows come."""
+    return Read(page._replace(proven=max(page.proven, before // MINUTE_MS * MINUTE_MS)), None)

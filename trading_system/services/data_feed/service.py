@@ -145,9 +145,9 @@ class DataFeed:
         if now - self._heard >= self._ask_after_s:
             self._heard = now
             self._want_all()
-        newest = max((minutes.last.open_time for minutes in self._minutes.values()), default=0)
+        newest = self._newest()
         behind = {symbol for symbol, minutes in self._minutes.items() if minutes.last.open_time < newest}
-        for symbol in behind & self._behind:
+        for symbol in behind & (self._behind | self._history.halted):
             self._questions.want(symbol)
         self._behind = behind
 
@@ -210,7 +210,7 @@ class DataFeed:
             more = True
             while more and symbol in self._minutes and self.failure is None:
                 start = self._minutes[symbol].last.open_time + MINUTE_MS
-                fetched = await self._history.closed_from(symbol, start)
+                fetched = await self._history.closed_from(symbol, start, self._newest() + MINUTE_MS)
                 more = fetched.more
                 before = self.counts["rest"]
                 async with self._writing:
@@ -224,6 +224,10 @@ class DataFeed:
         except Exception as error:
             log.exception("the data feed stopped")
             self._fail(error)
+
+    def _newest(self) -> int:
+        """Return the open time of the newest minute of any symbol: how far the market has come."""
+        return max((minutes.last.open_time for minutes in self._minutes.values()), default=0)
 
     def _answered(self, symbol: str) -> None:
         if symbol in self._away:

@@ -114,7 +114,7 @@ def account_summary(exchange: Exchange) -> Json:
     return {**totals, **free, "assets": [asset], "positions": positions}
 
 
-def symbol_row(book: Book) -> Json:
+def symbol_row(book: Book, status: str) -> Json:
     """Return one symbol of ``GET /fapi/v1/exchangeInfo``. ``pricePrecision`` is not the tick, as at the venue."""
     instrument = book.instrument
     symbol = instrument.symbol
@@ -126,7 +126,7 @@ def symbol_row(book: Book) -> Json:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": 1569398400000,
-        "status": "TRADING",
+        "status": status,
         "maintMarginPercent": text_of(round(instrument.maintenance_margin * 100, 8)),
         "requiredMarginPercent": f"{100 / book.leverage:.4f}",
         "baseAsset": symbol.removesuffix("USDT"),
@@ -155,6 +155,13 @@ def symbol_row(book: Book) -> Json:
     }
 
 
+def status_of(book: Book, step: int) -> str:
+    """Return the word for a symbol in the minute of ``step``: one that is delisted stays on the list for a while."""
+    if book.halts(step):
+        return "SETTLING" if book.ended_after is not None else "BREAK"
+    return "TRADING"
+
+
 def exchange_info(exchange: Exchange, wall_ms: int, weight_limit: int) -> Json:
     """Return ``GET /fapi/v1/exchangeInfo``: exactly the instruments that the exchange was given."""
     limits = [
@@ -169,7 +176,7 @@ def exchange_info(exchange: Exchange, wall_ms: int, weight_limit: int) -> Json:
         "rateLimits": limits,
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "0"}],
-        "symbols": [symbol_row(book) for book in exchange.books.values()],
+        "symbols": [symbol_row(book, status_of(book, exchange.step + 1)) for book in exchange.books.values()],
     }
 
 

@@ -8,7 +8,7 @@ from trading_system.rules.grid import Grid, text_of
 from trading_system.rules.matching import MINUTE_MS, OrderType, Role
 from trading_system.simulator.bybit_linear import names
 from trading_system.simulator.exchange import Exchange
-from trading_system.simulator.orders import Funding, Trade, VenueOrder
+from trading_system.simulator.orders import LIQUIDATED, Funding, Trade, VenueOrder
 from trading_system.simulator.tape import Row
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def order_row(order: VenueOrder, exchange: Exchange) -> Json:
         "positionIdx": 0,
         "orderStatus": names.status_of(order),
         "createType": names.creator_of(asked, _role(order, asked)),
-        "cancelType": _why_cancelled(asked),
+        "cancelType": _why_cancelled(asked, exchange),
         "rejectReason": _why_rejected(order),
         "timeInForce": _duration(order),
         "isLeverage": "",
@@ -117,7 +117,7 @@ def execution_row(trade: Trade, exchange: Exchange) -> Json:
         "execId": names.execution_id(trade),
         "execPrice": text_of(trade.price),
         "execQty": text_of(trade.quantity),
-        "execType": "BustTrade" if trade.role == Role.LIQUIDATION else "Trade",
+        "execType": _kind_of(trade),
         "execValue": money(trade.price * trade.quantity),
         "execTime": str(trade.time),
         "feeCurrency": "USDT",
@@ -199,14 +199,23 @@ def _parent_link(order: VenueOrder, exchange: Exchange) -> str:
 
 def _role(order: VenueOrder, asked: VenueOrder) -> Role:
     """Return what an order is there for; the exchange's own, which ends a position, has its name from it."""
-    return Role.LIQUIDATION if order.client_id == f"autoclose-{order.number}" else asked.role
+    return Role.LIQUIDATION if order.client_id == f"{LIQUIDATED}{order.number}" else asked.role
 
 
-def _why_cancelled(order: VenueOrder) -> str:
+def _kind_of(trade: Trade) -> str:
+    if trade.settles:
+        return "Delivery"
+    return "BustTrade" if trade.role == Role.LIQUIDATION else "Trade"
+
+
+def _why_cancelled(order: VenueOrder, exchange: Exchange) -> str:
     if order.status == "EXPIRED":
         return "CancelByReduceOnly"
     if order.status != "CANCELED":
         return "UNKNOWN"
+    ended = exchange.books[order.symbol].ended_after
+    if ended is not None and order.updated >= ended * MINUTE_MS:
+        return "CancelBySettle"
     return "CancelByTpSlTsClear" if order.entry else "CancelByUser"
 
 

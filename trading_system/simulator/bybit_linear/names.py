@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 
 from trading_system.rules.matching import OrderType, Role
-from trading_system.simulator.orders import Funding, Trade, VenueOrder
+from trading_system.simulator.orders import LIQUIDATED, SETTLED, Funding, Trade, VenueOrder
 
 SIDES = {1: "Buy", -1: "Sell"}
 KINDS = {
@@ -49,7 +49,7 @@ def id_of(order: VenueOrder) -> str:
 
 def link_of(order: VenueOrder) -> str:
     """Return ``orderLinkId``: the name that an order was sent with, "" when the exchange had to name it."""
-    own = {f"sim-{order.number}", f"autoclose-{order.number}"}
+    own = {f"{name}{order.number}" for name in ("sim-", LIQUIDATED, SETTLED)}
     return "" if order.client_id in own else order.client_id
 
 
@@ -75,6 +75,8 @@ def creator_of(order: VenueOrder, role: Role) -> str:
     """Return ``createType``: who made an order that is there for ``role``."""
     if role == Role.LIQUIDATION:
         return "CreateByTakeOver_PassThrough"
+    if order.client_id.startswith(SETTLED):
+        return "CreateBySettle"
     return f"CreateBy{_OF_POSITION[order.type]}" if order.entry else "CreateByUser"
 
 

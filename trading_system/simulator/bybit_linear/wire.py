@@ -53,7 +53,8 @@ class BybitWire(Wire):
         if order.parent and trade is None:
             return ()  # that a conditional order became this one was said when it triggered
         del execution
-        said = [self._frame("order", frames.order_row(order, self._exchange), now)]
+        settles = trade is not None and trade.settles  # which is a trade, and the order of nobody
+        said = [] if settles else [self._frame("order", frames.order_row(order, self._exchange), now)]
         if trade is None:
             return [*said, self._position_frame(order.symbol, now)]
         said.append(self._frame("execution", frames.execution_row(trade, self._exchange), now))

@@ -17,6 +17,7 @@ from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.venues.binance_usdm.outcomes import TABLE
 from trading_system.venues.binance_usdm.rows import (
+    TRADING,
     AckedOrder,
     AckedStop,
     BracketsRow,
@@ -113,6 +114,8 @@ class BinanceUsdm:
         for symbol in symbols:
             if symbol not in rows:
                 raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
+            if rows[symbol].status != TRADING:
+                raise NoSuchSymbolError(f"expected {symbol} to be traded, was {rows[symbol].status} at the venue")
             rates = decoded(await self._read("/fapi/v1/commissionRate", {"symbol": symbol}), CommissionRow)
             brackets = decoded(await self._read("/fapi/v1/leverageBracket", {"symbol": symbol}), list[BracketsRow])
             own = next((row for row in brackets if row.symbol == symbol), BracketsRow(symbol, []))

@@ -36,6 +36,7 @@ STOP_STATUSES = {
     "EXPIRED": OrderStatus.EXPIRED,
 }
 FINISHED = "FINISHED"  # a stop whose own order filled or was cancelled: only that order can tell which
+TRADING = "TRADING"
 
 
 class ErrorBody(msgspec.Struct):
@@ -164,7 +165,7 @@ class SymbolRow(msgspec.Struct):
 
     symbol: str
     filters: list[FilterRow]
-    status: str = "TRADING"
+    status: str = TRADING
     contract_type: str = msgspec.field(default="PERPETUAL", name="contractType")
     quote: str = msgspec.field(default="USDT", name="quoteAsset")
 

@@ -1,0 +1,122 @@
+"""What must hold after a market went wrong: which run is the truth, and what is looked at besides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from small_markets import SMALL_MINUTES, SMALL_SEED, made_market, small_market, small_settings, with_gaps
+
+from trading_system.research.candle_inputs import CandleInputs
+from trading_system.research.line_view import read_line
+from trading_system.research.parity import compare
+from trading_system.research.run_folder import EVENTS, step_of_fill
+from trading_system.research.runs import Run, run_backtest, write
+from trading_system.rules.matching import MINUTE_MS, Role
+from trading_system.rules.roster import Member, State, Why
+from trading_system.settings import Settings
+from trading_system.simulator.faults import Fault
+from trading_system.simulator.server import SimulatorServer
+
+FIRST, OTHER = "BTCUSDT", "ETHUSDT"
+
+
+class WrongError(AssertionError):
+    """What must hold did not."""
+
+
+class Ground(NamedTuple):
+    """A venue's market, its backtest and the folder of it, and the step in which an entry of the first symbol fills."""
+
+    settings: Settings
+    market: CandleInputs
+    backtest: Run
+    folder: Path
+    entry: int
+
+
+class Grounds(NamedTuple):
+    """A venue's markets: of one symbol around its first entry, and of two around one that is held for an hour."""
+
+    one: Ground
+    two: Ground
+
+
+class Played(NamedTuple):
+    """A line's run through faults: where it was written, and the exchange at its end."""
+
+    run: Run
+    folder: Path
+    server: SimulatorServer
+    faults: Sequence[Fault]
+
+
+def grounds_of(venue: str, folder: Path) -> Grounds:
+    """Make the markets of ``venue`` and their backtests in ``folder``."""
+    settings = small_settings(f"exchange={venue}")
+    two = made_market(settings, SMALL_SEED, (FIRST, OTHER), SMALL_MINUTES)
+    return Grounds(
+        _ground(settings, small_market(settings), folder / "one", 0), _ground(settings, two, folder / "two", 1)
+    )
+
+
+def _ground(settings: Settings, market: CandleInputs, folder: Path, number: int) -> Ground:
+    backtest = run_backtest(market, settings)
+    write(folder, backtest)
+    entries = [fill for fill in backtest.record.fills if fill.role == Role.ENTRY and fill.symbol == FIRST]
+    return Ground(settings, market, backtest, folder, step_of_fill(entries[number]))
+
+
+def equals_its_backtest(ground: Ground, played: Played) -> None:
+    """Raise unless nothing came of the faults. Raises: WrongError."""
+    _require_equal(played.folder, ground.folder)
+
+
+def equals_the_backtest_with_gaps(ground: Ground, played: Played) -> None:
+    """Raise unless the run is that of a market without the minutes in which a symbol was halted. Raises: WrongError."""
+    first = ground.market.origin // MINUTE_MS
+    gaps = {one.symbol: range(one.at_step - first, one.at_step - first + one.steps) for one in played.faults}
+    expected = played.folder / "expected"
+    write(expected, run_backtest(with_gaps(ground.market, gaps), ground.settings))
+    _require_equal(played.folder, expected)
+
+
+def has_ended(ground: Ground, played: Played) -> None:
+    """Raise unless the delisted symbol has left with nothing open, and the other one is as ever. Raises: WrongError."""
+    book = played.server.exchange.books[FIRST]
+    if book.position.side or book.open:
+        raise WrongError(f"expected nothing of {FIRST} at the venue, was {book.position} and {book.open}")
+    (exit_,) = [fill for fill in played.run.record.fills if fill.name == "x"]
+    if exit_.symbol != FIRST or exit_.time != played.faults[0].at_step * MINUTE_MS:
+        raise WrongError(f"expected the position settled after step {played.faults[0].at_step}, was {exit_}")
+    member = member_of(played, FIRST)
+    if (member.state, member.why) != (State.LEFT, Why.ENDED):
+        raise WrongError(f"expected {FIRST} to have left as it is traded no more, was {member}")
+    _require_other_as_ever(ground, played)
+
+
+def member_of(played: Played, symbol: str) -> Member:
+    """Return how a symbol stands at the end, by the line's own store."""
+    return asyncio.run(read_line(played.folder)).roster.members[symbol]
+
+
+def _require_equal(run: Path, expected: Path) -> None:
+    difference = compare(run, expected).difference
+    if difference is not None:
+        raise WrongError(difference.sentence())
+
+
+def _require_other_as_ever(ground: Ground, played: Played) -> None:
+    """Hold what was found on the other symbol against the backtest, in which nothing went wrong."""
+    found, expected = (_events_of(folder, OTHER) for folder in (played.folder, ground.folder))
+    if found != expected:
+        at = next((n for n, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), len(found))
+        raise WrongError(f"expected {len(expected)} events of {OTHER} as ever, was {len(found)}, another one at {at}")
+
+
+def _events_of(folder: Path, symbol: str) -> list[str]:
+    lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if json.loads(line)["symbol"] == symbol]

@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-
 from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.market_port import clock_offset
@@ -31,7 +29,7 @@ class VenueClock:
         wall_ms = SystemClock().wall_ms
 
         async def ask() -> int:
-            async with aiohttp.ClientSession() as http:
+            async with access.open_http() as http:
                 return await clock_offset(access.market(http), wall_ms)
 
         return cls(ask, wall_ms)

@@ -13,13 +13,12 @@ import msgspec
 
 from trading_system.rules.grid import GridError, Instrument, grid_of_text
 from trading_system.rules.sequencer import ClosedCandle, Page
-from trading_system.secret import Secret
 from trading_system.venues.binance.manners import UNKNOWN_SYMBOL, BinanceManners
 from trading_system.venues.clock import Clock
 from trading_system.venues.kline_rows import candle_of, in_order
 from trading_system.venues.market_errors import MarketAwayError, NotTradedError, UnknownSymbolError
 from trading_system.venues.market_port import AccountTerms
-from trading_system.venues.public_rest import NO_PROXY, PublicRest, RefusedQuestionError, json_of
+from trading_system.venues.public_rest import PublicRest, RefusedQuestionError, json_of
 from trading_system.venues.rest_budget import BudgetTerms, RestBudget
 
 Answer = TypeVar("Answer")
@@ -109,9 +108,8 @@ class BinanceMarket:
         budget: RestBudget,
         clock: Clock,
         terms: AccountTerms,
-        proxy: Secret = NO_PROXY,
     ) -> None:
-        self._rest = PublicRest(http, base, budget, clock, BinanceManners(), proxy)
+        self._rest = PublicRest(http, base, budget, clock, BinanceManners())
         self._terms = terms
 
     async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:

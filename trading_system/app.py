@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-import aiohttp
-
 from trading_system._feed import Feed
 from trading_system.collector import searching_seldom
 from trading_system.contracts import SERVICES
@@ -274,7 +272,7 @@ class Line:
     def _symbol_source(self) -> SymbolSource:
         if not self._access.paper:
             return AccountSource(self.venue)
-        http = aiohttp.ClientSession()
+        http = self._access.open_http()
         self._opened.push_async_callback(http.close)
         return PublicSource(self._access.market(http))
 
@@ -297,7 +295,7 @@ class Line:
 
     async def _open_feed(self, progress: Callable[[int], None]) -> None:
         settings, access, pace = self.settings, self._access, self._pace
-        http = aiohttp.ClientSession()
+        http = self._access.open_http()
         self._opened.push_async_callback(http.close)
         longer = [interval_ms(name) for name in (settings.signal_interval, settings.higher_interval) if name]
         socket = Feed(

@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
-import aiohttp
-
 from trading_system.server_checks import trouble_of_bus, trouble_of_store
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Settings, SettingsError, load, secret_keys
@@ -308,8 +306,9 @@ def _venue_time(settings: Settings) -> int:
     """Return the exchange's time, ms UTC. Raises: MarketError."""
 
     async def ask() -> int:
-        async with aiohttp.ClientSession() as http:
-            return await paper_access(settings).market(http).server_time()
+        access = paper_access(settings)
+        async with access.open_http() as http:
+            return await access.market(http).server_time()
 
     return asyncio.run(ask())
 

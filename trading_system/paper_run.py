@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
-
 from trading_system.app import STORE_FILE, Line, Mode, Pace
 from trading_system.contracts import SERVICES
 from trading_system.database import open_store
@@ -59,7 +57,7 @@ async def paper_line(
     settings = settings.model_copy(update={"symbols": tuple(symbols)})
     access = paper_access(settings)
     kept = await _kept(folder, settings)
-    async with aiohttp.ClientSession() as http:
+    async with access.open_http() as http:
         market = access.market(http)
         if kept is None:
             instruments = await market.instruments(await selected(market, symbols))

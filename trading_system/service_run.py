@@ -168,7 +168,7 @@ class ServiceProcess:
         settings = self._settings
         folder = settings.data_folder / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        async with aiohttp.ClientSession() as http:
+        async with self._access.open_http() as http:
             terms = await self._terms(http, folder)
             clock = await self._venue_clock()
             line = Line(

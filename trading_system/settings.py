@@ -93,7 +93,7 @@ class VenueSettings(BaseModel):
     walk: Literal["unkind", "nearest"] = Field(default="unkind", description="which extreme of a minute comes first")
 
 
-PROXIES = frozenset({"http", "socks5"})
+PROXIES = frozenset({"http", "socks5", "socks5h"})
 
 
 class MarketSettings(BaseModel):
@@ -210,7 +210,7 @@ class Settings(BaseModel):
     api_secret: SecretText = Field(default=Secret(""), description="what signs its requests")
     proxy: SecretText = Field(
         default=Secret(""),
-        description="way to the venue's market: http://user:password@host:port, or socks5:// for its streams alone",
+        description="way to the venue's market: http://user:password@host:port or socks5://user:password@host:port",
     )
     telegram_token: SecretText = Field(
         default=Secret(""), validation_alias="TELEGRAM_TOKEN", description="the token of your bot"

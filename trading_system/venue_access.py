@@ -12,7 +12,7 @@ from trading_system.venues.clock import Clock, SystemClock
 from trading_system.venues.known import VENUES, KnownVenue
 from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import KnownStops, Venue, VenueRecord, answering_at_once
-from trading_system.venues.public_rest import NO_PROXY
+from trading_system.venues.proxy import NO_PROXY, open_http
 from trading_system.venues.rest_budget import RestBudget
 
 UNMETERED = 1 << 60
@@ -37,9 +37,13 @@ class VenueAccess(NamedTuple):
         """The URL at which candles are subscribed to."""
         return f"{self.ws}{self.venue.market.path}"
 
+    def open_http(self) -> aiohttp.ClientSession:
+        """Return a session for ``market``, which goes the way of the settings."""
+        return open_http(self.proxy)
+
     def market(self, http: aiohttp.ClientSession) -> PublicMarket:
         """Return what everybody may ask there."""
-        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms, self.proxy)
+        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms)
 
     def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
         """Return the account behind the venue port. Raises: NotLoopbackError for an address beyond this machine."""

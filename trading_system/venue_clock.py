@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-
 from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock, clock_offset
 
@@ -30,7 +28,7 @@ class VenueClock:
         wall_ms = SystemClock().wall_ms
 
         async def ask() -> int:
-            async with aiohttp.ClientSession() as http:
+            async with access.open_http() as http:
                 return await clock_offset(access.market(http).server_time, wall_ms)
 
         return cls(ask, wall_ms)

@@ -52,7 +52,7 @@ impl Proxy {
         let (user, place) = match rest.rsplit_once('@') {
             Some((user, place)) => {
                 let (name, password) = user.split_once(':').ok_or_else(bad)?;
-                (Some((name.to_owned(), password.to_owned())), place)
+                (Some((decoded(name).ok_or_else(bad)?, decoded(password).ok_or_else(bad)?)), place)
             }
             None => (None, rest),
         };
@@ -143,6 +143,27 @@ impl Proxy {
     }
 }
 
+/// A part of a URL with its `%40` and the like undone; None for bytes that are no text.
+fn decoded(part: &str) -> Option<String> {
+    let bytes = part.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = part.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
+        match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                plain.push(byte);
+                at += 3;
+            }
+            None => {
+                plain.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(plain).ok()
+}
+
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -165,6 +186,8 @@ mod tests {
         let proxy = Proxy::parse("http://me:se:cret@10.0.0.1:3128").expect("a proxy");
         assert_eq!(proxy.user, Some(("me".into(), "se:cret".into())));
         assert!(!format!("{proxy:?}").contains("cret"));
+        let encoded = Proxy::parse("socks5://m%65:p%40ss%2fw%3a100%@10.0.0.1:1080").expect("a proxy");
+        assert_eq!(encoded.user, Some(("me".into(), "p@ss/w:100%".into())));
         assert_eq!(Proxy::parse("socks5://[::1]:1080/").expect("a proxy").host, "::1");
         for text in ["", "http://", "ftp://a:1", "http://a", "http://a:x", "http://secret@a:1", "socks5://:1"] {
             let error = Proxy::parse(text).expect_err("refused").to_string();

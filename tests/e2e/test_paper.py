@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from both_sides import assert_each_signal_entered_once
 from paper_exchange import PublicFeed, assert_equal_to_its_backtest
+from proxies import proxy, socks5
 from small_markets import SIX, made_market, quick_settings, small_settings, with_gaps
 
 from trading_system.app import PAPER_FILE
@@ -18,6 +19,7 @@ from trading_system.replay import LineFailedError, LocalMarket
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest
 from trading_system.rules.risk import Rejection
+from trading_system.secret import Secret
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
@@ -49,6 +51,22 @@ async def test_a_paper_run_equals_the_backtest_of_what_it_stored_and_signs_nothi
     assert feed.server.wire["user_events"] == 0
     plain = run_backtest(feed.inputs, feed.settings)
     assert plain.summary["fingerprint"] == tested.summary["fingerprint"]
+
+
+async def test_a_paper_line_behind_socks_alone_trades_and_nothing_passes_the_proxy_by(
+    feed: PublicFeed, tmp_path: Path
+) -> None:
+    """The name of the venue is known to the proxy alone."""
+    async with proxy(socks5) as way:
+        port = int(feed.settings.market.rest.rpartition(":")[2])
+        hosts = {"rest": f"http://venue.invalid:{port}", "stream": f"ws://venue.invalid:{port}"}
+        market = feed.settings.market.model_copy(update=hosts)
+        address = Secret(f"socks5://me:secret@127.0.0.1:{way.port}")
+        feed.settings = feed.settings.model_copy(update={"market": market, "proxy": address})
+        run = await feed.trade(await feed.line(tmp_path / "paper"))
+    assert run.summary["trades"] == 2
+    assert len(way.reached) > 1
+    assert set(way.reached) == {("venue.invalid", port)}
 
 
 async def test_several_symbols_with_holes_trade_one_paper_account(tmp_path: Path) -> None:

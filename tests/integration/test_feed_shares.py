@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from proxies import Handshake, http_connect, proxy, socks5
 from test_feed_socket import SOON, Venue, feeding, kline, served
 
 from trading_system._feed import Feed
-
-Handshake = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[tuple[str, int] | None]]
 
 
 async def test_more_symbols_than_a_connection_takes_are_shared_out() -> None:
@@ -76,77 +72,13 @@ async def test_a_refused_symbol_is_named_and_the_others_flow() -> None:
         assert heard[1:] == [("refused", ["BADUSDT"], "invalid stream"), ("subscribed", 1)]
 
 
-@asynccontextmanager
-async def proxy(handshake: Handshake) -> AsyncIterator[int]:
-    """A proxy that carries bytes to where ``handshake`` says, on a free port."""
-    tasks: set[asyncio.Task[None]] = set()
-    writers: set[asyncio.StreamWriter] = set()
-
-    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65_536):
-            target.write(data)
-            await target.drain()
-        target.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        place = None
-        with suppress(asyncio.IncompleteReadError):  # who dials may give up
-            place = await handshake(reader, writer)
-        if place is None:
-            writer.close()
-            return
-        onward, back = await asyncio.open_connection(*place)
-        writers.add(back)
-        tasks.add(asyncio.create_task(carry(reader, back)))
-        tasks.add(asyncio.create_task(carry(onward, writer)))
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers:
-            writer.close()
-        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
-
-
-async def http_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int] | None:
-    asked = (await reader.readuntil(b"\r\n\r\n")).decode()
-    if f"Proxy-Authorization: Basic {base64.b64encode(b'me:secret').decode()}" not in asked:
-        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-        return None
-    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    host, _, port = asked.split()[1].partition(":")
-    return host, int(port)
-
-
-async def socks5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int] | None:
-    assert await reader.readexactly(3) == b"\x05\x01\x02"
-    writer.write(b"\x05\x02")
-    _, length = await reader.readexactly(2)
-    name = await reader.readexactly(length)
-    password = await reader.readexactly((await reader.readexactly(1))[0])
-    writer.write(b"\x01\x00" if (name, password) == (b"me", b"secret") else b"\x01\x01")
-    if (name, password) != (b"me", b"secret"):
-        return None
-    assert await reader.readexactly(4) == b"\x05\x01\x00\x03"
-    host = await reader.readexactly((await reader.readexactly(1))[0])
-    port = int.from_bytes(await reader.readexactly(2), "big")
-    writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
-    return host.decode(), port
-
-
 @pytest.mark.parametrize(("scheme", "handshake"), [("http", http_connect), ("socks5", socks5)])
 async def test_candles_flow_through_a_proxy(scheme: str, handshake: Handshake) -> None:
     venue = Venue()
     async with (
         served(venue) as port,
         proxy(handshake) as at,
-        feeding(port, proxy=f"{scheme}://me:secret@127.0.0.1:{at}") as ear,
+        feeding(port, proxy=f"{scheme}://me:%73ecret@127.0.0.1:{at.port}") as ear,
     ):
         line = await venue.next_line()
         await ear.kinds("connected", "subscribed")
@@ -156,10 +88,10 @@ async def test_candles_flow_through_a_proxy(scheme: str, handshake: Handshake) -
 
 @pytest.mark.parametrize(("scheme", "handshake"), [("http", http_connect), ("socks5", socks5)])
 async def test_a_proxy_that_refuses_is_one_sentence_without_the_password(scheme: str, handshake: Handshake) -> None:
-    async with proxy(handshake) as at, feeding(1, proxy=f"{scheme}://me:wr0ng@127.0.0.1:{at}") as ear:
+    async with proxy(handshake) as at, feeding(1, proxy=f"{scheme}://me:wr0ng@127.0.0.1:{at.port}") as ear:
         heard = await ear.until(lambda events: len(events) >= 2)
     assert {event[0] for event in heard} == {"cut"}
-    assert heard[0][1].startswith(f"connect_failed: the proxy at 127.0.0.1:{at} refused: ")
+    assert heard[0][1].startswith(f"connect_failed: the proxy at 127.0.0.1:{at.port} refused: ")
     assert "wr0ng" not in str(heard)
 
 

@@ -21,6 +21,7 @@ SPEAKERS = {
     "known_errors.py": ("sentence_of",),
     "research/line_rows.py": ("waits_for",),
     "research/parity.py": ("sentence",),
+    "venues/network_trouble.py": ("network_trouble",),
 }
 # What others say through us: pydantic of a setting, typer of the words of a command.
 OF_OTHERS = (

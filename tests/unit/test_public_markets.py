@@ -6,26 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-import aiohttp
 import pytest
 from aiohttp import web
 from public_venue import BINANCE, BYBIT, MINUTE, TERMS, PublicVenue, candle, html
 from virtual_clock import START_MS, VirtualClock
 
 from trading_system.rules.sequencer import Page, gap_at
-from trading_system.secret import Secret
 from trading_system.venues.binance_usdm.market import rows_weight
-from trading_system.venues.clock import Clock, clock_offset
+from trading_system.venues.clock import clock_offset
 from trading_system.venues.known import MARKETS
 from trading_system.venues.market_errors import (
     MarketAwayError,
     MarketForbiddenError,
     NotTradedError,
-    ProxyRefusedError,
     UnknownSymbolError,
 )
 from trading_system.venues.market_port import PublicMarket, closed_from, top_by_volume
-from trading_system.venues.rest_budget import RestBudget
 
 PAGES = {"binance_usdm": 499, "binance": 1000, "bybit_linear": 1000, "bybit": 1000}
 
@@ -300,46 +296,3 @@ async def test_a_wrong_question_is_not_put_twice(desk: Desk) -> None:
 def test_the_cheapest_rows_of_usdm_are_499() -> None:
     assert [rows_weight(rows) for rows in (1, 99, 100, 499, 500, 1000, 1001, 1500)] == [1, 1, 2, 2, 5, 5, 10, 10]
     assert max(range(1, 1501), key=lambda rows: rows / rows_weight(rows)) == 499
-
-
-@pytest.mark.parametrize(
-    ("proxy", "said"),
-    [
-        ("http://me:secret@127.0.0.1:1", "through the proxy 127.0.0.1:1, was no connection to it"),
-        ("socks5://me:secret@127.0.0.1:1", "through the proxy 127.0.0.1:1, was socks5, which carries no REST"),
-    ],
-)
-async def test_a_proxy_that_refuses_is_one_sentence_without_its_password(proxy: str, said: str) -> None:
-    clock: Clock = VirtualClock()
-    known = MARKETS["binance_usdm"]
-    async with aiohttp.ClientSession() as http:
-        market = known.open(http, "http://127.0.0.1:2", RestBudget(known.budget, clock), clock, TERMS, Secret(proxy))
-        with pytest.raises(ProxyRefusedError) as refused:
-            await market.server_time()
-    assert said in str(refused.value)
-    assert "secret" not in repr(refused.value)
-
-
-async def test_a_proxy_carries_every_request() -> None:
-    clock = VirtualClock()
-    venue = PublicVenue("binance_usdm", clock)
-    known = MARKETS["binance_usdm"]
-    seen: list[str] = []
-
-    async def pass_on(request: web.Request) -> web.Response:
-        seen.append(str(request.url))
-        return await venue.answer(request)
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", pass_on)
-    async with aiohttp.test_utils.TestServer(app) as proxy, aiohttp.ClientSession() as http:
-        market = known.open(
-            http,
-            "http://venue.invalid",
-            RestBudget(known.budget, clock),
-            clock,
-            TERMS,
-            Secret(str(proxy.make_url(""))),
-        )
-        assert await market.server_time() == START_MS
-    assert seen == ["http://venue.invalid/fapi/v1/time"]

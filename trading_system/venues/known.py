@@ -21,7 +21,6 @@ from trading_system.venues.clock import Clock
 from trading_system.venues.kline_archive import KlineArchive
 from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import BINANCE_USDM, BYBIT_LINEAR, KnownStops, Venue, VenueRecord
-from trading_system.venues.public_rest import NO_PROXY
 from trading_system.venues.rest_budget import BudgetTerms, RestBudget
 
 
@@ -55,7 +54,6 @@ class MarketMaker(Protocol):
         budget: RestBudget,
         clock: Clock,
         terms: AccountTerms,
-        proxy: Secret = NO_PROXY,
     ) -> PublicMarket:
         """Keep where the venue is; nothing is sent yet."""
 

@@ -35,7 +35,7 @@ class ProxyRefusedError(MarketError):
     """The proxy on the way to the venue lets nothing through."""
 
     def __init__(self, proxy: str, problem: str) -> None:
-        super().__init__(f"expected a way to the venue through the proxy {proxy}, was {problem}; correct its address")
+        super().__init__(f"expected a way to the venue through the proxy {proxy}, was {problem}; correct TRADING_PROXY")
 
 
 class UnknownSymbolError(MarketError):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
-from trading_system.secret import Secret
 from trading_system.venues.clock import Clock
-from trading_system.venues.market_errors import MarketAwayError, MarketForbiddenError, ProxyRefusedError
+from trading_system.venues.market_errors import MarketAwayError, MarketForbiddenError
+from trading_system.venues.network_trouble import network_trouble
+from trading_system.venues.proxy import proxy_refusal
 from trading_system.venues.rest_budget import RestBudget
 
 Shape = TypeVar("Shape")
@@ -24,7 +24,6 @@ ATTEMPTS = 5
 FIRST_WAIT_S = 0.2
 DEADLINE_S = 10.0
 FORBIDDEN_TIMES = 3  # 403 after 403: it is not the rate
-NO_PROXY = Secret("")
 
 
 class Answered(NamedTuple):
@@ -99,7 +98,7 @@ def json_of(shape: type[Shape]) -> Callable[[bytes], Shape]:
 
 
 class PublicRest:
-    """The public REST of one venue at ``base``. ``proxy``: an http:// address to go through, empty for none."""
+    """The public REST of one venue at ``base``, asked over a session of ``proxy.open_http``."""
 
     def __init__(
         self,
@@ -108,14 +107,12 @@ class PublicRest:
         budget: RestBudget,
         clock: Clock,
         manners: Manners,
-        proxy: Secret = NO_PROXY,
     ) -> None:
         self.base = base.rstrip("/")
         self._http = http
         self._budget = budget
         self._clock = clock
         self._manners = manners
-        self._proxy = proxy
 
     async def get(
         self, path: str, params: Mapping[str, str], weight: int, read: Callable[[bytes], Shape], *, urgent: bool = True
@@ -161,23 +158,10 @@ class PublicRest:
     async def _ask(self, path: str, params: Mapping[str, str]) -> Answered | str:
         """Return the answer, or why there is none."""
         timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
-        proxy = self._proxy.reveal() or None
-        if proxy and urlsplit(proxy).scheme not in {"http", "https"}:
-            raise ProxyRefusedError(
-                _shown(proxy), f"{urlsplit(proxy).scheme}, which carries no REST here: expected http"
-            )
         try:
-            async with self._http.get(f"{self.base}{path}", params=params, timeout=timeout, proxy=proxy) as answer:
+            async with self._http.get(f"{self.base}{path}", params=params, timeout=timeout) as answer:
                 return Answered(answer.status, answer.headers, await answer.read())
-        except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
-            status = getattr(error, "status", 0)
-            problem = f"its refusal, HTTP {status}" if status else "no connection to it"
-            raise ProxyRefusedError(_shown(proxy or ""), problem) from None  # the cause may show a password
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return f"{type(error).__name__}: {error}"
-
-
-def _shown(proxy: str) -> str:
-    """Return an address without who goes through it."""
-    parts = urlsplit(proxy)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+            if refusal := proxy_refusal(error):
+                raise refusal from None
+            return network_trouble(error)

@@ -12,11 +12,10 @@ from typing import ClassVar, NamedTuple, TypeVar
 import aiohttp
 
 from trading_system.rules.grid import GridError, Instrument, grid_of_text
-from trading_system.secret import Secret
 from trading_system.venues.clock import Clock
 from trading_system.venues.market_errors import MarketAwayError, NotTradedError, UnknownSymbolError
 from trading_system.venues.market_port import AccountTerms
-from trading_system.venues.public_rest import NO_PROXY, Manners, PublicRest, RefusedQuestionError
+from trading_system.venues.public_rest import Manners, PublicRest, RefusedQuestionError
 from trading_system.venues.rest_budget import RestBudget
 
 Answer = TypeVar("Answer")
@@ -51,9 +50,8 @@ class RestMarket(ABC):
         budget: RestBudget,
         clock: Clock,
         terms: AccountTerms,
-        proxy: Secret = NO_PROXY,
     ) -> None:
-        self._rest = PublicRest(http, base, budget, clock, self.manners, proxy)
+        self._rest = PublicRest(http, base, budget, clock, self.manners)
         self._terms = terms
 
     async def trading(self) -> Mapping[str, bool]:

@@ -19,10 +19,10 @@ from trading_system.research.fetched.errors import ArchiveAwayError, ArchiveFile
 from trading_system.research.fetched.minutes import VALUES, Minutes, Month
 from trading_system.research.history_error import HistoryError
 from trading_system.rules.matching import MINUTE_MS
-from trading_system.secret import Secret
 from trading_system.venues.clock import Clock
 from trading_system.venues.kline_archive import KlineArchive
-from trading_system.venues.public_rest import NO_PROXY
+from trading_system.venues.network_trouble import network_trouble
+from trading_system.venues.proxy import proxy_refusal
 
 DAY_MS = 86_400_000
 ATTEMPTS = 4
@@ -40,16 +40,13 @@ class Archived(NamedTuple):
 
 
 class ArchiveDesk:
-    """The archive of one exchange at ``host``."""
+    """The archive of one exchange at ``host``, asked over a session of ``proxy.open_http``."""
 
-    def __init__(
-        self, http: aiohttp.ClientSession, host: str, archive: KlineArchive, clock: Clock, proxy: Secret = NO_PROXY
-    ) -> None:
+    def __init__(self, http: aiohttp.ClientSession, host: str, archive: KlineArchive, clock: Clock) -> None:
         self._http = http
         self._host = host.rstrip("/")
         self._archive = archive
         self._clock = clock
-        self._proxy = proxy.reveal() or None
 
     async def month(self, symbol: str, month: Month) -> Archived | None:
         """Return a month, None when the archive has no such file. Raises: ArchiveFileError, ArchiveAwayError."""
@@ -83,7 +80,7 @@ class ArchiveDesk:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 timeout = aiohttp.ClientTimeout(total=None, sock_connect=SILENT_S, sock_read=SILENT_S)
-                async with self._http.get(self._host + path, timeout=timeout, proxy=self._proxy) as answer:
+                async with self._http.get(self._host + path, timeout=timeout) as answer:
                     body = await answer.read()
                 if answer.status == 404:
                     return None
@@ -93,7 +90,9 @@ class ArchiveDesk:
                 if answer.status in {401, 403, 451}:
                     raise ArchiveAwayError(self._host + path, problem)
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                problem = f"{type(error).__name__}: {error}"
+                if refusal := proxy_refusal(error):
+                    raise refusal from None
+                problem = network_trouble(error)
             if attempt < ATTEMPTS:
                 await self._clock.sleep(wait)
                 wait *= 2

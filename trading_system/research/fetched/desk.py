@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
-
 from trading_system.research.fetched.archive import ArchiveDesk
 from trading_system.research.fetched.errors import NoArchiveError, NoSuchExchangeError
 from trading_system.research.fetched.fetch import ARCHIVE, REST, Desk
@@ -15,6 +13,7 @@ from trading_system.settings import Settings
 from trading_system.venues.clock import Clock, SystemClock
 from trading_system.venues.known import MARKETS
 from trading_system.venues.market_port import AccountTerms
+from trading_system.venues.proxy import open_http
 from trading_system.venues.rest_budget import RestBudget
 
 
@@ -45,13 +44,11 @@ async def open_desk(
     rest = (settings.market.rest or known.rest).rstrip("/")
     venue = settings.venue
     terms = AccountTerms(venue.taker_fee, venue.maker_fee, venue.maintenance_margin)
-    async with aiohttp.ClientSession() as http:
+    async with open_http(settings.proxy) as http:
         archive = None
         if known.archive is not None and source != REST:
-            archive = ArchiveDesk(
-                http, settings.market.archive or known.archive.host, known.archive, clock, settings.proxy
-            )
+            archive = ArchiveDesk(http, settings.market.archive or known.archive.host, known.archive, clock)
         market = None
         if source != ARCHIVE:
-            market = known.open(http, rest, RestBudget(known.budget, clock), clock, terms, settings.proxy)
+            market = known.open(http, rest, RestBudget(known.budget, clock), clock, terms)
         yield Desk(archive, market, rest, clock)

@@ -1,0 +1,26 @@
+"""What went wrong on the network between us and a venue, in words that name the other end instead of a Python class."""
+
+from __future__ import annotations
+
+import aiohttp
+
+
+def network_trouble(error: Exception) -> str:
+    """Return what was there instead of an answer."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no address for the name {error.host} ({_cause(error)})"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"a certificate that is not one of {error.host} ({error.certificate_error})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection to {error.host}:{error.port} ({_cause(error)})"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | ConnectionError):
+        return "an answer that breaks off"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "an address that nobody can be asked at"
+    return str(error) or type(error).__name__
+
+
+def _cause(error: aiohttp.ClientConnectorError) -> str:
+    return str(error.strerror or error.os_error).lower()

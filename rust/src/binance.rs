@@ -7,7 +7,7 @@
 use crate::event::Candle;
 use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
-use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+use crate::venue::{BadFrame, Frame, Refusal, INTERVAL_MS};
 
 const KLINE: &str = "@kline_1m";
 const MARK: &str = "@markPrice@1s";
@@ -170,11 +170,7 @@ fn read_answer(answer: Answer<'_>) -> Result<Frame<'static>, BadFrame> {
             Scalar::Integer(code) => Some(code),
             _ => None,
         };
-        let message = match answer.message {
-            Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
-            ref other => other.shown(),
-        };
-        return Ok(Frame::Refused { id, code, message });
+        return Ok(Frame::Refused(Refusal { id, code, message: answer.message.words(), streams: Vec::new() }));
     }
     if answer.result != Scalar::Null {
         return Err(BadFrame::field("result", "null", answer.result.shown()));

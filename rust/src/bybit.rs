@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use crate::event::Candle;
 use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
 use crate::scan::{shortened, Scalar, Scanner};
-use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+use crate::venue::{BadFrame, Frame, Refusal, INTERVAL_MS};
 
 const KLINE: &str = "kline.1.";
 const TICKER: &str = "tickers.";
+
+/// What stands in a refusal of topics that the connection gets already; such a refusal takes the whole message.
+pub const ALREADY: &str = "already subscribed";
 
 /// The venue cuts who is idle for ten minutes and asks for a sign every twenty seconds.
 pub const PING_EVERY_MS: i64 = 20_000;
@@ -41,7 +44,8 @@ struct Message<'a> {
     success: Scalar<'a>,
     says: Scalar<'a>,
     id: Scalar<'a>,
-    repeated: Scalar<'a>,
+    repeated_id: Scalar<'a>,
+    repeated_topics: Vec<String>,
 }
 
 #[derive(Default)]
@@ -62,7 +66,9 @@ struct Kline<'a> {
 /// A kline: `{"topic":"kline.1.BTCUSDT","type":"snapshot","ts":1672324988882,"data":[{"start":1672324800000,
 /// "end":1672324859999,"interval":"1","open":"16649.5","close":"16677","high":"16677","low":"16608",
 /// "volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}]}`; the list holds one candle.
-/// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`.
+/// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`, and
+/// `{"success":false,"ret_msg":"error:handler not found,topic:kline.1.X","op":"subscribe","conn_id":"…","req_id":"1"}`, or
+/// without a number and with the request: `{"success":false,"ret_msg":"…","request":{"op":"subscribe","args":["…"]}}`.
 ///
 /// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was.
 pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
@@ -81,7 +87,11 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         "req_id" => fill(&mut message.id, key, scanner),
         // A refusal may repeat the request instead of naming it.
         "request" if scanner.at_object() => scanner.object(|key, scanner| match key {
-            "req_id" => fill(&mut message.repeated, "request.req_id", scanner),
+            "req_id" => fill(&mut message.repeated_id, "request.req_id", scanner),
+            "args" if scanner.at_list() => scanner.items(|scanner| {
+                message.repeated_topics.push(scanner.value()?.words());
+                Ok(())
+            }),
             _ => scanner.value().map(drop).map_err(BadFrame::from),
         }),
         "data" if scanner.at_list() => scanner.items(|scanner| {
@@ -103,7 +113,7 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
     if message.topic != Scalar::Missing {
         return read_topic(message, klines, &mark);
     }
-    read_answer(&message)
+    read_answer(message)
 }
 
 fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
@@ -122,25 +132,20 @@ fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) 
     fill(slot, name, scanner)
 }
 
-fn read_answer(message: &Message<'_>) -> Result<Frame<'static>, BadFrame> {
+fn read_answer(message: Message<'_>) -> Result<Frame<'static>, BadFrame> {
     let refused = message.success == Scalar::Boolean(false);
     if !refused && matches!(read_text("op", &message.operation)?, "ping" | "pong") {
         return Ok(Frame::Unrelated);
     }
-    let id = match (&message.id, &message.repeated) {
-        (Scalar::Text(text), _) | (_, Scalar::Text(text)) => text.parse().ok(),
-        _ => None,
-    };
+    let number = |value: &Scalar| read_text("req_id", value).ok().and_then(|text| text.parse().ok());
+    let id = number(&message.id).or_else(|| number(&message.repeated_id));
     match message.success {
         Scalar::Boolean(true) => {
             id.map(|id| Frame::Acknowledged { id }).ok_or_else(|| BadFrame::field("req_id", "ours", message.id.shown()))
         }
         Scalar::Boolean(false) => {
-            let message = match message.says {
-                Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
-                ref other => other.shown(),
-            };
-            Ok(Frame::Refused { id, code: None, message })
+            let (message, streams) = (message.says.words(), message.repeated_topics);
+            Ok(Frame::Refused(Refusal { id, code: None, message, streams }))
         }
         ref other => Err(BadFrame::field("success", "true or false", other.shown())),
     }

@@ -114,6 +114,11 @@ impl Venue {
         self.is_bybit().then(|| (bybit::ping(), bybit::PING_EVERY_MS))
     }
 
+    /// Whether a refusal says that the streams it names are subscribed already.
+    pub fn gives_already(self, message: &str) -> bool {
+        self.is_bybit() && message.contains(bybit::ALREADY)
+    }
+
     pub fn read(self, bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         if self.is_bybit() {
             bybit::read(bytes)
@@ -140,14 +145,21 @@ pub enum Frame<'a> {
     Acknowledged {
         id: u64,
     },
-    Refused {
-        id: Option<u64>,
-        code: Option<i64>,
-        message: String,
-    },
+    Refused(Refusal),
     ShutdownNotice,
     /// A well-formed event of a kind that nobody asked for.
     Unrelated,
+}
+
+/// The venue's no to a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: Option<u64>,
+    pub code: Option<i64>,
+    /// Whole and as it came: it may name the stream that is meant.
+    pub message: String,
+    /// The streams of the message, where the venue repeats them.
+    pub streams: Vec<String>,
 }
 
 /// A frame that was refused: why, in words for a log.

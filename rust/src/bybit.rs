@@ -3,10 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::event::Candle;
-use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
-use crate::scan::{shortened, Scalar, Scanner};
-use crate::venue::{BadFrame, Frame, Refusal, INTERVAL_MS};
+use crate::fields::{fill, read_candle, read_price, read_text, read_time, Kline, Words};
+use crate::scan::{Scalar, Scanner};
+use crate::venue::{BadFrame, Frame, Refusal};
 
 const KLINE: &str = "kline.1.";
 const TICKER: &str = "tickers.";
@@ -16,6 +15,20 @@ pub const ALREADY: &str = "already subscribed";
 
 /// The venue cuts who is idle for ten minutes and asks for a sign every twenty seconds.
 pub const PING_EVERY_MS: i64 = 20_000;
+
+const WORDS: Words = Words {
+    minute: "1",
+    sent: "ts",
+    open_time: "data.start",
+    close_time: "data.end",
+    interval: "data.interval",
+    open: "data.open",
+    high: "data.high",
+    low: "data.low",
+    close: "data.close",
+    volume: "data.volume",
+    closed: "data.confirm",
+};
 
 /// The names of a symbol's minutes and of its ticker, in which the mark price comes; spot has none.
 pub fn streams(symbol: &str) -> (String, String) {
@@ -46,19 +59,6 @@ struct Message<'a> {
     id: Scalar<'a>,
     repeated_id: Scalar<'a>,
     repeated_topics: Vec<String>,
-}
-
-#[derive(Default)]
-struct Kline<'a> {
-    start: Scalar<'a>,
-    end: Scalar<'a>,
-    interval: Scalar<'a>,
-    open: Scalar<'a>,
-    high: Scalar<'a>,
-    low: Scalar<'a>,
-    close: Scalar<'a>,
-    volume: Scalar<'a>,
-    confirm: Scalar<'a>,
 }
 
 /// Reads one frame.
@@ -118,15 +118,15 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
 
 fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
     let (slot, name) = match key {
-        "start" => (&mut kline.start, "data.start"),
-        "end" => (&mut kline.end, "data.end"),
-        "interval" => (&mut kline.interval, "data.interval"),
-        "open" => (&mut kline.open, "data.open"),
-        "high" => (&mut kline.high, "data.high"),
-        "low" => (&mut kline.low, "data.low"),
-        "close" => (&mut kline.close, "data.close"),
-        "volume" => (&mut kline.volume, "data.volume"),
-        "confirm" => (&mut kline.confirm, "data.confirm"),
+        "start" => (&mut kline.open_time, WORDS.open_time),
+        "end" => (&mut kline.close_time, WORDS.close_time),
+        "interval" => (&mut kline.interval, WORDS.interval),
+        "open" => (&mut kline.open, WORDS.open),
+        "high" => (&mut kline.high, WORDS.high),
+        "low" => (&mut kline.low, WORDS.low),
+        "close" => (&mut kline.close, WORDS.close),
+        "volume" => (&mut kline.volume, WORDS.volume),
+        "confirm" => (&mut kline.closed, WORDS.closed),
         _ => return scanner.value().map(drop).map_err(BadFrame::from),
     };
     fill(slot, name, scanner)
@@ -159,6 +159,10 @@ fn behind<'a>(topic: &Cow<'a, str>, beginning: &str) -> Option<Cow<'a, str>> {
     }
 }
 
+fn read_mark<'a>(symbol: Cow<'a, str>, sent: &Scalar, mark: &Scalar) -> Result<Frame<'a>, BadFrame> {
+    Ok(Frame::Mark { symbol, time: read_time("ts", sent)?, price: read_price("data.markPrice", mark)? })
+}
+
 fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scalar<'a>) -> Result<Frame<'a>, BadFrame> {
     let topic = match message.topic {
         Scalar::Text(topic) => topic,
@@ -169,8 +173,7 @@ fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scala
         if *mark == Scalar::Missing {
             return Ok(Frame::Unrelated);
         }
-        let time = read_time("ts", &message.sent)?;
-        return Ok(Frame::Mark { symbol, time, price: read_price("data.markPrice", mark)? });
+        return Ok(read_mark(symbol, &message.sent, mark).unwrap_or_else(Frame::BadMark));
     }
     let Some(symbol) = behind(&topic, KLINE) else {
         return Ok(Frame::Unrelated);
@@ -179,32 +182,6 @@ fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scala
     let (Some(kline), true) = (klines.pop(), klines.is_empty()) else {
         return Err(BadFrame::field("data", "a list of one candle", "another number of them"));
     };
-    match read_text("data.interval", &kline.interval)? {
-        "1" => {}
-        other => return Err(BadFrame::field("data.interval", "\"1\"", format_args!("\"{}\"", shortened(other)))),
-    }
-    let closed = match kline.confirm {
-        Scalar::Boolean(closed) => closed,
-        other => return Err(BadFrame::field("data.confirm", "true or false", other.shown())),
-    };
-    let open_time = read_time("data.start", &kline.start)?;
-    if open_time % INTERVAL_MS != 0 {
-        return Err(BadFrame::field("data.start", "the start of a minute", open_time));
-    }
-    let end = read_time("data.end", &kline.end)?;
-    if end != open_time + INTERVAL_MS - 1 {
-        return Err(BadFrame::field("data.end", &(open_time + INTERVAL_MS - 1).to_string(), end));
-    }
-    let candle = Candle {
-        open_time,
-        open: read_price("data.open", &kline.open)?,
-        high: read_price("data.high", &kline.high)?,
-        low: read_price("data.low", &kline.low)?,
-        close: read_price("data.close", &kline.close)?,
-        volume: read_decimal("data.volume", &kline.volume)?,
-        event_time,
-    };
-    check_range(&candle, "data.high", "data.low")?;
-    check_over(&candle, closed, "ts")?;
+    let (closed, candle) = read_candle(&kline, event_time, &WORDS)?;
     Ok(Frame::Kline { symbol, closed, candle })
 }

@@ -17,6 +17,9 @@ pub struct Patience {
     pub silence_ms: i64,
     /// A SUBSCRIBE without an answer for so long ends the connection; 0 waits for ever.
     pub ack_timeout_ms: i64,
+    /// A PING after which nothing at all was heard for so long ends the connection; 0 waits for ever. Where markets may
+    /// be quiet, only this tells a dead line from a quiet one.
+    pub pong_timeout_ms: i64,
 }
 
 /// A symbol as the venue spells it in frames, and the number by which events speak of it.
@@ -69,6 +72,8 @@ pub struct Session {
     open: bool,
     requests: Requests,
     signed_life_at: i64,
+    /// When the first PING left after the last sign of the other side.
+    pinged_at: Option<i64>,
     /// Whether something was asked for that `Subscribed` has not told of.
     asks: bool,
     subscribed_at: Option<i64>,
@@ -89,7 +94,10 @@ impl Session {
             let expected = format!("1 to {limit} symbols on one connection (share more over several feeds)");
             return Err(BadArgument { name: "symbols", expected, was: symbols.len().to_string() });
         }
-        for (name, ms) in [("silence_ms", patience.silence_ms), ("ack_timeout_ms", patience.ack_timeout_ms)] {
+        let Patience { silence_ms, ack_timeout_ms, pong_timeout_ms } = patience;
+        for (name, ms) in
+            [("silence_ms", silence_ms), ("ack_timeout_ms", ack_timeout_ms), ("pong_timeout_ms", pong_timeout_ms)]
+        {
             if ms < 0 {
                 return Err(BadArgument { name, expected: "0 (off) or milliseconds".into(), was: ms.to_string() });
             }
@@ -104,6 +112,7 @@ impl Session {
             open: false,
             requests: Requests::new(venue),
             signed_life_at: 0,
+            pinged_at: None,
             asks: false,
             subscribed_at: None,
             last_data: None,
@@ -131,6 +140,7 @@ impl Session {
         self.open = true;
         self.requests.begin();
         self.signed_life_at = now_ms;
+        self.pinged_at = None;
         self.subscribed_at = None;
         self.last_data = None;
         for listening in &mut self.symbols {
@@ -168,11 +178,22 @@ impl Session {
         }
     }
 
+    /// A PING leaves, of the socket's or of the venue's own kind: something must be heard now.
+    pub fn on_ping(&mut self, now_ms: i64) {
+        self.pinged_at.get_or_insert(now_ms);
+    }
+
+    /// The other side gave a sign of life: any frame, a pong or a ping as well.
+    pub fn on_sign(&mut self) {
+        self.pinged_at = None;
+    }
+
     /// One whole message arrived. After a `Cut` nothing is read any more: what was in flight is repaired, not trusted.
     pub fn on_bytes(&mut self, now_ms: i64, bytes: &[u8], out: &mut Output) {
         if !self.open {
             return;
         }
+        self.on_sign();
         match self.venue.read(bytes) {
             Ok(Frame::Kline { symbol, closed, candle }) => match self.places.get(symbol.as_ref()) {
                 Some(&place) => {
@@ -194,6 +215,7 @@ impl Session {
                     out.events.push(Event::Mark { symbol: self.symbols[place].symbol.number, time, price });
                 }
             }
+            Ok(Frame::BadMark(BadFrame { reason })) => out.events.push(Event::BadMark { reason }),
             Ok(Frame::Acknowledged { id }) => self.acknowledged(now_ms, id, out),
             Ok(Frame::Refused(refusal)) => self.refused(now_ms, refusal, out),
             Ok(Frame::ShutdownNotice) => out.events.push(Event::Leaving),
@@ -211,8 +233,13 @@ impl Session {
         if let Some((sign, every_ms)) = self.venue.sign_of_life() {
             if now_ms - self.signed_life_at >= every_ms {
                 self.signed_life_at = now_ms;
+                self.on_ping(now_ms);
                 out.sends.push(sign);
             }
+        }
+        let limit_ms = self.patience.pong_timeout_ms;
+        if self.pinged_at.is_some_and(|pinged_at| limit_ms > 0 && now_ms - pinged_at >= limit_ms) {
+            return self.on_close(Cut::HalfOpen { limit_ms }, out);
         }
         let limit_ms = self.patience.ack_timeout_ms;
         if limit_ms > 0 {

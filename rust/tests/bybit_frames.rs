@@ -68,6 +68,13 @@ fn a_ticker_gives_the_mark_price_when_it_names_one() {
     let text = snapshot.to_string();
     let frame = Frame::Mark { symbol: "BTCUSDT".into(), time: 1_672_325_040_082, price: 17_217.33 };
     assert_eq!(read(text.as_bytes()), Ok(frame));
+    let mut session = session(Venue::BybitLinear, &["BTCUSDT"], true);
+    opened(&mut session);
+    let mut bad = snapshot.clone();
+    bad["data"]["markPrice"] = json!("-1");
+    let reason = "data.markPrice: expected a text with a decimal number, not negative, was \"-1\"";
+    let said = hear(&mut session, 1, &bad.to_string()).events;
+    assert_eq!(said, [Event::BadMark { reason: reason.into() }]);
     let mut other = snapshot;
     other["data"] = json!({"symbol": "BTCUSDT", "openInterest": "1"});
     assert_eq!(read(other.to_string().as_bytes()), Ok(Frame::Unrelated));
@@ -81,7 +88,8 @@ fn requests_name_themselves() {
 
 fn session(venue: Venue, names: &[&str], marks: bool) -> Session {
     let symbols = names.iter().enumerate().map(|(number, name)| Symbol { number, name: (*name).into() }).collect();
-    Session::of(venue, symbols, Patience { silence_ms: 10_000, ack_timeout_ms: 5_000 }, marks).expect("a session")
+    Session::of(venue, symbols, Patience { silence_ms: 10_000, ack_timeout_ms: 5_000, pong_timeout_ms: 15_000 }, marks)
+        .expect("a session")
 }
 
 fn hear(session: &mut Session, now_ms: i64, text: &str) -> Output {
@@ -115,6 +123,22 @@ fn spot_of_bybit_asks_for_ten_topics_at_a_time_and_the_client_pings() {
     hear(&mut session, 19_000, &kline().to_string().replace("BTCUSDT", "S0USDT"));
     session.on_tick(20_000, &mut out);
     assert_eq!(out.sends, [r#"{"op":"ping"}"#]);
+}
+
+#[test]
+fn bybit_s_own_kind_of_ping_wants_an_answer_as_well() {
+    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0, pong_timeout_ms: 15_000 };
+    let mut session = Session::new(Venue::BybitLinear, vec!["BTCUSDT".into()], patience).expect("a session");
+    opened(&mut session);
+    let mut out = Output::default();
+    session.on_tick(20_000, &mut out);
+    assert_eq!(out.sends, [r#"{"op":"ping"}"#]);
+    hear(&mut session, 21_000, r#"{"success":true,"ret_msg":"pong","conn_id":"x","op":"ping"}"#);
+    session.on_tick(40_000, &mut out);
+    session.on_tick(54_999, &mut out);
+    assert!(session.is_open());
+    session.on_tick(55_000, &mut out);
+    assert_eq!(out.events, [Event::Cut(Cut::HalfOpen { limit_ms: 15_000 })]);
 }
 
 #[test]
@@ -211,6 +235,9 @@ fn symbols_join_and_leave_an_open_connection() {
         hear(&mut session, 4, mark).events,
         [Event::Mark { symbol: 7, time: 1_562_305_380_000, price: 11_794.15 }]
     );
+    let bad = mark.replace("11794.15000000", "0");
+    let reason = "p: expected a price above zero, was \"0\"";
+    assert_eq!(hear(&mut session, 4, &bad).events, [Event::BadMark { reason: reason.into() }]);
     let mut out = Output::default();
     session.remove(5, &["AUSDT".into(), "NOBODY".into()], &mut out);
     assert_eq!(out.sends, [r#"{"method":"UNSUBSCRIBE","params":["ausdt@kline_1m","ausdt@markPrice@1s"],"id":3}"#]);

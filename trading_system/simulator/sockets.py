@@ -37,6 +37,11 @@ class Socket:
             return False
         return True
 
+    async def pong(self, data: bytes) -> None:
+        """Answer a PING, unless nothing leaves any more."""
+        if not self.half_open:
+            await self.ws.pong(data)
+
     def break_off(self) -> None:
         """End the connection without a word."""
         if self._transport is not None:

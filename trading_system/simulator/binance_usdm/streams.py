@@ -127,7 +127,7 @@ class Streams:
             if not self._keys.valid(key):
                 return web.Response(status=401)
             return await self._serve_user(request, key, combined=door == "stream")
-        ws = web.WebSocketResponse(compress=False)
+        ws = web.WebSocketResponse(compress=False, autoping=False)
         try:
             await ws.prepare(request)
         except ConnectionResetError:  # the client left before it was let in
@@ -141,6 +141,8 @@ class Streams:
             async for message in ws:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     await socket.send(msgspec.json.encode(self._control(socket, message.data)))
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
         finally:
             self._forget(socket)
         return ws

@@ -135,7 +135,7 @@ class Streams:
         market = request.path.removeprefix(_PUBLIC) in CATEGORIES and request.path.startswith(_PUBLIC)
         if not (private or market or request.path == _STATUS):
             return web.Response(status=404)
-        ws = web.WebSocketResponse(compress=False, receive_timeout=_idle_s(request))
+        ws = web.WebSocketResponse(compress=False, autoping=False, receive_timeout=_idle_s(request))
         try:
             await ws.prepare(request)
         except ConnectionResetError:  # the client left before it was let in
@@ -149,6 +149,8 @@ class Streams:
             async for message in ws:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     await socket.send(msgspec.json.encode(self._control(socket, message.data, answer)))
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
         except TimeoutError:
             await ws.close()
         finally:

@@ -24,10 +24,13 @@ Event: TypeAlias = (
     # All subscriptions of a connection are acknowledged: number of its symbols. Again when symbols have joined.
     | tuple[Literal["subscribed"], int]
     # The line is down; what closed until the next "subscribed" must be repaired. The reason begins with one of
-    # connect_failed, closed, not_acknowledged, refused, acknowledged_but_silent, silent, crashed and a colon.
+    # connect_failed, closed, not_acknowledged, refused, acknowledged_but_silent, silent, half_open, banned, crashed and
+    # a colon. After banned there is no attempt until the time that it names is over.
     | tuple[Literal["cut"], str]
-    # A frame was refused and skipped: field, expected, was.
+    # A frame was refused and skipped: field, expected, was. It may have been a closed minute.
     | tuple[Literal["bad_frame"], str]
+    # A mark price was refused and skipped, as above; the last one stays.
+    | tuple[Literal["bad_mark"], str]
     # Nothing heard for so many ms: from one symbol, or ("") from the whole line, which is cut next.
     | tuple[Literal["silent"], str, int]
     # The venue announced that it will close; a successor is being prepared.
@@ -45,8 +48,9 @@ class Feed:
         *,
         silence_ms: int = 30_000,
         ack_timeout_ms: int = 5_000,
+        pong_timeout_ms: int = 15_000,
         backoff_cap_ms: int = 30_000,
-        rotate_ms: int = 82_800_000,
+        rotate_after_s: tuple[float, float] = (72_000.0, 82_800.0),
         ping_ms: int = 15_000,
         queue_limit: int = 131_072,
         venue: str = "binance_usdm",

@@ -4,13 +4,26 @@
 //! Futures only under `/market/ws` (raw payloads) or `/market/stream` (payloads wrapped with their stream's name); the
 //! unrouted addresses still acknowledge a kline subscription and never send one.
 
-use crate::event::Candle;
-use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
+use crate::fields::{fill, read_candle, read_price, read_text, read_time, Kline, Words};
 use crate::scan::{shortened, Scalar, Scanner};
-use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+use crate::venue::{BadFrame, Frame, Refusal};
 
 const KLINE: &str = "@kline_1m";
 const MARK: &str = "@markPrice@1s";
+
+const WORDS: Words = Words {
+    minute: "1m",
+    sent: "E",
+    open_time: "k.t",
+    close_time: "k.T",
+    interval: "k.i",
+    open: "k.o",
+    high: "k.h",
+    low: "k.l",
+    close: "k.c",
+    volume: "k.v",
+    closed: "k.x",
+};
 
 /// The names of a symbol's minutes and of its mark price, which spot does not have.
 pub fn streams(symbol: &str) -> (String, String) {
@@ -34,21 +47,8 @@ struct Payload<'a> {
     event_time: Scalar<'a>,
     symbol: Scalar<'a>,
     price: Scalar<'a>,
+    kline_symbol: Scalar<'a>,
     kline: Option<Kline<'a>>,
-}
-
-#[derive(Default)]
-struct Kline<'a> {
-    open_time: Scalar<'a>,
-    close_time: Scalar<'a>,
-    symbol: Scalar<'a>,
-    interval: Scalar<'a>,
-    open: Scalar<'a>,
-    high: Scalar<'a>,
-    low: Scalar<'a>,
-    close: Scalar<'a>,
-    volume: Scalar<'a>,
-    closed: Scalar<'a>,
 }
 
 /// The fields of an answer to a request.
@@ -134,7 +134,10 @@ fn payload_field<'a>(payload: &mut Payload<'a>, key: &str, scanner: &mut Scanner
                 return Err(BadFrame::field("k", "one value", "two"));
             }
             let mut kline = Kline::default();
-            scanner.object(|key, scanner| kline_field(&mut kline, key, scanner))?;
+            scanner.object(|key, scanner| match key {
+                "s" => fill(&mut payload.kline_symbol, "k.s", scanner),
+                _ => kline_field(&mut kline, key, scanner),
+            })?;
             payload.kline = Some(kline);
             Ok(())
         }
@@ -144,16 +147,15 @@ fn payload_field<'a>(payload: &mut Payload<'a>, key: &str, scanner: &mut Scanner
 
 fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
     let (slot, name) = match key {
-        "t" => (&mut kline.open_time, "k.t"),
-        "T" => (&mut kline.close_time, "k.T"),
-        "s" => (&mut kline.symbol, "k.s"),
-        "i" => (&mut kline.interval, "k.i"),
-        "o" => (&mut kline.open, "k.o"),
-        "h" => (&mut kline.high, "k.h"),
-        "l" => (&mut kline.low, "k.l"),
-        "c" => (&mut kline.close, "k.c"),
-        "v" => (&mut kline.volume, "k.v"),
-        "x" => (&mut kline.closed, "k.x"),
+        "t" => (&mut kline.open_time, WORDS.open_time),
+        "T" => (&mut kline.close_time, WORDS.close_time),
+        "i" => (&mut kline.interval, WORDS.interval),
+        "o" => (&mut kline.open, WORDS.open),
+        "h" => (&mut kline.high, WORDS.high),
+        "l" => (&mut kline.low, WORDS.low),
+        "c" => (&mut kline.close, WORDS.close),
+        "v" => (&mut kline.volume, WORDS.volume),
+        "x" => (&mut kline.closed, WORDS.closed),
         _ => return scanner.value().map(drop).map_err(BadFrame::from),
     };
     fill(slot, name, scanner)
@@ -170,11 +172,7 @@ fn read_answer(answer: Answer<'_>) -> Result<Frame<'static>, BadFrame> {
             Scalar::Integer(code) => Some(code),
             _ => None,
         };
-        let message = match answer.message {
-            Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
-            ref other => other.shown(),
-        };
-        return Ok(Frame::Refused { id, code, message });
+        return Ok(Frame::Refused(Refusal { id, code, message: answer.message.words(), streams: Vec::new() }));
     }
     if answer.result != Scalar::Null {
         return Err(BadFrame::field("result", "null", answer.result.shown()));
@@ -185,7 +183,7 @@ fn read_answer(answer: Answer<'_>) -> Result<Frame<'static>, BadFrame> {
 fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<'a>, BadFrame> {
     match read_text("e", &payload.kind)? {
         "kline" => {}
-        "markPriceUpdate" => return read_mark(payload),
+        "markPriceUpdate" => return Ok(read_mark(payload).unwrap_or_else(Frame::BadMark)),
         "serverShutdown" => return Ok(Frame::ShutdownNotice),
         _ => return Ok(Frame::Unrelated),
     }
@@ -193,7 +191,7 @@ fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<
     let Some(kline) = payload.kline else {
         return Err(BadFrame::field("k", "an object", "missing or not an object"));
     };
-    let symbol = match kline.symbol {
+    let symbol = match payload.kline_symbol {
         Scalar::Text(symbol) => symbol,
         other => return Err(BadFrame::field("k.s", "a text", other.shown())),
     };
@@ -206,33 +204,7 @@ fn read_payload<'a>(payload: Payload<'a>, stream: Option<&str>) -> Result<Frame<
     if let Some(name) = stream {
         check_stream(name, &symbol)?;
     }
-    match read_text("k.i", &kline.interval)? {
-        "1m" => {}
-        other => return Err(BadFrame::field("k.i", "\"1m\"", format_args!("\"{}\"", shortened(other)))),
-    }
-    let closed = match kline.closed {
-        Scalar::Boolean(closed) => closed,
-        other => return Err(BadFrame::field("k.x", "true or false", other.shown())),
-    };
-    let open_time = read_time("k.t", &kline.open_time)?;
-    if open_time % INTERVAL_MS != 0 {
-        return Err(BadFrame::field("k.t", "the start of a minute", open_time));
-    }
-    let close_time = read_time("k.T", &kline.close_time)?;
-    if close_time != open_time + INTERVAL_MS - 1 {
-        return Err(BadFrame::field("k.T", &(open_time + INTERVAL_MS - 1).to_string(), close_time));
-    }
-    let candle = Candle {
-        open_time,
-        open: read_price("k.o", &kline.open)?,
-        high: read_price("k.h", &kline.high)?,
-        low: read_price("k.l", &kline.low)?,
-        close: read_price("k.c", &kline.close)?,
-        volume: read_decimal("k.v", &kline.volume)?,
-        event_time,
-    };
-    check_range(&candle, "k.h", "k.l")?;
-    check_over(&candle, closed, "E")?;
+    let (closed, candle) = read_candle(&kline, event_time, &WORDS)?;
     Ok(Frame::Kline { symbol, closed, candle })
 }
 

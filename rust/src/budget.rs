@@ -1,4 +1,4 @@
-//! How often the venue lets somebody knock: attempts to connect within a window, over all connections of one feed.
+//! When the venue lets somebody knock: attempts to connect within a window and bans, over all connections of one feed.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,11 +12,22 @@ pub const WINDOW: Duration = Duration::from_secs(300);
 pub struct Budget {
     limit: usize,
     attempts: VecDeque<Instant>,
+    banned_until: Option<Instant>,
 }
 
 impl Budget {
     pub fn new(limit: usize) -> Budget {
-        Budget { limit, attempts: VecDeque::new() }
+        Budget { limit, attempts: VecDeque::new(), banned_until: None }
+    }
+
+    /// The venue wants no attempt before `until`.
+    pub fn ban(&mut self, until: Instant) {
+        self.banned_until = self.banned_until.max(Some(until));
+    }
+
+    /// Until when nobody may knock, also who has taken an attempt already.
+    pub fn banned_at(&self, now: Instant) -> Option<Instant> {
+        self.banned_until.filter(|until| *until > now)
     }
 
     /// Takes one attempt and returns when it may be made: `now`, or later. Later ones of others queue behind it.
@@ -51,5 +62,16 @@ mod tests {
         }
         let later = start + WINDOW * 9;
         assert_eq!(budget.take(later), later);
+    }
+
+    #[test]
+    fn the_longest_ban_counts_until_it_is_over() {
+        let (mut budget, start) = (Budget::new(3), Instant::now());
+        assert_eq!(budget.banned_at(start), None);
+        let until = start + Duration::from_secs(60);
+        budget.ban(until);
+        budget.ban(start + Duration::from_secs(1));
+        assert_eq!(budget.banned_at(start + Duration::from_secs(59)), Some(until));
+        assert_eq!(budget.banned_at(until), None);
     }
 }

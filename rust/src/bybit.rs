@@ -3,16 +3,32 @@
 
 use std::borrow::Cow;
 
-use crate::event::Candle;
-use crate::fields::{check_over, check_range, fill, read_decimal, read_price, read_text, read_time};
-use crate::scan::{shortened, Scalar, Scanner};
-use crate::venue::{BadFrame, Frame, INTERVAL_MS};
+use crate::fields::{fill, read_candle, read_price, read_text, read_time, Kline, Words};
+use crate::scan::{Scalar, Scanner};
+use crate::venue::{BadFrame, Frame, Refusal};
 
 const KLINE: &str = "kline.1.";
 const TICKER: &str = "tickers.";
 
+/// What stands in a refusal of topics that the connection gets already; such a refusal takes the whole message.
+pub const ALREADY: &str = "already subscribed";
+
 /// The venue cuts who is idle for ten minutes and asks for a sign every twenty seconds.
 pub const PING_EVERY_MS: i64 = 20_000;
+
+const WORDS: Words = Words {
+    minute: "1",
+    sent: "ts",
+    open_time: "data.start",
+    close_time: "data.end",
+    interval: "data.interval",
+    open: "data.open",
+    high: "data.high",
+    low: "data.low",
+    close: "data.close",
+    volume: "data.volume",
+    closed: "data.confirm",
+};
 
 /// The names of a symbol's minutes and of its ticker, in which the mark price comes; spot has none.
 pub fn streams(symbol: &str) -> (String, String) {
@@ -41,20 +57,8 @@ struct Message<'a> {
     success: Scalar<'a>,
     says: Scalar<'a>,
     id: Scalar<'a>,
-    repeated: Scalar<'a>,
-}
-
-#[derive(Default)]
-struct Kline<'a> {
-    start: Scalar<'a>,
-    end: Scalar<'a>,
-    interval: Scalar<'a>,
-    open: Scalar<'a>,
-    high: Scalar<'a>,
-    low: Scalar<'a>,
-    close: Scalar<'a>,
-    volume: Scalar<'a>,
-    confirm: Scalar<'a>,
+    repeated_id: Scalar<'a>,
+    repeated_topics: Vec<String>,
 }
 
 /// Reads one frame.
@@ -62,7 +66,9 @@ struct Kline<'a> {
 /// A kline: `{"topic":"kline.1.BTCUSDT","type":"snapshot","ts":1672324988882,"data":[{"start":1672324800000,
 /// "end":1672324859999,"interval":"1","open":"16649.5","close":"16677","high":"16677","low":"16608",
 /// "volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}]}`; the list holds one candle.
-/// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`.
+/// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`, and
+/// `{"success":false,"ret_msg":"error:handler not found,topic:kline.1.X","op":"subscribe","conn_id":"…","req_id":"1"}`, or
+/// without a number and with the request: `{"success":false,"ret_msg":"…","request":{"op":"subscribe","args":["…"]}}`.
 ///
 /// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was.
 pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
@@ -81,7 +87,11 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         "req_id" => fill(&mut message.id, key, scanner),
         // A refusal may repeat the request instead of naming it.
         "request" if scanner.at_object() => scanner.object(|key, scanner| match key {
-            "req_id" => fill(&mut message.repeated, "request.req_id", scanner),
+            "req_id" => fill(&mut message.repeated_id, "request.req_id", scanner),
+            "args" if scanner.at_list() => scanner.items(|scanner| {
+                message.repeated_topics.push(scanner.value()?.words());
+                Ok(())
+            }),
             _ => scanner.value().map(drop).map_err(BadFrame::from),
         }),
         "data" if scanner.at_list() => scanner.items(|scanner| {
@@ -103,44 +113,39 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
     if message.topic != Scalar::Missing {
         return read_topic(message, klines, &mark);
     }
-    read_answer(&message)
+    read_answer(message)
 }
 
 fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
     let (slot, name) = match key {
-        "start" => (&mut kline.start, "data.start"),
-        "end" => (&mut kline.end, "data.end"),
-        "interval" => (&mut kline.interval, "data.interval"),
-        "open" => (&mut kline.open, "data.open"),
-        "high" => (&mut kline.high, "data.high"),
-        "low" => (&mut kline.low, "data.low"),
-        "close" => (&mut kline.close, "data.close"),
-        "volume" => (&mut kline.volume, "data.volume"),
-        "confirm" => (&mut kline.confirm, "data.confirm"),
+        "start" => (&mut kline.open_time, WORDS.open_time),
+        "end" => (&mut kline.close_time, WORDS.close_time),
+        "interval" => (&mut kline.interval, WORDS.interval),
+        "open" => (&mut kline.open, WORDS.open),
+        "high" => (&mut kline.high, WORDS.high),
+        "low" => (&mut kline.low, WORDS.low),
+        "close" => (&mut kline.close, WORDS.close),
+        "volume" => (&mut kline.volume, WORDS.volume),
+        "confirm" => (&mut kline.closed, WORDS.closed),
         _ => return scanner.value().map(drop).map_err(BadFrame::from),
     };
     fill(slot, name, scanner)
 }
 
-fn read_answer(message: &Message<'_>) -> Result<Frame<'static>, BadFrame> {
+fn read_answer(message: Message<'_>) -> Result<Frame<'static>, BadFrame> {
     let refused = message.success == Scalar::Boolean(false);
     if !refused && matches!(read_text("op", &message.operation)?, "ping" | "pong") {
         return Ok(Frame::Unrelated);
     }
-    let id = match (&message.id, &message.repeated) {
-        (Scalar::Text(text), _) | (_, Scalar::Text(text)) => text.parse().ok(),
-        _ => None,
-    };
+    let number = |value: &Scalar| read_text("req_id", value).ok().and_then(|text| text.parse().ok());
+    let id = number(&message.id).or_else(|| number(&message.repeated_id));
     match message.success {
         Scalar::Boolean(true) => {
             id.map(|id| Frame::Acknowledged { id }).ok_or_else(|| BadFrame::field("req_id", "ours", message.id.shown()))
         }
         Scalar::Boolean(false) => {
-            let message = match message.says {
-                Scalar::Text(ref text) => text.chars().take(200).flat_map(char::escape_debug).collect(),
-                ref other => other.shown(),
-            };
-            Ok(Frame::Refused { id, code: None, message })
+            let (message, streams) = (message.says.words(), message.repeated_topics);
+            Ok(Frame::Refused(Refusal { id, code: None, message, streams }))
         }
         ref other => Err(BadFrame::field("success", "true or false", other.shown())),
     }
@@ -154,6 +159,10 @@ fn behind<'a>(topic: &Cow<'a, str>, beginning: &str) -> Option<Cow<'a, str>> {
     }
 }
 
+fn read_mark<'a>(symbol: Cow<'a, str>, sent: &Scalar, mark: &Scalar) -> Result<Frame<'a>, BadFrame> {
+    Ok(Frame::Mark { symbol, time: read_time("ts", sent)?, price: read_price("data.markPrice", mark)? })
+}
+
 fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scalar<'a>) -> Result<Frame<'a>, BadFrame> {
     let topic = match message.topic {
         Scalar::Text(topic) => topic,
@@ -164,8 +173,7 @@ fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scala
         if *mark == Scalar::Missing {
             return Ok(Frame::Unrelated);
         }
-        let time = read_time("ts", &message.sent)?;
-        return Ok(Frame::Mark { symbol, time, price: read_price("data.markPrice", mark)? });
+        return Ok(read_mark(symbol, &message.sent, mark).unwrap_or_else(Frame::BadMark));
     }
     let Some(symbol) = behind(&topic, KLINE) else {
         return Ok(Frame::Unrelated);
@@ -174,32 +182,6 @@ fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scala
     let (Some(kline), true) = (klines.pop(), klines.is_empty()) else {
         return Err(BadFrame::field("data", "a list of one candle", "another number of them"));
     };
-    match read_text("data.interval", &kline.interval)? {
-        "1" => {}
-        other => return Err(BadFrame::field("data.interval", "\"1\"", format_args!("\"{}\"", shortened(other)))),
-    }
-    let closed = match kline.confirm {
-        Scalar::Boolean(closed) => closed,
-        other => return Err(BadFrame::field("data.confirm", "true or false", other.shown())),
-    };
-    let open_time = read_time("data.start", &kline.start)?;
-    if open_time % INTERVAL_MS != 0 {
-        return Err(BadFrame::field("data.start", "the start of a minute", open_time));
-    }
-    let end = read_time("data.end", &kline.end)?;
-    if end != open_time + INTERVAL_MS - 1 {
-        return Err(BadFrame::field("data.end", &(open_time + INTERVAL_MS - 1).to_string(), end));
-    }
-    let candle = Candle {
-        open_time,
-        open: read_price("data.open", &kline.open)?,
-        high: read_price("data.high", &kline.high)?,
-        low: read_price("data.low", &kline.low)?,
-        close: read_price("data.close", &kline.close)?,
-        volume: read_decimal("data.volume", &kline.volume)?,
-        event_time,
-    };
-    check_range(&candle, "data.high", "data.low")?;
-    check_over(&candle, closed, "ts")?;
+    let (closed, candle) = read_candle(&kline, event_time, &WORDS)?;
     Ok(Frame::Kline { symbol, closed, candle })
 }

@@ -14,6 +14,7 @@ use tokio_tungstenite::{client_async_tls_with_config, connect_async_with_config,
 use crate::event::{Cut, Event, Output};
 use crate::proxy::Proxy;
 use crate::session::{Session, Symbol};
+use crate::venue::Venue;
 
 /// A kline frame has about 350 bytes; what is larger than this is no frame of a venue.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
@@ -27,24 +28,36 @@ const BURST: usize = 256;
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects by TCP, perhaps through a proxy, TLS (for wss) and WebSocket handshake.
-pub async fn dial(url: &str, proxy: Option<&Proxy>) -> Result<Socket, Cut> {
+pub async fn dial(venue: Venue, url: &str, proxy: Option<&Proxy>) -> Result<Socket, Cut> {
     let config =
         WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(Some(MAX_MESSAGE_BYTES));
     let connecting = async {
         let Some(proxy) = proxy else {
             let connected = connect_async_with_config(url, Some(config), true).await;
-            return connected.map(|(socket, _)| socket).map_err(|error| error.to_string());
+            return connected.map(|(socket, _)| socket).map_err(|error| not_connected(venue, &error));
         };
-        let (host, port) = place_of(url)?;
-        let stream = proxy.connect(&host, port).await?;
+        let (host, port) = place_of(url).map_err(Cut::ConnectFailed)?;
+        let stream = proxy.connect(&host, port).await.map_err(Cut::ConnectFailed)?;
         let connected = client_async_tls_with_config(url, stream, Some(config), None).await;
-        connected.map(|(socket, _)| socket).map_err(|error| error.to_string())
+        connected.map(|(socket, _)| socket).map_err(|error| not_connected(venue, &error))
     };
     match timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok(socket)) => Ok(socket),
-        Ok(Err(error)) => Err(Cut::ConnectFailed(error)),
+        Ok(answer) => answer,
         Err(_) => Err(Cut::ConnectFailed(format!("no handshake within {} s", CONNECT_TIMEOUT.as_secs()))),
     }
+}
+
+/// Why the handshake failed: by a ban, or otherwise.
+fn not_connected(venue: Venue, error: &Error) -> Cut {
+    if let Error::Http(answer) = error {
+        let status = answer.status().as_u16();
+        let retry_after_s =
+            answer.headers().get("Retry-After").and_then(|text| text.to_str().ok()?.trim().parse().ok());
+        if let Some(wait_ms) = venue.ban_ms(status, retry_after_s) {
+            return Cut::Banned { status, wait_ms };
+        }
+    }
+    Cut::ConnectFailed(error.to_string())
 }
 
 /// Host and port of a ws:// or wss:// address.
@@ -145,7 +158,7 @@ impl Connection {
             Some(Ok(Message::Text(text))) => return self.session.on_bytes(now_ms, text.as_bytes(), &mut self.output),
             Some(Ok(Message::Binary(bytes))) => return self.session.on_bytes(now_ms, &bytes, &mut self.output),
             // The library answers pings itself.
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return,
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return self.session.on_sign(),
             Some(Ok(Message::Close(None))) => Cut::Closed("without a reason".to_owned()),
             Some(Ok(Message::Close(Some(frame)))) => Cut::Closed(frame.to_string()),
             Some(Err(error)) => Cut::Closed(error.to_string()),
@@ -160,6 +173,10 @@ impl Connection {
         let ping = std::mem::take(&mut self.ping_due);
         if !self.session.is_open() || (texts.is_empty() && !ping) {
             return;
+        }
+        if ping {
+            let now_ms = self.now_ms();
+            self.session.on_ping(now_ms);
         }
         let sending = async {
             for text in texts {

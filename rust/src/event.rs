@@ -27,6 +27,8 @@ impl Candle {
 pub enum Cut {
     /// No connection came about: name, TCP, TLS or WebSocket handshake.
     ConnectFailed(String),
+    /// The venue answered the handshake with a status by which it wants to be left alone for so long.
+    Banned { status: u16, wait_ms: u64 },
     /// The other side closed, or the socket broke.
     Closed(String),
     /// A SUBSCRIBE had no answer in time.
@@ -37,6 +39,8 @@ pub enum Cut {
     AcknowledgedButSilent { ms: i64, limit_ms: i64 },
     /// Candles came and then stopped.
     Silent { ms: i64, limit_ms: i64 },
+    /// A PING was sent and nothing came back, not even a pong: the other side is gone without having said so.
+    HalfOpen { limit_ms: i64 },
     /// The feed's own thread ended by a defect; the feed is over and must be made anew.
     Crashed(String),
 }
@@ -45,6 +49,9 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cut::ConnectFailed(detail) => write!(f, "connect_failed: {detail}"),
+            Cut::Banned { status, wait_ms } => {
+                write!(f, "banned: the venue answered with HTTP {status}; no attempt for {} s", wait_ms.div_ceil(1_000))
+            }
             Cut::Closed(detail) => write!(f, "closed: {detail}"),
             Cut::NotAcknowledged { id, limit_ms } => {
                 write!(f, "not_acknowledged: no answer to subscription {id} within {limit_ms} ms")
@@ -58,6 +65,9 @@ impl fmt::Display for Cut {
                 write!(f, "acknowledged_but_silent: subscribed, but no candle for {ms} ms (limit {limit_ms})")
             }
             Cut::Silent { ms, limit_ms } => write!(f, "silent: no candle for {ms} ms (limit {limit_ms})"),
+            Cut::HalfOpen { limit_ms } => {
+                write!(f, "half_open: nothing heard, not even a pong, for {limit_ms} ms after a ping")
+            }
             Cut::Crashed(detail) => write!(f, "crashed: {detail}"),
         }
     }
@@ -80,7 +90,9 @@ pub enum Event {
     Subscribed { streams: usize },
     /// The connection is over, or must be closed now.
     Cut(Cut),
-    /// A frame was refused and skipped.
+    /// A mark price was refused and skipped; the last one stays.
+    BadMark { reason: String },
+    /// A frame was refused and skipped; it may have been a closed minute.
     BadFrame { reason: String },
     /// Nothing for so long: from one symbol, or (None) from the whole connection, which is then cut.
     Silent { symbol: Option<usize>, ms: i64 },

@@ -1,10 +1,10 @@
-//! What a single field of a frame must hold, for every venue's reader.
+//! What the fields of a frame must hold, one by one and together as a candle, for every venue's reader.
 
 use std::borrow::Cow;
 
 use crate::decimal;
 use crate::event::Candle;
-use crate::scan::{Scalar, Scanner};
+use crate::scan::{shortened, Scalar, Scanner};
 use crate::venue::{BadFrame, INTERVAL_MS};
 
 /// Times outside 2000..2100 are not times of candles.
@@ -35,7 +35,7 @@ pub fn read_time(name: &str, value: &Scalar<'_>) -> Result<i64, BadFrame> {
     }
 }
 
-pub fn read_decimal(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
+fn read_decimal(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
     if let Scalar::Text(text) = value {
         if let Some(number) = decimal::parse(text) {
             return Ok(number);
@@ -52,24 +52,82 @@ pub fn read_price(name: &str, value: &Scalar<'_>) -> Result<f64, BadFrame> {
     Err(BadFrame::field(name, "a price above zero", value.shown()))
 }
 
-/// No price of a candle lies outside its range; `high` and `low` are the names of the fields.
-pub fn check_range(candle: &Candle, high: &str, low: &str) -> Result<(), BadFrame> {
-    let (top, bottom) = (candle.open.max(candle.close), candle.open.min(candle.close));
-    if candle.high < top {
-        return Err(BadFrame::field(high, &format!("at least {top}"), candle.high));
-    }
-    if candle.low > bottom {
-        return Err(BadFrame::field(low, &format!("at most {bottom}"), candle.low));
-    }
-    Ok(())
+/// The fields of a minute.
+#[derive(Default)]
+pub struct Kline<'a> {
+    pub open_time: Scalar<'a>,
+    pub close_time: Scalar<'a>,
+    pub interval: Scalar<'a>,
+    pub open: Scalar<'a>,
+    pub high: Scalar<'a>,
+    pub low: Scalar<'a>,
+    pub close: Scalar<'a>,
+    pub volume: Scalar<'a>,
+    pub closed: Scalar<'a>,
 }
 
-/// A minute that is closed is said to be so after it, but for the second by which clocks may differ; otherwise it would
-/// be taken for a whole one that it is not.
-pub fn check_over(candle: &Candle, closed: bool, name: &str) -> Result<(), BadFrame> {
-    let over = candle.open_time + INTERVAL_MS - 1_000;
-    if closed && candle.event_time < over {
-        return Err(BadFrame::field(name, &format!("at least {over} with a closed minute"), candle.event_time));
+/// How a venue calls them, and when it sent the frame; `minute` is what it writes as the interval of a minute.
+pub struct Words {
+    pub minute: &'static str,
+    pub sent: &'static str,
+    pub open_time: &'static str,
+    pub close_time: &'static str,
+    pub interval: &'static str,
+    pub open: &'static str,
+    pub high: &'static str,
+    pub low: &'static str,
+    pub close: &'static str,
+    pub volume: &'static str,
+    pub closed: &'static str,
+}
+
+/// Whether a minute is closed, and its candle. Errors: `BadFrame` naming the field in the venue's words.
+pub fn read_candle(kline: &Kline<'_>, event_time: i64, words: &Words) -> Result<(bool, Candle), BadFrame> {
+    let interval = read_text(words.interval, &kline.interval)?;
+    if interval != words.minute {
+        let expected = format!("\"{}\"", words.minute);
+        return Err(BadFrame::field(words.interval, &expected, format_args!("\"{}\"", shortened(interval))));
+    }
+    let closed = match &kline.closed {
+        Scalar::Boolean(closed) => *closed,
+        other => return Err(BadFrame::field(words.closed, "true or false", other.shown())),
+    };
+    let open_time = read_time(words.open_time, &kline.open_time)?;
+    if open_time % INTERVAL_MS != 0 {
+        return Err(BadFrame::field(words.open_time, "the start of a minute", open_time));
+    }
+    let close_time = read_time(words.close_time, &kline.close_time)?;
+    let last = open_time + INTERVAL_MS - 1;
+    if close_time != last {
+        return Err(BadFrame::field(words.close_time, &last.to_string(), close_time));
+    }
+    let candle = Candle {
+        open_time,
+        open: read_price(words.open, &kline.open)?,
+        high: read_price(words.high, &kline.high)?,
+        low: read_price(words.low, &kline.low)?,
+        close: read_price(words.close, &kline.close)?,
+        volume: read_decimal(words.volume, &kline.volume)?,
+        event_time,
+    };
+    check_range(&candle, words)?;
+    // A minute that is closed is said to be so after it, but for the second by which clocks may differ; otherwise it
+    // would be taken for a whole one that it is not.
+    let over = open_time + INTERVAL_MS - 1_000;
+    if closed && event_time < over {
+        return Err(BadFrame::field(words.sent, &format!("at least {over} with a closed minute"), event_time));
+    }
+    Ok((closed, candle))
+}
+
+/// No price of a candle lies outside its range.
+fn check_range(candle: &Candle, words: &Words) -> Result<(), BadFrame> {
+    let (top, bottom) = (candle.open.max(candle.close), candle.open.min(candle.close));
+    if candle.high < top {
+        return Err(BadFrame::field(words.high, &format!("at least {top}"), candle.high));
+    }
+    if candle.low > bottom {
+        return Err(BadFrame::field(words.low, &format!("at most {bottom}"), candle.low));
     }
     Ok(())
 }

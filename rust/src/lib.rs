@@ -12,6 +12,7 @@ pub mod event;
 pub mod fields;
 pub mod outbox;
 pub mod proxy;
+pub mod requests;
 pub mod scan;
 pub mod session;
 pub mod shards;

@@ -64,6 +64,7 @@ fn tuple<'py>(py: Python<'py>, names: &[Py<PyString>], event: &Event) -> PyResul
         Event::Connected => (intern!(py, "connected"),).into_pyobject(py),
         Event::Subscribed { streams } => (intern!(py, "subscribed"), streams).into_pyobject(py),
         Event::Cut(cut) => (intern!(py, "cut"), cut.to_string()).into_pyobject(py),
+        Event::BadMark { reason } => (intern!(py, "bad_mark"), reason).into_pyobject(py),
         Event::BadFrame { reason } => (intern!(py, "bad_frame"), reason).into_pyobject(py),
         Event::Silent { symbol: Some(symbol), ms } => (intern!(py, "silent"), &names[*symbol], ms).into_pyobject(py),
         Event::Silent { symbol: None, ms } => (intern!(py, "silent"), intern!(py, ""), ms).into_pyobject(py),
@@ -92,9 +93,11 @@ fn tuples<'py>(
 /// `url` begins with ws:// or wss:// and must be the routed one (`/market/ws` or `/market/stream`): the unrouted
 /// address acknowledges and stays silent. `symbols` as frames spell them (BTCUSDT), 1 to 1024, each once.
 /// `silence_ms` and `ack_timeout_ms` may be 0: wait for ever, for a market that stands still between steps.
+/// A PING leaves every `ping_ms`; nothing at all for `pong_timeout_ms` (0: never) after one ends the connection.
 /// `mark_price` asks for mark prices where the venue has any; `proxy` is `http://[user:password@]host:port` or socks5://.
 /// More symbols than `symbols_per_connection` (0: what the venue takes) are shared out over several connections.
-/// `rotate_ms` is the age at which a connection is replaced (the venue cuts at 24 h), new one first.
+/// `rotate_after_s`: between which ages a connection is replaced, new one first; the default is 20 to 23 h, and the
+/// venue cuts at 24 h.
 /// `queue_limit` is the number of waiting events (two hours of a full connection) at which the socket waits.
 /// Raises ValueError naming the argument, what was expected and what it was.
 #[pyclass(frozen, module = "trading_system._feed")]
@@ -143,8 +146,8 @@ impl Drop for Feed {
 #[pymethods]
 impl Feed {
     #[new]
-    #[pyo3(signature = (url, symbols, *, silence_ms=30_000, ack_timeout_ms=5_000,
-        backoff_cap_ms=30_000, rotate_ms=82_800_000, ping_ms=15_000, queue_limit=131_072,
+    #[pyo3(signature = (url, symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, pong_timeout_ms=15_000,
+        backoff_cap_ms=30_000, rotate_after_s=(72_000.0, 82_800.0), ping_ms=15_000, queue_limit=131_072,
         venue="binance_usdm", mark_price=false, proxy="", symbols_per_connection=0))]
     #[allow(clippy::too_many_arguments)] // keywords in Python, each with a default
     fn new(
@@ -153,8 +156,9 @@ impl Feed {
         symbols: Vec<String>,
         silence_ms: i64,
         ack_timeout_ms: i64,
+        pong_timeout_ms: i64,
         backoff_cap_ms: u64,
-        rotate_ms: u64,
+        rotate_after_s: (f64, f64),
         ping_ms: u64,
         queue_limit: usize,
         venue: &str,
@@ -163,7 +167,7 @@ impl Feed {
         symbols_per_connection: usize,
     ) -> PyResult<Feed> {
         let venue = Venue::named(venue)?;
-        let patience = Patience { silence_ms, ack_timeout_ms };
+        let patience = Patience { silence_ms, ack_timeout_ms, pong_timeout_ms };
         check_names(symbols.iter().map(String::as_str))?;
         let mut names = Names::default();
         let settings = Settings {
@@ -175,7 +179,7 @@ impl Feed {
             proxy: if proxy.is_empty() { None } else { Some(Proxy::parse(proxy)?) },
             symbols_per_connection,
             backoff_cap_ms,
-            rotate_ms,
+            rotate_after_s,
             ping_ms,
         };
         settings.check()?;
@@ -278,7 +282,8 @@ impl PySession {
         venue: &str,
         mark_price: bool,
     ) -> PyResult<PySession> {
-        let patience = Patience { silence_ms, ack_timeout_ms };
+        // PING frames are the socket's, which is not here.
+        let patience = Patience { silence_ms, ack_timeout_ms, pong_timeout_ms: 0 };
         let session = Session::of(Venue::named(venue)?, numbered(symbols), patience, mark_price)?;
         let mut names = Names::default();
         names.number(py, session.symbols());

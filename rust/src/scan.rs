@@ -29,6 +29,14 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
+    /// The words of a message; what stood there, where it is no text.
+    pub fn words(self) -> String {
+        match self {
+            Scalar::Text(text) => text.into_owned(),
+            other => other.shown(),
+        }
+    }
+
     /// What stood there, short enough for one line of a log.
     pub fn shown(&self) -> String {
         match self {
@@ -46,8 +54,17 @@ impl Scalar<'_> {
 
 /// At most 40 characters of a foreign text, control characters escaped: it ends up in logs.
 pub fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().nth(40).is_some() {
+    beginning(text, 40)
+}
+
+/// At most 200 characters of what a venue says in words, as one line of a log.
+pub fn one_line(text: &str) -> String {
+    beginning(text, 200)
+}
+
+fn beginning(text: &str, most: usize) -> String {
+    let mut short: String = text.chars().take(most).flat_map(char::escape_debug).collect();
+    if text.chars().nth(most).is_some() {
         short.push('…');
     }
     short

@@ -2,13 +2,12 @@
 //! side must be given up. Opening, closing and waiting are left to whoever owns the socket; repairing what was lost is
 //! left to the data feed service.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crate::event::{Cut, Event, Output};
-use crate::scan::shortened;
-use crate::venue::{BadArgument, BadFrame, Frame, Venue, INTERVAL_MS};
-
-const SECOND_MS: i64 = 1_000;
+use crate::requests::{blamed, Requests};
+use crate::scan::{one_line, shortened};
+use crate::venue::{BadArgument, BadFrame, Frame, Refusal, Venue, INTERVAL_MS};
 
 /// When patience ends.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +17,9 @@ pub struct Patience {
     pub silence_ms: i64,
     /// A SUBSCRIBE without an answer for so long ends the connection; 0 waits for ever.
     pub ack_timeout_ms: i64,
+    /// A PING after which nothing at all was heard for so long ends the connection; 0 waits for ever. Where markets may
+    /// be quiet, only this tells a dead line from a quiet one.
+    pub pong_timeout_ms: i64,
 }
 
 /// A symbol as the venue spells it in frames, and the number by which events speak of it.
@@ -59,13 +61,6 @@ struct Listening {
     told: bool,
 }
 
-/// A message that asks for streams, or takes them back: for each stream the symbol that it is of.
-#[derive(Debug)]
-struct Request {
-    subscribes: bool,
-    streams: Vec<(String, String)>,
-}
-
 /// The state of one connection after the other; symbols and patience stay.
 #[derive(Debug)]
 pub struct Session {
@@ -75,14 +70,10 @@ pub struct Session {
     places: HashMap<String, usize>,
     patience: Patience,
     open: bool,
-    next_id: u64,
-    /// What no message has asked for yet, oldest first.
-    waiting: VecDeque<Request>,
-    /// Messages without an answer, with the time each was sent.
-    unanswered: Vec<(u64, i64, Request)>,
-    /// When the last few messages left, oldest first.
-    sent_at: VecDeque<i64>,
+    requests: Requests,
     signed_life_at: i64,
+    /// When the first PING left after the last sign of the other side.
+    pinged_at: Option<i64>,
     /// Whether something was asked for that `Subscribed` has not told of.
     asks: bool,
     subscribed_at: Option<i64>,
@@ -103,7 +94,10 @@ impl Session {
             let expected = format!("1 to {limit} symbols on one connection (share more over several feeds)");
             return Err(BadArgument { name: "symbols", expected, was: symbols.len().to_string() });
         }
-        for (name, ms) in [("silence_ms", patience.silence_ms), ("ack_timeout_ms", patience.ack_timeout_ms)] {
+        let Patience { silence_ms, ack_timeout_ms, pong_timeout_ms } = patience;
+        for (name, ms) in
+            [("silence_ms", silence_ms), ("ack_timeout_ms", ack_timeout_ms), ("pong_timeout_ms", pong_timeout_ms)]
+        {
             if ms < 0 {
                 return Err(BadArgument { name, expected: "0 (off) or milliseconds".into(), was: ms.to_string() });
             }
@@ -116,11 +110,9 @@ impl Session {
             places: HashMap::with_capacity(symbols.len()),
             patience,
             open: false,
-            next_id: 1,
-            waiting: VecDeque::new(),
-            unanswered: Vec::new(),
-            sent_at: VecDeque::new(),
+            requests: Requests::new(venue),
             signed_life_at: 0,
+            pinged_at: None,
             asks: false,
             subscribed_at: None,
             last_data: None,
@@ -143,14 +135,12 @@ impl Session {
         self.open && self.subscribed_at.is_some() && self.last_data.is_some()
     }
 
-    /// A connection is open (after a handshake): subscribe to everything. Ids go on from earlier connections, so that a
-    /// late answer of an old one answers nothing.
+    /// A connection is open (after a handshake): subscribe to everything.
     pub fn on_open(&mut self, now_ms: i64, out: &mut Output) {
         self.open = true;
-        self.waiting.clear();
-        self.unanswered.clear();
-        self.sent_at.clear();
+        self.requests.begin();
         self.signed_life_at = now_ms;
+        self.pinged_at = None;
         self.subscribed_at = None;
         self.last_data = None;
         for listening in &mut self.symbols {
@@ -159,7 +149,7 @@ impl Session {
         out.events.push(Event::Connected);
         let names = self.symbols();
         self.request(true, &names);
-        self.ask(now_ms, out);
+        self.requests.send(now_ms, &mut out.sends);
     }
 
     /// The connection is gone. A second report of the same end is not an event.
@@ -175,7 +165,7 @@ impl Session {
         let names = self.take_in(symbols);
         if self.open {
             self.request(true, &names);
-            self.ask(now_ms, out);
+            self.requests.send(now_ms, &mut out.sends);
         }
     }
 
@@ -184,8 +174,18 @@ impl Session {
         let known: Vec<String> = names.iter().filter(|name| self.forget(name)).cloned().collect();
         if self.open && !known.is_empty() {
             self.request(false, &known);
-            self.ask(now_ms, out);
+            self.requests.send(now_ms, &mut out.sends);
         }
+    }
+
+    /// A PING leaves, of the socket's or of the venue's own kind: something must be heard now.
+    pub fn on_ping(&mut self, now_ms: i64) {
+        self.pinged_at.get_or_insert(now_ms);
+    }
+
+    /// The other side gave a sign of life: any frame, a pong or a ping as well.
+    pub fn on_sign(&mut self) {
+        self.pinged_at = None;
     }
 
     /// One whole message arrived. After a `Cut` nothing is read any more: what was in flight is repaired, not trusted.
@@ -193,6 +193,7 @@ impl Session {
         if !self.open {
             return;
         }
+        self.on_sign();
         match self.venue.read(bytes) {
             Ok(Frame::Kline { symbol, closed, candle }) => match self.places.get(symbol.as_ref()) {
                 Some(&place) => {
@@ -204,7 +205,7 @@ impl Session {
                         if closed { Event::Candle { symbol, candle } } else { Event::Running { symbol, candle } };
                     out.events.push(event);
                 }
-                None if self.was_dropped(&symbol) => {}
+                None if self.requests.takes_back(&symbol) => {}
                 None => {
                     bad(BadFrame::field("k.s", "a subscribed symbol", format_args!("\"{}\"", shortened(&symbol))), out)
                 }
@@ -214,8 +215,9 @@ impl Session {
                     out.events.push(Event::Mark { symbol: self.symbols[place].symbol.number, time, price });
                 }
             }
+            Ok(Frame::BadMark(BadFrame { reason })) => out.events.push(Event::BadMark { reason }),
             Ok(Frame::Acknowledged { id }) => self.acknowledged(now_ms, id, out),
-            Ok(Frame::Refused { id, code, message }) => self.refused(now_ms, id, code, message, out),
+            Ok(Frame::Refused(refusal)) => self.refused(now_ms, refusal, out),
             Ok(Frame::ShutdownNotice) => out.events.push(Event::Leaving),
             Ok(Frame::Unrelated) => {}
             Err(error) => bad(error, out),
@@ -227,16 +229,21 @@ impl Session {
         if !self.open {
             return;
         }
-        self.ask(now_ms, out);
+        self.requests.send(now_ms, &mut out.sends);
         if let Some((sign, every_ms)) = self.venue.sign_of_life() {
             if now_ms - self.signed_life_at >= every_ms {
                 self.signed_life_at = now_ms;
+                self.on_ping(now_ms);
                 out.sends.push(sign);
             }
         }
+        let limit_ms = self.patience.pong_timeout_ms;
+        if self.pinged_at.is_some_and(|pinged_at| limit_ms > 0 && now_ms - pinged_at >= limit_ms) {
+            return self.on_close(Cut::HalfOpen { limit_ms }, out);
+        }
         let limit_ms = self.patience.ack_timeout_ms;
         if limit_ms > 0 {
-            if let Some(&(id, _, _)) = self.unanswered.iter().find(|(_, sent_at, _)| now_ms - sent_at >= limit_ms) {
+            if let Some(id) = self.requests.overdue(now_ms, limit_ms) {
                 return self.on_close(Cut::NotAcknowledged { id, limit_ms }, out);
             }
         }
@@ -264,65 +271,29 @@ impl Session {
         true
     }
 
-    /// Whether the streams of `name` are being taken back.
-    fn was_dropped(&self, name: &str) -> bool {
-        let drops = |request: &Request| !request.subscribes && request.streams.iter().any(|(_, of)| of == name);
-        self.waiting.iter().any(drops) || self.unanswered.iter().any(|(_, _, request)| drops(request))
-    }
-
-    /// Puts all streams of `names` into messages of the size that the venue takes.
     fn request(&mut self, subscribes: bool, names: &[String]) {
         let streams: Vec<(String, String)> = names
             .iter()
             .flat_map(|name| self.venue.streams_of(name, self.marks).into_iter().map(|stream| (stream, name.clone())))
             .collect();
-        for chunk in streams.chunks(self.venue.streams_per_message()) {
-            self.waiting.push_back(Request { subscribes, streams: chunk.to_vec() });
-        }
+        self.requests.want(subscribes, &streams);
         self.asks |= subscribes;
     }
 
-    /// Sends messages as far as the venue's pace allows now.
-    fn ask(&mut self, now_ms: i64, out: &mut Output) {
-        while let Some(request) = self.waiting.front() {
-            while self.sent_at.front().is_some_and(|sent_at| now_ms - sent_at >= SECOND_MS) {
-                self.sent_at.pop_front();
-            }
-            if self.sent_at.len() >= self.venue.messages_per_second() {
-                return;
-            }
-            let streams: Vec<&str> = request.streams.iter().map(|(stream, _)| stream.as_str()).collect();
-            out.sends.push(self.venue.ask(self.next_id, request.subscribes, &streams));
-            self.sent_at.push_back(now_ms);
-            if let Some(request) = self.waiting.pop_front() {
-                self.unanswered.push((self.next_id, now_ms, request));
-            }
-            self.next_id += 1;
-        }
-    }
-
-    fn answered(&mut self, id: u64) -> Option<Request> {
-        let place = self.unanswered.iter().position(|(waiting, _, _)| *waiting == id)?;
-        Some(self.unanswered.remove(place).2)
-    }
-
     fn acknowledged(&mut self, now_ms: i64, id: u64, out: &mut Output) {
-        if self.answered(id).is_none() {
+        if self.requests.answered(id).is_none() {
             return bad(BadFrame::field("id", "that of a subscription without an answer", id), out);
         }
         self.settle(now_ms, out);
     }
 
-    /// A message with several streams is asked again in halves until the one that is refused stands alone: its symbol
-    /// goes, the others stay. An error that names no message of ours still means that we do not get what we asked for.
-    fn refused(&mut self, now_ms: i64, id: Option<u64>, code: Option<i64>, message: String, out: &mut Output) {
-        // An error without a number belongs to the one message that is out, if it is only one.
-        let id = id.or(match self.unanswered[..] {
-            [(only, _, _)] => Some(only),
-            _ => None,
-        });
-        let Some(request) = id.and_then(|id| self.answered(id)) else {
-            return self.on_close(Cut::Refused { id, code, message }, out);
+    /// The symbol whose stream is refused goes, the others are asked for again and stay. An error that names no message
+    /// of ours still means that we do not get what we asked for.
+    fn refused(&mut self, now_ms: i64, refusal: Refusal, out: &mut Output) {
+        let Refusal { id, code, message, streams: repeated } = refusal;
+        let told = one_line(&message);
+        let Some(request) = self.requests.refused(id, &repeated, &message) else {
+            return self.on_close(Cut::Refused { id, code, message: told }, out);
         };
         if !request.subscribes {
             return self.settle(now_ms, out);
@@ -330,30 +301,32 @@ impl Session {
         // Who has left meanwhile is not asked for again.
         let mut streams = request.streams;
         streams.retain(|(_, name)| self.places.contains_key(name));
-        if streams.len() > 1 {
-            let rest = streams.split_off(streams.len() / 2);
-            self.waiting.push_front(Request { subscribes: true, streams: rest });
-            self.waiting.push_front(Request { subscribes: true, streams });
-            return self.ask(now_ms, out);
-        }
-        for (stream, name) in streams {
-            if self.venue.streams_of(&name, false).first() != Some(&stream) {
-                continue; // its minutes come; only its mark price does not
+        let (bad, again) = blamed(streams, &message);
+        for (stream, name) in bad {
+            if self.venue.gives_already(&message) || self.venue.streams_of(&name, false).first() != Some(&stream) {
+                continue; // its minutes come
             }
             let number = self.places.get(&name).map(|&place| self.symbols[place].symbol.number);
             if let (Some(symbol), true) = (number, self.forget(&name)) {
                 if self.symbols.is_empty() {
-                    return self.on_close(Cut::Refused { id, code, message }, out);
+                    return self.on_close(Cut::Refused { id, code, message: told }, out);
                 }
-                out.events.push(Event::Refused { symbol, message: message.clone() });
+                out.events.push(Event::Refused { symbol, message: told.clone() });
             }
         }
+        for mut streams in again.into_iter().rev() {
+            streams.retain(|(_, name)| self.places.contains_key(name));
+            if !streams.is_empty() {
+                self.requests.want_first(streams);
+            }
+        }
+        self.requests.send(now_ms, &mut out.sends);
         self.settle(now_ms, out);
     }
 
     /// Tells once that everything that was asked for is answered.
     fn settle(&mut self, now_ms: i64, out: &mut Output) {
-        if self.asks && self.unanswered.is_empty() && self.waiting.is_empty() {
+        if self.asks && self.requests.is_settled() {
             self.asks = false;
             self.subscribed_at = self.subscribed_at.or(Some(now_ms));
             let streams = self.symbols.len();

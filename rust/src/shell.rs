@@ -35,8 +35,8 @@ pub struct Settings {
     pub symbols_per_connection: usize,
     /// The longest wait between two attempts.
     pub backoff_cap_ms: u64,
-    /// The age at which a connection is replaced; the moment lies at random in the last seventh before it.
-    pub rotate_ms: u64,
+    /// Between which ages (s) a connection is replaced; the moment is drawn, so that not all of them go at once.
+    pub rotate_after_s: (f64, f64),
     /// How often a PING leaves.
     pub ping_ms: u64,
 }
@@ -48,8 +48,13 @@ impl Settings {
         if !self.url.starts_with("ws://") && !self.url.starts_with("wss://") {
             return bad("url", "an address that begins with ws:// or wss://", format!("{:?}", self.url));
         }
-        if self.rotate_ms == 0 {
-            return bad("rotate_ms", "milliseconds above 0", "0".to_owned());
+        let (low, high) = self.rotate_after_s;
+        if !(low > 0.0 && low <= high && high.is_finite()) {
+            return bad(
+                "rotate_after_s",
+                "two ages in seconds above 0, the lower one first",
+                format!("{low} to {high}"),
+            );
         }
         if self.ping_ms == 0 {
             return bad("ping_ms", "milliseconds above 0", "0".to_owned());
@@ -203,12 +208,16 @@ impl Line {
     fn start_dial(&mut self) {
         let wished = Instant::now() + Duration::from_millis(self.backoff.next(chance()));
         let budget = Rc::clone(&self.budget);
-        let (url, proxy) = (self.settings.url.clone(), self.settings.proxy.clone());
+        let (venue, url, proxy) = (self.settings.venue, self.settings.url.clone(), self.settings.proxy.clone());
         self.dial = Some(Box::pin(async move {
             sleep_until(wished).await;
             let at = budget.borrow_mut().take(Instant::now());
             sleep_until(at).await;
-            dial(&url, proxy.as_ref()).await.map(Box::new)
+            loop {
+                let Some(until) = budget.borrow().banned_at(Instant::now()) else { break };
+                sleep_until(until).await;
+            }
+            dial(venue, &url, proxy.as_ref()).await.map(Box::new)
         }));
     }
 
@@ -217,6 +226,9 @@ impl Line {
         let socket = match result {
             Ok(socket) => socket,
             Err(cut) => {
+                if let Cut::Banned { wait_ms, .. } = cut {
+                    self.budget.borrow_mut().ban(Instant::now() + Duration::from_millis(wait_ms));
+                }
                 self.outbox.push([if self.lead.is_some() { Event::RotationFailed(cut) } else { Event::Cut(cut) }]);
                 return self.start_dial();
             }
@@ -242,11 +254,7 @@ impl Line {
     }
 
     fn promote(&mut self, connection: Connection) {
-        let whole = self.settings.rotate_ms;
-        let age = whole - chance() % (whole / 7 + 1);
-        // A century instead of an overflow: an age that nobody will see.
-        let age = Duration::from_millis(age.min(3_155_760_000_000));
-        self.rotate_at = Instant::now() + age;
+        self.rotate_at = Instant::now() + age_between(self.settings.rotate_after_s, chance());
         self.lead = Some(connection);
     }
 
@@ -338,7 +346,27 @@ async fn answer(dial: &mut Option<Dial>) -> Result<Box<Socket>, Cut> {
     }
 }
 
+/// An age from `low` to `high` seconds, uniformly for a uniform `chance`.
+fn age_between((low, high): (f64, f64), chance: u64) -> Duration {
+    let age = low + (high - low) * (chance as f64 / u64::MAX as f64);
+    // A century instead of an overflow: an age that nobody will see.
+    Duration::from_secs_f64(age.min(3_155_760_000.0))
+}
+
 /// A number that differs from call to call and from process to process: enough to keep many feeds from knocking at once.
 fn chance() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::age_between;
+
+    #[test]
+    fn connections_are_replaced_after_20_to_23_hours_evenly_spread() {
+        let hours = |chance| age_between((72_000.0, 82_800.0), chance).as_secs_f64() / 3_600.0;
+        assert_eq!((hours(0), hours(u64::MAX / 2), hours(u64::MAX)), (20.0, 21.5, 23.0));
+        assert_eq!(age_between((0.2, 0.2), 7).as_millis(), 200);
+        assert!(age_between((1e300, 1e300), 7).as_secs() > 0);
+    }
 }

@@ -10,6 +10,10 @@ use crate::{binance, bybit};
 /// The length of a base candle; longer intervals are folded from it elsewhere.
 pub const INTERVAL_MS: i64 = 60_000;
 
+const MINUTE_MS: u64 = 60_000;
+/// Binance bans for three days at most; what is said beyond is no longer believed.
+const LONGEST_BAN_MS: u64 = 3 * 24 * 60 * MINUTE_MS;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Venue {
     Binance,
@@ -85,6 +89,17 @@ impl Venue {
         }
     }
 
+    /// How long (ms) a handshake that was answered with this HTTP status forbids another one; `retry_after_s` as the
+    /// venue gave it. None: it is no ban, and may be tried again as after any failure.
+    pub fn ban_ms(self, status: u16, retry_after_s: Option<u64>) -> Option<u64> {
+        match status {
+            // Bybit: too many connections from this address, or from this country.
+            403 if self.is_bybit() => Some(10 * MINUTE_MS),
+            403 | 418 | 429 => Some(retry_after_s.map_or(MINUTE_MS, |s| s.saturating_mul(1_000)).min(LONGEST_BAN_MS)),
+            _ => None,
+        }
+    }
+
     /// Whether there are mark prices: spot has none.
     pub fn has_marks(self) -> bool {
         matches!(self, Venue::BinanceUsdm | Venue::BybitLinear)
@@ -114,6 +129,11 @@ impl Venue {
         self.is_bybit().then(|| (bybit::ping(), bybit::PING_EVERY_MS))
     }
 
+    /// Whether a refusal says that the streams it names are subscribed already.
+    pub fn gives_already(self, message: &str) -> bool {
+        self.is_bybit() && message.contains(bybit::ALREADY)
+    }
+
     pub fn read(self, bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
         if self.is_bybit() {
             bybit::read(bytes)
@@ -137,17 +157,26 @@ pub enum Frame<'a> {
         time: i64,
         price: f64,
     },
+    /// A mark price that is none, and why. What a minute was is not in doubt.
+    BadMark(BadFrame),
     Acknowledged {
         id: u64,
     },
-    Refused {
-        id: Option<u64>,
-        code: Option<i64>,
-        message: String,
-    },
+    Refused(Refusal),
     ShutdownNotice,
     /// A well-formed event of a kind that nobody asked for.
     Unrelated,
+}
+
+/// The venue's no to a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: Option<u64>,
+    pub code: Option<i64>,
+    /// Whole and as it came: it may name the stream that is meant.
+    pub message: String,
+    /// The streams of the message, where the venue repeats them.
+    pub streams: Vec<String>,
 }
 
 /// A frame that was refused: why, in words for a log.
@@ -165,5 +194,22 @@ impl BadFrame {
 impl From<crate::scan::NotJson> for BadFrame {
     fn from(error: crate::scan::NotJson) -> Self {
         BadFrame { reason: format!("not JSON at byte {}: expected {}", error.at, error.expected) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Venue, LONGEST_BAN_MS};
+
+    #[test]
+    fn a_status_that_bans_is_waited_out_as_long_as_the_venue_says() {
+        assert_eq!(Venue::BinanceUsdm.ban_ms(429, Some(7)), Some(7_000));
+        assert_eq!(Venue::Binance.ban_ms(418, None), Some(60_000));
+        assert_eq!(Venue::Binance.ban_ms(418, Some(u64::MAX)), Some(LONGEST_BAN_MS));
+        assert_eq!(Venue::BybitLinear.ban_ms(403, Some(1)), Some(600_000));
+        assert_eq!(Venue::Binance.ban_ms(403, None), Some(60_000));
+        for status in [200, 400, 404, 500, 502, 503] {
+            assert_eq!(Venue::Bybit.ban_ms(status, Some(7)), None);
+        }
     }
 }

@@ -54,7 +54,7 @@ fn answers_are_known_by_their_request() {
     assert_eq!(read(&good.replace(r#""""#, r#""subscribe""#)), "Acknowledged { id: 7 }");
     let refused =
         r#"{"success":false,"ret_msg":"error:handler not found","conn_id":"x","req_id":"7","op":"subscribe"}"#;
-    assert!(read(refused).starts_with("Refused { id: Some(7)"), "{}", read(refused));
+    assert!(read(refused).starts_with("Refused(Refusal { id: Some(7)"), "{}", read(refused));
     let pong = r#"{"success":true,"ret_msg":"pong","conn_id":"x","op":"ping"}"#;
     assert_eq!(read(pong), "Unrelated");
     assert_eq!(read(r#"{"success":true,"op":"subscribe"}"#), "req_id: expected ours, was missing");
@@ -68,6 +68,13 @@ fn a_ticker_gives_the_mark_price_when_it_names_one() {
     let text = snapshot.to_string();
     let frame = Frame::Mark { symbol: "BTCUSDT".into(), time: 1_672_325_040_082, price: 17_217.33 };
     assert_eq!(read(text.as_bytes()), Ok(frame));
+    let mut session = session(Venue::BybitLinear, &["BTCUSDT"], true);
+    opened(&mut session);
+    let mut bad = snapshot.clone();
+    bad["data"]["markPrice"] = json!("-1");
+    let reason = "data.markPrice: expected a text with a decimal number, not negative, was \"-1\"";
+    let said = hear(&mut session, 1, &bad.to_string()).events;
+    assert_eq!(said, [Event::BadMark { reason: reason.into() }]);
     let mut other = snapshot;
     other["data"] = json!({"symbol": "BTCUSDT", "openInterest": "1"});
     assert_eq!(read(other.to_string().as_bytes()), Ok(Frame::Unrelated));
@@ -81,7 +88,8 @@ fn requests_name_themselves() {
 
 fn session(venue: Venue, names: &[&str], marks: bool) -> Session {
     let symbols = names.iter().enumerate().map(|(number, name)| Symbol { number, name: (*name).into() }).collect();
-    Session::of(venue, symbols, Patience { silence_ms: 10_000, ack_timeout_ms: 5_000 }, marks).expect("a session")
+    Session::of(venue, symbols, Patience { silence_ms: 10_000, ack_timeout_ms: 5_000, pong_timeout_ms: 15_000 }, marks)
+        .expect("a session")
 }
 
 fn hear(session: &mut Session, now_ms: i64, text: &str) -> Output {
@@ -118,6 +126,22 @@ fn spot_of_bybit_asks_for_ten_topics_at_a_time_and_the_client_pings() {
 }
 
 #[test]
+fn bybit_s_own_kind_of_ping_wants_an_answer_as_well() {
+    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0, pong_timeout_ms: 15_000 };
+    let mut session = Session::new(Venue::BybitLinear, vec!["BTCUSDT".into()], patience).expect("a session");
+    opened(&mut session);
+    let mut out = Output::default();
+    session.on_tick(20_000, &mut out);
+    assert_eq!(out.sends, [r#"{"op":"ping"}"#]);
+    hear(&mut session, 21_000, r#"{"success":true,"ret_msg":"pong","conn_id":"x","op":"ping"}"#);
+    session.on_tick(40_000, &mut out);
+    session.on_tick(54_999, &mut out);
+    assert!(session.is_open());
+    session.on_tick(55_000, &mut out);
+    assert_eq!(out.events, [Event::Cut(Cut::HalfOpen { limit_ms: 15_000 })]);
+}
+
+#[test]
 fn one_refused_symbol_goes_and_the_others_are_asked_for_again() {
     let mut session = session(Venue::Binance, &["AUSDT", "BADUSDT", "CUSDT"], false);
     assert_eq!(opened(&mut session).len(), 1);
@@ -138,6 +162,53 @@ fn one_refused_symbol_goes_and_the_others_are_asked_for_again() {
     let said = hear(&mut session, 1_101, &refuse(4)).events;
     assert_eq!(said, [Event::Refused { symbol: 1, message: "invalid stream".into() }]);
     assert_eq!(hear(&mut session, 1_102, r#"{"result":null,"id":5}"#).events, [Event::Subscribed { streams: 2 }]);
+}
+
+fn no(words: &str, rest: &str) -> String {
+    format!(r#"{{"success":false,"ret_msg":"{words}","op":"subscribe","conn_id":"x"{rest}}}"#)
+}
+
+#[test]
+fn a_topic_that_a_refusal_names_goes_alone_and_the_others_are_asked_for_at_once() {
+    let mut session = session(Venue::BybitLinear, &["AUSDT", "BADUSDT", "BADUSDT2"], true);
+    opened(&mut session);
+    let words = "error:handler not found,topic:kline.1.BADUSDT";
+    let said = hear(&mut session, 1, &no(words, r#","req_id":"1""#));
+    assert_eq!(said.events, [Event::Refused { symbol: 1, message: words.into() }]);
+    let rest = r#"["kline.1.AUSDT","tickers.AUSDT","kline.1.BADUSDT2","tickers.BADUSDT2"]"#;
+    assert_eq!(said.sends, [format!(r#"{{"req_id":"2","op":"subscribe","args":{rest}}}"#)]);
+    // Only its mark price is refused: the minutes of that symbol come all the same.
+    let said = hear(&mut session, 2, &no("error:handler not found,topic:tickers.AUSDT", r#","req_id":"2""#));
+    assert_eq!((said.events.len(), said.sends[0].contains(r#"["kline.1.AUSDT","kline.1.BADUSDT2","#)), (0, true));
+    let good = r#"{"success":true,"ret_msg":"","req_id":"3","op":"subscribe"}"#;
+    assert_eq!(hear(&mut session, 3, good).events, [Event::Subscribed { streams: 2 }]);
+}
+
+#[test]
+fn a_topic_that_comes_already_is_no_refused_symbol() {
+    let mut session = session(Venue::BybitLinear, &["AUSDT", "BUSDT"], false);
+    opened(&mut session);
+    let said = hear(&mut session, 1, &no("error:already subscribed,topic:kline.1.AUSDT", r#","req_id":"1""#));
+    assert_eq!((said.events.len(), said.sends[0].contains(r#"["kline.1.BUSDT"]"#)), (0, true));
+    let said = hear(&mut session, 2, &no("error:already subscribed,topic:kline.1.BUSDT", r#","req_id":"2""#));
+    assert_eq!(said.events, [Event::Subscribed { streams: 2 }]);
+}
+
+#[test]
+fn a_refusal_without_a_number_finds_its_message_by_its_topics() {
+    let names: Vec<String> = (0..25).map(|number| format!("S{number}USDT")).collect();
+    let second: Vec<String> = names[10..20].iter().map(|name| format!(r#""kline.1.{name}""#)).collect();
+    let repeated = format!(r#","req_id":"","request":{{"op":"subscribe","args":[{}]}}"#, second.join(","));
+    for (words, rest, asked_again) in [("no", repeated.as_str(), 5), ("topic:kline.1.S19USDT", "", 9)] {
+        let mut session = session(Venue::Bybit, &names.iter().map(String::as_str).collect::<Vec<_>>(), false);
+        assert_eq!(opened(&mut session).len(), 3);
+        hear(&mut session, 1, &no(words, rest));
+        assert!(session.is_open());
+        let mut out = Output::default();
+        session.on_tick(1_001, &mut out);
+        assert!(out.sends[0].contains("S10USDT"), "{}", out.sends[0]);
+        assert_eq!(out.sends[0].matches("kline.1.").count(), asked_again);
+    }
 }
 
 #[test]
@@ -164,6 +235,9 @@ fn symbols_join_and_leave_an_open_connection() {
         hear(&mut session, 4, mark).events,
         [Event::Mark { symbol: 7, time: 1_562_305_380_000, price: 11_794.15 }]
     );
+    let bad = mark.replace("11794.15000000", "0");
+    let reason = "p: expected a price above zero, was \"0\"";
+    assert_eq!(hear(&mut session, 4, &bad).events, [Event::BadMark { reason: reason.into() }]);
     let mut out = Output::default();
     session.remove(5, &["AUSDT".into(), "NOBODY".into()], &mut out);
     assert_eq!(out.sends, [r#"{"method":"UNSUBSCRIBE","params":["ausdt@kline_1m","ausdt@markPrice@1s"],"id":3}"#]);

@@ -18,7 +18,7 @@ fn flood_of_closed_minutes() {
             )
         })
         .collect();
-    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0 };
+    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0, pong_timeout_ms: 0 };
     let mut session = Session::new(Venue::BinanceUsdm, vec!["BTCUSDT".into()], patience).expect("a session");
     let mut out = Output::default();
     session.on_open(0, &mut out);

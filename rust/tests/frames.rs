@@ -2,7 +2,7 @@
 
 use _feed::binance::{ask, read};
 use _feed::scan::{Scalar, Scanner};
-use _feed::venue::{Frame, INTERVAL_MS};
+use _feed::venue::{Frame, Refusal, INTERVAL_MS};
 use proptest::prelude::*;
 use serde_json::{json, Value};
 
@@ -11,6 +11,10 @@ fn kline() -> Value {
         "t": 1_626_992_700_000_i64, "T": 1_626_992_759_999_i64, "s": "SUSHIUSDT", "i": "1m", "f": 126_902_874, "L": 126_902_986,
         "o": "7.6080", "c": "7.6170", "h": "7.6180", "l": "7.6070", "v": "3005", "n": 113, "x": true,
         "q": "22875.8590", "V": "1900", "Q": "14464.6930", "B": "0"}})
+}
+
+fn refusal(id: Option<u64>, code: Option<i64>, message: &str) -> Frame<'static> {
+    Frame::Refused(Refusal { id, code, message: message.into(), streams: Vec::new() })
 }
 
 fn reason(frame: &Value) -> String {
@@ -103,10 +107,10 @@ fn a_frame_that_says_something_twice_or_elsewhere_is_refused() {
 #[test]
 fn both_shapes_of_an_error_and_the_acknowledgement_are_read() {
     assert_eq!(read(br#"{"result":null,"id":7}"#), Ok(Frame::Acknowledged { id: 7 }));
-    let refused = Frame::Refused { id: Some(1), code: Some(2), message: "Invalid request: invalid stream".into() };
+    let refused = refusal(Some(1), Some(2), "Invalid request: invalid stream");
     assert_eq!(read(br#"{"code":2,"msg":"Invalid request: invalid stream","id":1}"#), Ok(refused.clone()));
     assert_eq!(read(br#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":1}"#), Ok(refused));
-    let nameless = Frame::Refused { id: None, code: None, message: "missing".into() };
+    let nameless = refusal(None, None, "missing");
     assert_eq!(read(br#"{"error":"no","id":null}"#), Ok(nameless));
     assert!(read(br#"{"result":["btcusdt@kline_1m"],"id":3}"#).is_err());
     assert!(read(br#"{"result":null,"id":-3}"#).is_err());

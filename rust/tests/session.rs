@@ -9,8 +9,12 @@ const ACK: &str = r#"{"result":null,"id":1}"#;
 
 fn session_of(count: usize) -> Session {
     let symbols = (0..count).map(|number| format!("S{number}USDT")).collect();
-    Session::new(Venue::BinanceUsdm, symbols, Patience { silence_ms: 10_000, ack_timeout_ms: 5_000 })
-        .expect("a session")
+    Session::new(
+        Venue::BinanceUsdm,
+        symbols,
+        Patience { silence_ms: 10_000, ack_timeout_ms: 5_000, pong_timeout_ms: 15_000 },
+    )
+    .expect("a session")
 }
 
 fn open(session: &mut Session, now_ms: i64) -> Output {
@@ -151,12 +155,35 @@ fn one_silent_symbol_is_told_once_and_again_only_after_it_spoke() {
 
 #[test]
 fn patience_of_zero_waits_for_ever() {
-    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0 };
+    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0, pong_timeout_ms: 0 };
     let mut session = Session::new(Venue::BinanceUsdm, vec!["BTCUSDT".into()], patience).unwrap();
     open(&mut session, 0);
     assert!(tick(&mut session, i64::MAX / 2).events.is_empty());
     hear(&mut session, 0, ACK);
     assert!(tick(&mut session, i64::MAX / 2).events.is_empty());
+}
+
+#[test]
+fn a_ping_after_which_nothing_is_heard_ends_the_connection_and_any_sign_keeps_it() {
+    let patience = Patience { silence_ms: 0, ack_timeout_ms: 0, pong_timeout_ms: 15_000 };
+    let mut session = Session::new(Venue::BinanceUsdm, vec!["BTCUSDT".into()], patience).unwrap();
+    open(&mut session, 0);
+    // Time alone says nothing: who was not asked need not answer.
+    assert!(tick(&mut session, 100_000).events.is_empty());
+    session.on_ping(100_000);
+    session.on_ping(115_000 - 1);
+    assert!(tick(&mut session, 114_999).events.is_empty());
+    session.on_sign();
+    assert!(tick(&mut session, 120_000).events.is_empty());
+    session.on_ping(120_000);
+    hear(&mut session, 121_000, "noise");
+    session.on_ping(135_000);
+    session.on_ping(149_000);
+    assert!(tick(&mut session, 149_999).events.is_empty());
+    assert_eq!(tick(&mut session, 150_000).events, [Event::Cut(Cut::HalfOpen { limit_ms: 15_000 })]);
+    // The next connection owes nothing for the last one.
+    open(&mut session, 150_001);
+    assert!(tick(&mut session, 200_000).events.is_empty());
 }
 
 #[test]
@@ -192,13 +219,17 @@ fn a_shutdown_notice_is_told_and_the_connection_goes_on() {
 fn impossible_arguments_are_named() {
     let make = |symbols: &[&str], silence_ms| {
         let symbols = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
-        Session::new(Venue::BinanceUsdm, symbols, Patience { silence_ms, ack_timeout_ms: 1 }).map(drop)
+        Session::new(Venue::BinanceUsdm, symbols, Patience { silence_ms, ack_timeout_ms: 1, pong_timeout_ms: 1 })
+            .map(drop)
     };
     assert!(make(&["BTCUSDT", "BTCUSDT_260327", "币安人生USDT"], 1).is_ok());
     for symbols in [&[][..], &["btcusdt"], &["BTC\"USDT"], &["A@B"], &[""], &["BTCUSDT", "BTCUSDT"], &["A"; 1_025]] {
         assert_eq!(make(symbols, 1).expect_err("refused").name, "symbols");
     }
     assert_eq!(make(&["BTCUSDT"], -1).expect_err("refused").name, "silence_ms");
+    let patience = Patience { silence_ms: 1, ack_timeout_ms: 1, pong_timeout_ms: -1 };
+    let refused = Session::new(Venue::BinanceUsdm, vec!["BTCUSDT".into()], patience).expect_err("refused");
+    assert_eq!(refused.name, "pong_timeout_ms");
     assert!(Venue::named("kraken").is_err());
 }
 

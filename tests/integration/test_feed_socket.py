@@ -222,7 +222,7 @@ async def test_a_subscription_without_an_answer_is_given_up() -> None:
 
 async def test_an_old_connection_is_replaced_without_a_hole_and_without_a_repetition() -> None:
     venue = Venue()
-    async with served(venue) as port, feeding(port, rotate_ms=200) as ear:
+    async with served(venue) as port, feeding(port, rotate_after_s=(0.1, 0.2)) as ear:
         old = await venue.next_line()
         await old.send_str(kline("BTCUSDT", 0))
         await ear.kinds("connected", "subscribed", "candle")

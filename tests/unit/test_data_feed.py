@@ -201,6 +201,15 @@ async def test_a_cut_is_counted_and_moves_nothing(desk: Desk) -> None:
     assert await desk.head() == 100
 
 
+async def test_a_refused_mark_price_puts_no_minute_in_doubt(desk: Desk) -> None:
+    asked = len(desk.history.calls)
+    desk.socket.say(("bad_mark", "p: expected a price above zero"))
+    desk.say(100)
+    await desk.reached(101)
+    assert desk.feed.counts["bad_mark"] == 1
+    assert len(desk.history.calls) == asked
+
+
 async def test_the_running_candle_is_rung_but_never_stored(desk: Desk) -> None:
     before = len(desk.bus.rung)
     desk.socket.say(("running", "BTCUSDT", MONDAY + 100 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0, 0))

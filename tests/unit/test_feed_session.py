@@ -32,6 +32,10 @@ def opened(*symbols: str, **patience: int) -> Session:
     return session
 
 
+def aged(low: float, high: float) -> Feed:
+    return Feed("ws://localhost", ["BTCUSDT"], rotate_after_s=(low, high))
+
+
 def test_a_conversation_reads_as_tuples_and_texts() -> None:
     session = Session(["SUSHIUSDT", "BTCUSDT"])
     assert not session.is_open
@@ -150,7 +154,10 @@ def test_many_streams_are_asked_for_at_the_venue_s_pace() -> None:
             'venue: expected binance, binance_usdm, bybit or bybit_linear, was "kraken"',
         ),
         (lambda: Feed("http://localhost", ["BTCUSDT"]), "url: expected an address that begins with ws://"),
-        (lambda: Feed("ws://localhost", ["BTCUSDT"], rotate_ms=0), "rotate_ms: expected milliseconds above 0"),
+        (lambda: aged(0, 1), "rotate_after_s: expected two ages in seconds above 0, the lower one first, was 0 to 1"),
+        (lambda: aged(2, 1), "rotate_after_s: expected two ages in seconds above 0"),
+        (lambda: aged(1, float("inf")), "rotate_after_s: expected two ages in seconds above 0"),
+        (lambda: Feed("ws://localhost", ["BTCUSDT"], pong_timeout_ms=-1), "pong_timeout_ms: expected 0"),
     ],
 )
 def test_impossible_arguments_are_refused_by_name(make: Any, message: str) -> None:

@@ -108,11 +108,15 @@ class Listeners(ABC, Generic[Ear]):
                 self._forget(socket)
 
     async def _converse(self, socket: Ear, answer: Callable[[str | bytes], Any]) -> web.WebSocketResponse:
-        """Answer what comes over ``socket`` until it ends; one on which nothing came for too long is ended."""
+        """Answer what comes over ``socket``, where there is an answer, until it ends; long silence ends it too."""
         try:
             async for message in socket.ws:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    await socket.send(msgspec.json.encode(answer(message.data)))
+                    said = answer(message.data)
+                    if said is not None:
+                        await socket.send(msgspec.json.encode(said))
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
         except TimeoutError:
             await socket.ws.close()
         finally:

@@ -14,7 +14,7 @@ async def opened(request: web.BaseRequest, idle_s: float | None = None) -> web.W
 
     ``idle_s``: for how long nothing may come over it, None for ever.
     """
-    ws = web.WebSocketResponse(compress=False, receive_timeout=idle_s)
+    ws = web.WebSocketResponse(compress=False, autoping=False, receive_timeout=idle_s)
     try:
         await ws.prepare(request)
     except ConnectionResetError:
@@ -49,6 +49,11 @@ class Socket:
         except (ConnectionError, RuntimeError):
             return False
         return True
+
+    async def pong(self, data: bytes) -> None:
+        """Answer a PING, unless nothing leaves any more."""
+        if not self.half_open:
+            await self.ws.pong(data)
 
     def break_off(self) -> None:
         """End the connection without a word."""

@@ -35,7 +35,7 @@ CORRECTIONS = "corrections"
 PROGRESS_EVERY = 200  # minutes of all symbols
 Source = Literal["ws", "rest"]
 Wave = Sequence[tuple[str, Sequence[ClosedCandle]]]
-COUNTED = ("cut", "bad_frame", "repaired", "corrections", "ws", "rest", "gaps", "refused")
+COUNTED = ("cut", "bad_frame", "bad_mark", "repaired", "corrections", "ws", "rest", "gaps", "refused")
 
 
 class DataFeed:
@@ -293,6 +293,8 @@ class DataFeed:
                 log.warning("market data: bad_frame: %s", event[1])
                 if self._now_ms is None:  # otherwise what it may have been is asked for at its deadline
                     self._want_all()
+            case "bad_mark":  # no minute is in doubt: there is nothing to ask for
+                log.warning("market data: a mark price was refused: %s", event[1])
 
     async def _keep_mark(self, symbol: str, time: int, price: float) -> None:
         """Keep the price by which positions are valued for whoever shows it."""

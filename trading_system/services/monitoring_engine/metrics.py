@@ -63,6 +63,7 @@ METERS: Final = (
     Meter("trading_funding_paid_quote", "", "funding paid less funding received, in quote currency"),
     Meter("trading_feed_cuts_total", "", "times that the feed's socket was cut since the feed started"),
     Meter("trading_feed_bad_frames_total", "", "frames that the feed could not read since it started"),
+    Meter("trading_feed_bad_marks_total", "", "mark prices that the feed refused since it started"),
     Meter("trading_feed_minutes_repaired_total", "", "minutes fetched by REST after they were missed"),
     Meter("trading_feed_corrections_total", "", "closed candles that the venue gave differently later"),
     Meter("trading_feed_minutes_by_socket_total", "", "minutes that the socket brought first since the feed started"),
@@ -78,6 +79,7 @@ METERS: Final = (
 FEED_NUMBERS: Final[Mapping[str, str]] = {
     "cut": "trading_feed_cuts_total",
     "bad_frame": "trading_feed_bad_frames_total",
+    "bad_mark": "trading_feed_bad_marks_total",
     "repaired": "trading_feed_minutes_repaired_total",
     "corrections": "trading_feed_corrections_total",
     "ws": "trading_feed_minutes_by_socket_total",

@@ -91,12 +91,7 @@ class Streams(Listeners[_Listener]):
         socket.key = key
         socket.events = frozenset(filter(None, request.query.get("events", "").split("/")))
         self._user.add(socket)
-        try:
-            async for _ in ws:
-                pass  # nothing that a listener says on this stream means anything
-        finally:
-            self._forget(socket)
-        return ws
+        return await self._converse(socket, lambda _: None)  # nothing that a listener says here means anything
 
     def _user_event(self, socket: _Listener, kind: str, event: bytes) -> bytes | None:
         if (socket.events and kind not in socket.events) or not self._keys.valid(socket.key):

@@ -6,19 +6,15 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
-from simulated_venue import KEY, SECRET, START, STEP, TICK, Prices, candles, cid
+from simulated_venue import KEY, SECRET, SYMBOL, Prices, cid, frame, running
 
-from trading_system.rules.grid import Grid, Instrument
-from trading_system.simulator.exchange import Exchange
-from trading_system.simulator.faults import Fault, FaultScript
-from trading_system.simulator.server import Addresses, SimulatorServer, wall_clock_ms
+from trading_system.simulator.server import Addresses, SimulatorServer
 
-SYMBOL = "BTCUSDT"
 LINEAR = {"category": "linear", "symbol": SYMBOL}
 
 
@@ -121,34 +117,13 @@ async def control(ws: aiohttp.ClientWebSocketResponse, op: str, *args: Any, **mo
     return await frame(ws)
 
 
-async def frame(ws: aiohttp.ClientWebSocketResponse) -> Any:
-    return json.loads((await ws.receive(timeout=5)).data)
-
-
 async def frames(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[tuple[str, Any]]:
     """Return the next frames as (topic, row)."""
     return [(each["topic"], each["data"][0]) for each in [await frame(ws) for _ in range(count)]]
 
 
 @asynccontextmanager
-async def bybit(
-    *rows: Prices | None,
-    faults: tuple[Fault, ...] = (),
-    venue: str = "bybit_linear",
-    tick: Grid = TICK,
-    equity: float = 10_000.0,
-    symbols: tuple[str, ...] = (SYMBOL,),
-    wall_ms: Callable[[], int] = wall_clock_ms,
-    funding: Mapping[str, Mapping[int, float]] | None = None,
-) -> AsyncIterator[BybitClient]:
-    """A running venue whose market stands at the end of START, and a client of it."""
-    instruments = [Instrument(venue, symbol, tick, STEP, 5.0, 0.0005, 0.0002, 0.004) for symbol in symbols]
-    minutes = {symbol: candles(*rows) for symbol in symbols}
-    exchange = Exchange(instruments, minutes, START, equity=equity, funding=funding)
-    server = SimulatorServer(exchange, FaultScript(faults), KEY, SECRET, wall_ms)
-    at = await server.start()
-    async with aiohttp.ClientSession() as session:
-        try:
-            yield BybitClient(session, at, server)
-        finally:
-            await server.stop()
+async def bybit(*rows: Prices | None, venue: str = "bybit_linear", **options: Any) -> AsyncIterator[BybitClient]:
+    """A running venue, with the ``options`` of ``running``, and a client of it."""
+    async with aiohttp.ClientSession() as session, running(venue, *rows, **options) as (server, at):
+        yield BybitClient(session, at, server)

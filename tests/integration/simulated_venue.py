@@ -1,14 +1,15 @@
-"""A simulated venue for tests, and the rawest client there can be: it signs what it is told and looks at nothing."""
+"""A simulated venue for tests, and of Binance the rawest client there can be: it signs what it is told, blindly."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -19,13 +20,16 @@ from trading_system.rules.records import CANDLE
 from trading_system.simulator.exchange import Exchange
 from trading_system.simulator.faults import Fault, FaultScript
 from trading_system.simulator.server import Addresses, SimulatorServer, wall_clock_ms
+from trading_system.venues.port import UserEvent
 
+SYMBOL = "BTCUSDT"
 START = 1_700_000_040_000 // 60_000
 KEY, SECRET = "test-key", "test-secret"
 PLAN = "abcdefghijklmnop"
 TICK, STEP = Grid(1, 10), Grid(1, 1000)
 CALM = (100.0, 101.0, 99.0, 100.0)
 Prices = tuple[float, float, float, float]
+Kind = TypeVar("Kind")
 
 
 def cid(role: str, generation: str = "00") -> str:
@@ -76,11 +80,11 @@ class RawClient:
             params = {"timeInForce": "GTC", **params}
         if role != "e":
             params = {"reduceOnly": "true", **params}
-        named = {"symbol": "BTCUSDT", "newClientOrderId": cid(role), "side": side, "type": kind, "quantity": "1"}
+        named = {"symbol": SYMBOL, "newClientOrderId": cid(role), "side": side, "type": kind, "quantity": "1"}
         return await self.signed("POST", "/fapi/v1/order", **{**named, **params})
 
     async def stop(self, side: str, trigger: str, /, **params: Any) -> tuple[int, Any]:
-        named = {"symbol": "BTCUSDT", "clientAlgoId": cid("s"), "side": side, "type": "STOP_MARKET", "quantity": "1"}
+        named = {"symbol": SYMBOL, "clientAlgoId": cid("s"), "side": side, "type": "STOP_MARKET", "quantity": "1"}
         rest = {"algoType": "CONDITIONAL", "triggerPrice": trigger, "reduceOnly": "true"}
         return await self.signed("POST", "/fapi/v1/algoOrder", **{**named, **rest, **params})
 
@@ -98,27 +102,45 @@ class RawClient:
 
 
 @asynccontextmanager
-async def venue(
+async def running(
+    name: str,
     *rows: Prices | None,
     faults: tuple[Fault, ...] = (),
     tick: Grid = TICK,
     step: Grid = STEP,
     equity: float = 10_000.0,
-    symbols: tuple[str, ...] = ("BTCUSDT",),
+    symbols: tuple[str, ...] = (SYMBOL,),
     wall_ms: Callable[[], int] = wall_clock_ms,
-) -> AsyncIterator[RawClient]:
-    """A running venue whose market stands at the end of START, and a client of it."""
-    instruments = [Instrument("binance_usdm", symbol, tick, step, 5.0, 0.0005, 0.0002, 0.004) for symbol in symbols]
-    exchange = Exchange(instruments, {symbol: candles(*rows) for symbol in symbols}, START, equity=equity)
+    funding: Mapping[str, Mapping[int, float]] | None = None,
+) -> AsyncIterator[tuple[SimulatorServer, Addresses]]:
+    """The running venue ``name``, whose market stands at the end of START."""
+    instruments = [Instrument(name, symbol, tick, step, 5.0, 0.0005, 0.0002, 0.004) for symbol in symbols]
+    minutes = {symbol: candles(*rows) for symbol in symbols}
+    exchange = Exchange(instruments, minutes, START, equity=equity, funding=funding)
     server = SimulatorServer(exchange, FaultScript(faults), KEY, SECRET, wall_ms)
     at = await server.start()
-    async with aiohttp.ClientSession() as session:
-        try:
-            yield RawClient(session, at, server)
-        finally:
-            await server.stop()
+    try:
+        yield server, at
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def venue(*rows: Prices | None, **options: Any) -> AsyncIterator[RawClient]:
+    """A running Binance USDT-M, with the ``options`` of ``running``, and a client of it."""
+    async with aiohttp.ClientSession() as session, running("binance_usdm", *rows, **options) as (server, at):
+        yield RawClient(session, at, server)
 
 
 async def frame(ws: aiohttp.ClientWebSocketResponse) -> Any:
     """Return the next message of a stream."""
     return json.loads((await ws.receive(timeout=5)).data)
+
+
+async def next_of(events: AsyncIterator[UserEvent], kind: type[Kind]) -> Kind:
+    """Return the next event of ``kind`` that an account's stream brings."""
+    async with asyncio.timeout(5):
+        async for event in events:
+            if isinstance(event, kind):
+                return event
+    raise AssertionError("the stream ended")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from simulated_venue import KEY, PLAN, SECRET, RawClient, cid, venue
+from answering_server import Handler, answering
+from odd_clocks import GatedClock, SkewedClock
+from simulated_venue import CALM, KEY, SECRET, SYMBOL, RawClient, cid, next_of, venue
+from wished_orders import sent, wanted
 
-from trading_system.rules.matching import Order, OrderType, Role
+from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
@@ -24,10 +27,8 @@ from trading_system.simulator.faults import Fault, FaultKind
 from trading_system.venues.binance_usdm import account
 from trading_system.venues.binance_usdm.account import BinanceUsdm
 from trading_system.venues.binance_usdm.user_stream import KEEP_ALIVE_S
-from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
-    NoSuchSymbolError,
     NothingToReduceError,
     NotTakenError,
     OutcomeUnknownError,
@@ -40,7 +41,6 @@ from trading_system.venues.port import (
     KnownStop,
     OrderChanged,
     OrderStatus,
-    Position,
     StreamCut,
     StreamUp,
     TradePoint,
@@ -50,30 +50,7 @@ from trading_system.venues.port import (
     answering_at_once,
 )
 
-SYMBOL = "BTCUSDT"
-CALM = (100.0, 101.0, 99.0, 100.0)
 FALL = (100.0, 100.5, 90.0, 91.0)
-
-
-class SkewedClock(SystemClock):
-    """The machine's clock, wrong by ``skew_ms``; waiting is real."""
-
-    def __init__(self, skew_ms: int = 0) -> None:
-        super().__init__()
-        self.skew_ms = skew_ms
-
-    def wall_ms(self) -> int:
-        return super().wall_ms() + self.skew_ms
-
-
-def sent(name: str, kind: OrderType, side: int, price: float = 0.0, quantity: float = 1.0) -> VenueOrder:
-    role = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT}.get(name, Role.TARGET)
-    return VenueOrder(cid(name), SYMBOL, role, kind, side, price, quantity)
-
-
-def wanted(name: str, kind: OrderType, side: int, price: float, quantity: float, born: int) -> Order:
-    role = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT}.get(name, Role.TARGET)
-    return Order(f"tm{PLAN}{name}", role, kind, side, price, quantity, born)
 
 
 def adapter_of(client: RawClient, **options: Any) -> BinanceUsdm:
@@ -98,39 +75,6 @@ async def place(adapter: BinanceUsdm, order: VenueOrder) -> str:
     return (await adapter.place(order, adapter._clock.wall_ms())).venue_id
 
 
-async def next_fill(events: AsyncIterator[UserEvent]) -> VenueFill:
-    async with asyncio.timeout(5):
-        async for event in events:
-            if isinstance(event, VenueFill):
-                return event
-    raise AssertionError("the stream ended")
-
-
-async def next_of(events: AsyncIterator[UserEvent], kind: type) -> Any:
-    async with asyncio.timeout(5):
-        async for event in events:
-            if isinstance(event, kind):
-                return event
-    raise AssertionError("the stream ended")
-
-
-async def test_the_instrument_is_the_record_that_the_exchange_was_made_of() -> None:
-    async with trading(CALM) as (client, adapter):
-        (record,) = await adapter.instruments([SYMBOL])
-        assert record == client.server.exchange.books[SYMBOL].instrument
-        with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
-            await adapter.instruments(["NOSUCH"])
-
-
-async def test_mode_leverage_and_margin_are_set_and_what_is_so_already_is_fine() -> None:
-    async with trading(CALM) as (_, adapter):
-        assert await adapter.position_mode_is_one_way(SYMBOL)
-        await adapter.set_leverage(SYMBOL, 5)
-        await adapter.set_isolated_margin(SYMBOL)
-        await adapter.set_isolated_margin(SYMBOL)
-        assert await adapter.position(SYMBOL) == Position(SYMBOL, 0.0, 0.0)
-
-
 async def test_an_order_is_placed_found_listed_and_cancelled_in_either_service() -> None:
     async with trading(CALM) as (_, adapter):
         for order in (sent("e", OrderType.LIMIT, 1, 90.0), sent("s", OrderType.STOP, -1, 80.0)):
@@ -148,12 +92,6 @@ async def test_an_order_is_placed_found_listed_and_cancelled_in_either_service()
                 await adapter.cancel(SYMBOL, order.client_id, order.type)
 
 
-async def test_an_order_that_never_was_is_not_found() -> None:
-    async with trading(CALM) as (_, adapter):
-        assert await adapter.order(SYMBOL, cid("e"), OrderType.LIMIT) is None
-        assert await adapter.order(SYMBOL, cid("s"), OrderType.STOP) is None
-
-
 async def test_refusals_come_with_their_own_types_and_the_venue_s_words() -> None:
     async with trading(CALM) as (_, adapter):
         with pytest.raises(StopPassedError) as passed:
@@ -164,36 +102,6 @@ async def test_refusals_come_with_their_own_types_and_the_venue_s_words() -> Non
         with pytest.raises(RefusedError) as margin:
             await place(adapter, sent("e", OrderType.MARKET, 1, quantity=1_000_000.0))
         assert margin.value.code == -2019
-
-
-async def test_a_bracket_trade_is_played_over_the_wire_and_the_stop_s_fill_has_the_stop_s_name(tmp_path: Path) -> None:
-    async with trading(CALM, FALL) as (client, adapter):
-        journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
-        async with aclosing(adapter.user_events()) as events:
-            assert await anext(events) == StreamUp()
-            assert await reconciler.reconcile(SYMBOL, [wanted("e", OrderType.MARKET, 1, 0.0, 2.0, 1)]) == Outcome()
-            await client.server.advance()
-            fill = await next_fill(events)
-            assert (fill.client_id, fill.quantity, fill.maker) == (cid("e"), 2.0, False)
-            assert journal.fill(fill)
-            assert (await adapter.position(SYMBOL)).quantity == 2.0
-            desired = [
-                wanted("s", OrderType.STOP, -1, 95.0, 2.0, 2),
-                wanted("1", OrderType.LIMIT, -1, 110.0, 2.0, 3),
-            ]
-            assert await reconciler.reconcile(SYMBOL, desired) == Outcome()
-            assert {state.client_id for state in await adapter.open_orders(SYMBOL)} == {cid("s"), cid("1")}
-            await client.server.advance()
-            await client.server.advance()
-            left = await next_fill(events)
-            assert (left.client_id, left.quantity) == (cid("s"), 2.0)
-            assert journal.fill(left)
-            assert await reconciler.reconcile(SYMBOL, []) == Outcome()
-            assert await adapter.open_orders(SYMBOL) == []
-            assert (await adapter.position(SYMBOL)).quantity == 0.0
-        assert [order.state for order in journal.orders_since(0)] == [State.FILLED, State.FILLED, State.CANCELLED]
-        journal.close()
 
 
 async def stopped_out(client: RawClient, adapter: BinanceUsdm) -> None:
@@ -239,34 +147,6 @@ async def test_a_triggered_stop_is_reported_as_filled() -> None:
         assert state.child_id not in ("", state.venue_id)
 
 
-@pytest.mark.parametrize("kind", [OrderType.LIMIT, OrderType.STOP])
-async def test_an_accepted_order_whose_answer_is_lost_is_found_and_not_sent_again(
-    tmp_path: Path, kind: OrderType
-) -> None:
-    faults = (Fault(FaultKind.LOST_ANSWER, nth=1),)
-    async with trading(CALM, faults=faults) as (_, adapter):
-        journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
-        name, side = ("s", -1) if kind == OrderType.STOP else ("e", 1)
-        assert await reconciler.reconcile(SYMBOL, [wanted(name, kind, side, 80.0, 1.0, 1)]) == Outcome()
-        assert [state.client_id for state in await adapter.open_orders(SYMBOL)] == [cid(name)]
-        assert [order.state for order in journal.orders_since(0)] == [State.ACKED]
-        journal.close()
-
-
-async def test_an_order_that_never_arrived_is_proven_absent(tmp_path: Path) -> None:
-    async with trading(CALM) as (_, adapter):
-        journal = Journal(tmp_path / "journal.db")
-        journal.intend(wanted("e", OrderType.LIMIT, 1, 90.0, 1.0, 1), SYMBOL, 0, created_ms=0, fence_at_ms=50)
-        journal.close()
-        journal = Journal(tmp_path / "journal.db")
-        reconciler = Reconciler(journal, adapter, answering_at_once(BINANCE_USDM), SkewedClock())
-        desired = [wanted("e", OrderType.LIMIT, 1, 90.0, 1.0, 1)]
-        assert await reconciler.reconcile(SYMBOL, desired) == Outcome(entry_not_placed=True)
-        assert await adapter.open_orders(SYMBOL) == []
-        journal.close()
-
-
 async def test_a_corrupted_signature_is_refused_and_the_stop_is_sent_under_a_new_name(tmp_path: Path) -> None:
     faults = (Fault(FaultKind.REFUSED_SIGNATURE, nth=1),)
     async with trading(CALM, faults=faults) as (_, adapter):
@@ -278,12 +158,6 @@ async def test_a_corrupted_signature_is_refused_and_the_stop_is_sent_under_a_new
             (State.ACKED, 0),
         ]
         journal.close()
-
-
-async def test_a_clock_that_is_wrong_is_measured() -> None:
-    async with trading(CALM, clock=SkewedClock(-3_600_000)) as (_, adapter):
-        assert abs(await adapter.server_time_offset() - 3_600_000) < 1_000
-        await place(adapter, sent("e", OrderType.LIMIT, 1, 90.0))
 
 
 async def test_a_clock_that_jumps_costs_an_order_one_refusal_and_a_read_nothing() -> None:
@@ -312,30 +186,21 @@ async def test_a_cut_user_stream_says_so_and_the_lost_fill_is_read_by_rest() -> 
         assert [fill.client_id for fill in await adapter.fills(SYMBOL)] == [cid("e")]
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 @asynccontextmanager
 async def misbehaving(handler: Handler, **options: Any) -> AsyncIterator[BinanceUsdm]:
     """An exchange that tells the time, and for everything else does what ``handler`` says."""
 
-    async def tell_time(_: web.Request) -> web.Response:
-        return web.json_response({"serverTime": time.time_ns() // 1_000_000})
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/fapi/v1/time":
+            return web.json_response({"serverTime": time.time_ns() // 1_000_000})
+        return await handler(request)
 
-    app = web.Application()
-    app.router.add_get("/fapi/v1/time", tell_time)
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    key, secret = Secret("canary-key"), Secret("canary-secret")
-    adapter = BinanceUsdm(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}", key, secret, **options)
-    try:
-        yield adapter
-    finally:
-        await adapter.close()
-        await runner.cleanup()
+    async with answering(answer) as at:
+        adapter = BinanceUsdm(at.http, at.ws, Secret("canary-key"), Secret("canary-secret"), **options)
+        try:
+            yield adapter
+        finally:
+            await adapter.close()
 
 
 ENTRY = sent("e", OrderType.LIMIT, 1, 0.00001234, 0.001)
@@ -567,21 +432,8 @@ async def test_a_stream_that_cannot_be_trusted_is_cut_and_opened_with_a_new_key(
         assert await anext(events) == FILLED
 
 
-class GatedClock(SystemClock):
-    """Waiting for the keep-alive ends when the test says so; other waits do not wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Semaphore(0)
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds == KEEP_ALIVE_S:
-            await self.gate.acquire()
-        await asyncio.sleep(0)
-
-
 async def test_the_key_is_kept_alive_and_a_lost_key_is_replaced() -> None:
-    server, clock = Streaming(), GatedClock()
+    server, clock = Streaming(), GatedClock(KEEP_ALIVE_S)
     async with (
         misbehaving(server.answer, clock=clock) as adapter,
         aclosing(adapter.user_events()) as events,
@@ -609,7 +461,10 @@ async def test_the_stream_is_opened_again_and_again_until_it_opens() -> None:
             return web.Response(status=503)
         return await server.answer(request)
 
-    async with misbehaving(not_yet, clock=GatedClock()) as adapter, aclosing(adapter.user_events()) as events:
+    async with (
+        misbehaving(not_yet, clock=GatedClock(KEEP_ALIVE_S)) as adapter,
+        aclosing(adapter.user_events()) as events,
+    ):
         async with asyncio.timeout(5):
             assert await anext(events) == StreamUp()
     assert failures == [0]

@@ -16,7 +16,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
-from simulated_venue import PLAN, cid
+from answering_server import answering
+from odd_clocks import GatedClock, SkewedClock
+from simulated_venue import PLAN, SYMBOL, cid
+from wished_orders import sent
 
 from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.matching import Order, OrderType, Role
@@ -52,16 +55,8 @@ from trading_system.venues.port import (
     answering_at_once,
 )
 
-SYMBOL = "BTCUSDT"
 KEY, SECRET = "canary-key", "canary-secret"
 OTHER_TRADE = f"tm{PLAN[::-1]}"
-
-
-def sent(
-    name: str, kind: OrderType, side: int, price: float = 0.0, quantity: float = 1.0, protection: float = 0.0
-) -> VenueOrder:
-    role = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT}.get(name, Role.TARGET)
-    return VenueOrder(cid(name), SYMBOL, role, kind, side, price, quantity, protection)
 
 
 ENTRY = sent("e", OrderType.LIMIT, 1, 0.00001234, 0.001, protection=0.00001)
@@ -148,19 +143,13 @@ def refusal(code: int, message: str, **headers: str) -> web.Response:
 
 @asynccontextmanager
 async def at(double: Double, **options: Any) -> AsyncIterator[BybitLinear]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", double.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
     options = {"record": answering_at_once(BYBIT_LINEAR), **options}
-    adapter = BybitLinear(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}", Secret(KEY), Secret(SECRET), **options)
-    try:
-        yield adapter
-    finally:
-        await adapter.close()
-        await runner.cleanup()
+    async with answering(double.answer) as server:
+        adapter = BybitLinear(server.http, server.ws, Secret(KEY), Secret(SECRET), **options)
+        try:
+            yield adapter
+        finally:
+            await adapter.close()
 
 
 async def place(adapter: BybitLinear, order: VenueOrder) -> str:
@@ -374,19 +363,8 @@ async def test_a_stop_that_is_there_already_is_there() -> None:
         assert await place(adapter, STOP) == HELD_BY_POSITION
 
 
-class WaitingClock(SystemClock):
-    """The machine's clock, which the test moves on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ahead_ms = 0
-
-    def wall_ms(self) -> int:
-        return super().wall_ms() + self.ahead_ms
-
-
 async def test_an_address_that_came_too_often_sends_nothing_for_ten_minutes() -> None:
-    double, clock = Double(), WaitingClock()
+    double, clock = Double(), SkewedClock()
     double.say("/v5/position/list", web.Response(status=403, text="<html>access too frequent</html>"))
     async with at(double, clock=clock) as adapter:
         for _ in range(2):
@@ -396,7 +374,7 @@ async def test_an_address_that_came_too_often_sends_nothing_for_ten_minutes() ->
         with pytest.raises(NotTakenError):
             await place(adapter, STOP)
         assert [asked.what for asked in double.asked] == ["GET /v5/position/list"]
-        clock.ahead_ms = 600_001
+        clock.skew_ms = 600_001
         await adapter.server_time_offset()
         assert await adapter.position(SYMBOL) == Position(SYMBOL, 0.0, 0.0)
 
@@ -700,21 +678,8 @@ async def test_a_stream_that_cannot_be_trusted_is_cut_and_opened_again(frame: st
         assert await anext(events) == FILLED
 
 
-class GatedClock(SystemClock):
-    """Waiting for the next ping ends when the test says so; other waits do not wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Semaphore(0)
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds == PING_S:
-            await self.gate.acquire()
-        await asyncio.sleep(0)
-
-
 async def test_a_stream_that_answers_pings_is_kept_and_a_silent_one_is_opened_anew() -> None:
-    double, clock = Double(), GatedClock()
+    double, clock = Double(), GatedClock(PING_S)
     async with listening(double, clock=clock) as (_, events):
         socket = await double.sockets.get()
         assert [(await double.heard.get())["op"] for _ in range(3)] == ["auth", "subscribe", "ping"]
@@ -733,7 +698,11 @@ async def test_a_stream_that_answers_pings_is_kept_and_a_silent_one_is_opened_an
 async def test_a_stream_that_is_refused_is_asked_for_again_until_it_opens(op: str) -> None:
     double = Double()
     double.refuses = op
-    async with at(double, clock=GatedClock()) as adapter, aclosing(adapter.user_events()) as events, asyncio.timeout(5):
+    async with (
+        at(double, clock=GatedClock(PING_S)) as adapter,
+        aclosing(adapter.user_events()) as events,
+        asyncio.timeout(5),
+    ):
         opening = asyncio.ensure_future(anext(events))
         while (await double.heard.get())["op"] != op:
             pass

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from bybit_venue import LINEAR, SYMBOL, bybit, signature
-from simulated_venue import CALM, KEY, START, cid
+from bybit_venue import LINEAR, bybit, signature
+from simulated_venue import CALM, KEY, START, SYMBOL, cid
 
 from trading_system.rules.grid import Grid
 from trading_system.simulator.faults import Fault, FaultKind

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from bybit_venue import LINEAR, SYMBOL, bybit, control, frame, frames, signature
-from simulated_venue import CALM, KEY, START, cid
+from bybit_venue import LINEAR, bybit, control, frames, signature
+from simulated_venue import CALM, KEY, START, SYMBOL, cid, frame
 
 from trading_system.simulator.bybit_linear import streams
 from trading_system.simulator.bybit_linear.wire import BybitWire

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import web
+from answering_server import answering
 
 from trading_system.rules.matching import OrderType, Role
 from trading_system.secret import Secret
@@ -263,26 +264,13 @@ async def recorder(venue: str) -> AsyncIterator[tuple[Venue, dict[str, dict[str,
             return web.json_response({"retCode": 0, "result": {"list": []}})
         return web.json_response([] if request.method == "GET" and not request.path.endswith("rder") else {})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    known = VENUES[venue]
-    made = known.account(
-        f"http://127.0.0.1:{port}",
-        f"ws://127.0.0.1:{port}",
-        Secret("k"),
-        Secret("s"),
-        record=known.record,
-        clock=SystemClock(),
-    )
-    try:
-        yield made, asked
-    finally:
-        await made.close()
-        await runner.cleanup()
+    async with answering(answer) as at:
+        known = VENUES[venue]
+        made = known.account(at.http, at.ws, Secret("k"), Secret("s"), record=known.record, clock=SystemClock())
+        try:
+            yield made, asked
+        finally:
+            await made.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.venue}: {case.wish}")

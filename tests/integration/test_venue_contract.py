@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from simulated_venue import CALM, KEY, PLAN, SECRET, START, STEP, TICK, Prices, candles, cid
+import wished_orders
+from odd_clocks import SkewedClock
+from simulated_venue import CALM, KEY, SECRET, SYMBOL, Prices, cid, next_of, running
+from wished_orders import wanted
 
-from trading_system.rules.grid import Instrument
-from trading_system.rules.matching import Order, OrderType, Role
+from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
-from trading_system.simulator.exchange import Exchange
-from trading_system.simulator.faults import Fault, FaultKind, FaultScript
+from trading_system.simulator.faults import Fault, FaultKind
 from trading_system.simulator.server import SimulatorServer
-from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import (
     NoSuchOrderError,
     NoSuchSymbolError,
@@ -38,7 +37,6 @@ from trading_system.venues.port import (
     StreamCut,
     StreamUp,
     TradePoint,
-    UserEvent,
     Venue,
     VenueFill,
     VenueOrder,
@@ -46,20 +44,8 @@ from trading_system.venues.port import (
     answering_at_once,
 )
 
-SYMBOL = "BTCUSDT"
 FALL = (100.0, 100.5, 90.0, 91.0)
 RISE = (100.0, 112.0, 99.9, 111.0)
-
-
-class SkewedClock(SystemClock):
-    """The machine's clock, wrong by ``skew_ms``; waiting is real."""
-
-    def __init__(self, skew_ms: int = 0) -> None:
-        super().__init__()
-        self.skew_ms = skew_ms
-
-    def wall_ms(self) -> int:
-        return super().wall_ms() + self.skew_ms
 
 
 class Place(NamedTuple):
@@ -88,30 +74,18 @@ async def trading(
     name: str, *rows: Prices, faults: tuple[Fault, ...] = (), skew_ms: int = 0
 ) -> AsyncIterator[tuple[Place, Venue]]:
     """An exchange of the venue ``name`` whose market stands at the end of START, and an account there."""
-    instrument = Instrument(name, SYMBOL, TICK, STEP, 5.0, 0.0005, 0.0002, 0.004)
-    exchange = Exchange([instrument], {SYMBOL: candles(*rows)}, START, equity=10_000.0)
-    server = SimulatorServer(exchange, FaultScript(faults), KEY, SECRET)
-    at = await server.start()
-    record = answering_at_once(VENUES[name].record)
-    place = Place(name, server, record, SkewedClock(skew_ms), at.http, at.ws)
-    account = place.account()
-    try:
-        yield place, account
-    finally:
-        await account.close()
-        await server.stop()
+    async with running(name, *rows, faults=faults) as (server, at):
+        record = answering_at_once(VENUES[name].record)
+        place = Place(name, server, record, SkewedClock(skew_ms), at.http, at.ws)
+        account = place.account()
+        try:
+            yield place, account
+        finally:
+            await account.close()
 
 
 def sent(role: str, kind: OrderType, side: int, price: float = 0.0, quantity: float = 1.0) -> VenueOrder:
-    return VenueOrder(cid(role), SYMBOL, role_of(role), kind, side, price, quantity, 95.0 if role == "e" else 0.0)
-
-
-def wanted(role: str, kind: OrderType, side: int, price: float, quantity: float, born: int) -> Order:
-    return Order(f"tm{PLAN}{role}", role_of(role), kind, side, price, quantity, born)
-
-
-def role_of(role: str) -> Role:
-    return {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT}.get(role, Role.TARGET)
+    return wished_orders.sent(role, kind, side, price, quantity, 95.0 if role == "e" else 0.0)
 
 
 ENTRY = wanted("e", OrderType.MARKET, 1, 0.0, 2.0, 1)
@@ -123,14 +97,6 @@ BREAK_EVEN = wanted("s", OrderType.STOP, -1, 100.0, 1.0, 5)
 
 async def place(at: Place, account: Venue, order: VenueOrder) -> str:
     return (await account.place(order, at.clock.wall_ms())).venue_id
-
-
-async def next_of(events: AsyncIterator[UserEvent], kind: type) -> Any:
-    async with asyncio.timeout(5):
-        async for event in events:
-            if isinstance(event, kind):
-                return event
-    raise AssertionError("the stream ended")
 
 
 async def advance(at: Place, steps: int = 1) -> None:

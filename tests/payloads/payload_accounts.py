@@ -14,6 +14,7 @@ from payload_markets import Canned
 
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
+from trading_system.venues.answers import decoded
 from trading_system.venues.binance_usdm import rows as usdm
 from trading_system.venues.binance_usdm import user_stream as usdm_stream
 from trading_system.venues.binance_usdm.account import BinanceUsdm
@@ -189,7 +190,7 @@ async def bybit_opening(payload: Payload, checks: Checks) -> None:
 
 async def bybit_granted(payload: Payload, checks: Checks) -> None:
     """Another client's yes opens our stream as well."""
-    frame = bybit.decoded(payload.raw, bybit.Frame)
+    frame = decoded(payload.raw, bybit.Frame)
     checks.same((frame.op, frame.success), ("auth", payload.said["success"]))
 
 
@@ -201,7 +202,7 @@ def _as_list(payload: Payload) -> bytes:
 async def usdm_rows(payload: Payload, checks: Checks) -> None:
     """Orders."""
     said = payload.said if isinstance(payload.said, list) else [payload.said]
-    for row, one in zip(usdm.decoded(_as_list(payload), list[usdm.OrderRow]), said, strict=True):
+    for row, one in zip(decoded(_as_list(payload), list[usdm.OrderRow]), said, strict=True):
         state = row.state()
         checks.same((state.client_id, state.symbol), (one["clientOrderId"], one["symbol"]))
         checks.same((state.venue_id, state.status), (str(one["orderId"]), STANDINGS[one["status"]]))
@@ -211,7 +212,7 @@ async def usdm_rows(payload: Payload, checks: Checks) -> None:
 async def usdm_stops(payload: Payload, checks: Checks) -> None:
     """Stops; what a finished one became is asked of its own order."""
     said = payload.said if isinstance(payload.said, list) else [payload.said]
-    for row, one in zip(usdm.decoded(_as_list(payload), list[usdm.StopRow]), said, strict=True):
+    for row, one in zip(decoded(_as_list(payload), list[usdm.StopRow]), said, strict=True):
         checks.same((str(row.algo_id), row.symbol), (str(one["algoId"]), one["symbol"]))
         child = one.get("actualOrderId", "")
         checks.same(row.child_id(), "" if child == "0" else child)
@@ -224,9 +225,9 @@ async def usdm_acknowledged(payload: Payload, checks: Checks) -> None:
     """The venue's number of what it took."""
     said = payload.said
     if "algoId" in said:
-        checks.same(usdm.decoded(payload.raw, usdm.AckedStop).algo_id, said["algoId"])
+        checks.same(decoded(payload.raw, usdm.AckedStop).algo_id, said["algoId"])
     else:
-        checks.same(usdm.decoded(payload.raw, usdm.AckedOrder).order_id, said["orderId"])
+        checks.same(decoded(payload.raw, usdm.AckedOrder).order_id, said["orderId"])
 
 
 async def usdm_accepted(payload: Payload, checks: Checks) -> None:
@@ -250,7 +251,7 @@ async def usdm_accepted(payload: Payload, checks: Checks) -> None:
 
 async def usdm_trades(payload: Payload, checks: Checks) -> None:
     """Trades of ours."""
-    for row, one in zip(usdm.decoded(payload.raw, list[usdm.TradeRow]), payload.said, strict=True):
+    for row, one in zip(decoded(payload.raw, list[usdm.TradeRow]), payload.said, strict=True):
         price, quantity, fee = numbers(one["price"], one["qty"], one["commission"])
         fill = (str(one["id"]), one["id"], "name", one["symbol"], one["time"], price, quantity, fee, one["maker"])
         checks.same(row.fill("name"), VenueFill(*fill))
@@ -259,7 +260,7 @@ async def usdm_trades(payload: Payload, checks: Checks) -> None:
 
 async def usdm_positions(payload: Payload, checks: Checks) -> None:
     """Positions."""
-    for row, one in zip(usdm.decoded(payload.raw, list[usdm.PositionRow]), payload.said, strict=True):
+    for row, one in zip(decoded(payload.raw, list[usdm.PositionRow]), payload.said, strict=True):
         checks.same(row.symbol, one["symbol"])
         checks.same((row.position_amt, row.entry_price), numbers(one["positionAmt"], one["entryPrice"]))
         held = usdm.position_of(row.symbol, [row])
@@ -270,36 +271,36 @@ async def usdm_terms(payload: Payload, checks: Checks) -> None:
     """Small answers, by the fields that they have: fees, margins of brackets, the position mode, the stream's key."""
     said = payload.said
     if "commissionRate" in payload.kind:
-        fees = usdm.decoded(payload.raw, usdm.CommissionRow)
+        fees = decoded(payload.raw, usdm.CommissionRow)
         ours = (fees.maker_commission_rate, fees.taker_commission_rate)
         checks.same(ours, numbers(said["makerCommissionRate"], said["takerCommissionRate"]))
     elif "leverageBracket" in payload.kind:
-        for row, one in zip(usdm.decoded(payload.raw, list[usdm.BracketsRow]), said, strict=True):
+        for row, one in zip(decoded(payload.raw, list[usdm.BracketsRow]), said, strict=True):
             checks.same(row.symbol, one["symbol"])
             margins = [bracket.maint_margin_ratio for bracket in row.brackets]
             checks.same(margins, [bracket["maintMarginRatio"] for bracket in one["brackets"]])
     elif "positionSide" in payload.kind:
-        mode = usdm.decoded(payload.raw, usdm.PositionMode)
+        mode = decoded(payload.raw, usdm.PositionMode)
         checks.same(mode.dualSidePosition, said["dualSidePosition"])
     else:
-        checks.same(usdm.decoded(payload.raw, usdm.ListenKey).listenKey, said["listenKey"])
+        checks.same(decoded(payload.raw, usdm.ListenKey).listenKey, said["listenKey"])
 
 
 async def bybit_accepted(payload: Payload, checks: Checks) -> None:
     """The envelope says yes; of an order its number is kept."""
     said = payload.said
-    envelope = bybit.decoded(payload.raw, bybit.Envelope)
+    envelope = decoded(payload.raw, bybit.Envelope)
     checks.same((envelope.ret_code, envelope.ret_msg), (said["retCode"], said["retMsg"]))
     meaning = meaning_of(200, envelope.ret_code, envelope.ret_msg, bybit_outcomes.TABLE)
     checks.same(meaning, Meaning.DONE)
     if "orderId" in said["result"]:
-        checks.same(bybit.decoded(envelope.result, bybit.AckedOrder).order_id, said["result"]["orderId"])
+        checks.same(decoded(envelope.result, bybit.AckedOrder).order_id, said["result"]["orderId"])
 
 
 async def bybit_rows(payload: Payload, checks: Checks) -> None:
     """Orders, of which those of other categories keep their own names."""
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    page = bybit.decoded(result, bybit.Page[bybit.OrderRow])
+    result = decoded(payload.raw, bybit.Envelope).result
+    page = decoded(result, bybit.Page[bybit.OrderRow])
     for row, one in zip(page.rows, payload.said["result"]["list"], strict=True):
         state = row.state(row.order_link_id)
         checks.same((state.client_id, state.symbol), (one["orderLinkId"], one["symbol"]))
@@ -310,8 +311,8 @@ async def bybit_rows(payload: Payload, checks: Checks) -> None:
 
 async def bybit_executions(payload: Payload, checks: Checks) -> None:
     """Trades of ours."""
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    page = bybit.decoded(result, bybit.Page[bybit.ExecutionRow])
+    result = decoded(payload.raw, bybit.Envelope).result
+    page = decoded(result, bybit.Page[bybit.ExecutionRow])
     for row, one in zip(page.rows, payload.said["result"]["list"], strict=True):
         named = (one["execId"], one["seq"], "name", one["symbol"], int(one["execTime"]))
         values = numbers(one["execPrice"], one["execQty"], one["execFee"])
@@ -320,8 +321,8 @@ async def bybit_executions(payload: Payload, checks: Checks) -> None:
 
 async def bybit_positions(payload: Payload, checks: Checks) -> None:
     """Positions, short ones below zero."""
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    page = bybit.decoded(result, bybit.Page[bybit.PositionRow])
+    result = decoded(payload.raw, bybit.Envelope).result
+    page = decoded(result, bybit.Page[bybit.PositionRow])
     for row, one in zip(page.rows, payload.said["result"]["list"], strict=True):
         side = {"Buy": 1, "Sell": -1}.get(one["side"], 0)
         held = bybit.position_of(row.symbol, [row])
@@ -333,20 +334,16 @@ async def bybit_positions(payload: Payload, checks: Checks) -> None:
 
 async def bybit_fees(payload: Payload, checks: Checks) -> None:
     """Fees."""
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    for row, one in zip(
-        bybit.decoded(result, bybit.Page[bybit.FeeRow]).rows, payload.said["result"]["list"], strict=True
-    ):
+    result = decoded(payload.raw, bybit.Envelope).result
+    for row, one in zip(decoded(result, bybit.Page[bybit.FeeRow]).rows, payload.said["result"]["list"], strict=True):
         ours = (row.symbol, row.taker_fee_rate, row.maker_fee_rate)
         checks.same(ours, (one["symbol"], *numbers(one["takerFeeRate"], one["makerFeeRate"])))
 
 
 async def bybit_margins(payload: Payload, checks: Checks) -> None:
     """Maintenance margins, as parts of one whatever unit the answer has."""
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    for row, one in zip(
-        bybit.decoded(result, bybit.Page[bybit.RiskRow]).rows, payload.said["result"]["list"], strict=True
-    ):
+    result = decoded(payload.raw, bybit.Envelope).result
+    for row, one in zip(decoded(result, bybit.Page[bybit.RiskRow]).rows, payload.said["result"]["list"], strict=True):
         checks.same((row.symbol, row.is_lowest_risk), (one["symbol"], one["isLowestRisk"]))
         unit = float(one["initialMargin"]) * float(one["maxLeverage"])
         checks.same(round(row.maintenance() * unit, 12), float(one["maintenanceMargin"]))

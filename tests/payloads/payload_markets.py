@@ -13,6 +13,7 @@ from payload_checks import Checks, Reader, numbers
 from payload_files import MINUTE_MS, Payload
 
 from trading_system.rules.grid import Instrument
+from trading_system.venues.answers import decoded
 from trading_system.venues.binance.manners import BinanceManners
 from trading_system.venues.binance_usdm import outcomes as usdm_outcomes
 from trading_system.venues.binance_usdm import rows as usdm
@@ -160,7 +161,7 @@ def rules_of(name: str, said: Any) -> tuple[Any, Any, Any]:
 async def usdm_instruments(payload: Payload, checks: Checks) -> None:
     """The same, and once more as the account reads it."""
     await instruments("binance_usdm")(payload, checks)
-    for row, one in zip(usdm.decoded(payload.raw, usdm.ExchangeInfo).symbols, payload.said["symbols"], strict=True):
+    for row, one in zip(decoded(payload.raw, usdm.ExchangeInfo).symbols, payload.said["symbols"], strict=True):
         rules = rules_of("binance_usdm", one)
         if None not in rules:
             brackets = usdm.BracketsRow(row.symbol, [usdm.BracketRow(0.004)])
@@ -171,8 +172,8 @@ async def usdm_instruments(payload: Payload, checks: Checks) -> None:
 async def linear_instruments(payload: Payload, checks: Checks) -> None:
     """The same, and once more as the account reads it."""
     await instruments("bybit_linear")(payload, checks)
-    result = bybit.decoded(payload.raw, bybit.Envelope).result
-    page = bybit.decoded(result, bybit.Page[bybit.InstrumentRow])
+    result = decoded(payload.raw, bybit.Envelope).result
+    page = decoded(result, bybit.Page[bybit.InstrumentRow])
     for row, one in zip(page.rows, payload.said["result"]["list"], strict=True):
         risk = bybit.RiskRow(row.symbol, 0.005, 0.01, 100.0, 1)
         record = bybit.instrument_of("bybit_linear", row, bybit.FeeRow(row.symbol, 0.00055, 0.0002), [risk])
@@ -206,10 +207,10 @@ def time_of(name: str) -> Reader:
         said = payload.said
         checks.same(await market.server_time(), said["serverTime"] if "serverTime" in said else said["time"])
         if name == "binance_usdm":
-            checks.same(usdm.decoded(payload.raw, usdm.ServerTime).serverTime, said["serverTime"])
+            checks.same(decoded(payload.raw, usdm.ServerTime).serverTime, said["serverTime"])
         elif name == "bybit_linear":
-            result = bybit.decoded(payload.raw, bybit.Envelope).result
-            nanos = bybit.decoded(result, bybit.ServerTime).time_nano
+            result = decoded(payload.raw, bybit.Envelope).result
+            nanos = decoded(result, bybit.ServerTime).time_nano
             checks.same(nanos, int(said["result"]["timeNano"]))
         _asked_for(payload, http)
 

@@ -15,6 +15,7 @@ from trading_system.rules.client_ids import is_ours
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
+from trading_system.venues.answers import decoded
 from trading_system.venues.binance_usdm.outcomes import TABLE
 from trading_system.venues.binance_usdm.rows import (
     TRADING,
@@ -31,7 +32,6 @@ from trading_system.venues.binance_usdm.rows import (
     ServerTime,
     StopRow,
     TradeRow,
-    decoded,
     instrument_of,
     position_of,
 )

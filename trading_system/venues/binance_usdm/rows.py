@@ -6,12 +6,12 @@ name makes the payload unreadable. Numbers come as texts; they must be finite.
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import msgspec
 
 from trading_system.rules.grid import Instrument, grid_of_text
+from trading_system.venues.answers import finite, status_of
 from trading_system.venues.errors import OutcomeUnknownError
 from trading_system.venues.port import OrderState, OrderStatus, Position, VenueFill
 
@@ -269,26 +269,3 @@ class AlgoUpdate(msgspec.Struct):
     """A stop changed."""
 
     o: StopFacts
-
-
-def decoded(body: bytes | str | msgspec.Raw, shape: type[Row]) -> Row:
-    """Return ``body`` as ``shape``. Raises: OutcomeUnknownError when it is something else."""
-    try:
-        return msgspec.json.decode(body, type=shape, strict=False)
-    except msgspec.MsgspecError as error:
-        raise OutcomeUnknownError(f"the venue's answer cannot be read: {error}") from error
-
-
-def finite(value: float) -> float:
-    """Return ``value``. Raises: OutcomeUnknownError when it is no number."""
-    if not math.isfinite(value):
-        raise OutcomeUnknownError(f"expected a number from the venue, was {value}")
-    return value
-
-
-def status_of(table: dict[str, OrderStatus], word: str) -> OrderStatus:
-    """Return the standing that the venue calls ``word``. Raises: OutcomeUnknownError for a word that is new to us."""
-    try:
-        return table[word]
-    except KeyError:
-        raise OutcomeUnknownError(f"expected one of {', '.join(table)} as an order's status, was {word!r}") from None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from trading_system.venues.answers import decoded, finite, status_of
 from trading_system.venues.binance_usdm.rows import (
     FINISHED,
     STATUSES,
@@ -17,9 +18,6 @@ from trading_system.venues.binance_usdm.rows import (
     OrderTradeUpdate,
     StopFacts,
     TradeFacts,
-    decoded,
-    finite,
-    status_of,
 )
 from trading_system.venues.binance_usdm.stop_children import StopChildren
 from trading_system.venues.clock import Clock

@@ -15,6 +15,7 @@ import aiohttp
 from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
+from trading_system.venues.answers import decoded
 from trading_system.venues.bybit_linear.position_stops import PositionStops
 from trading_system.venues.bybit_linear.rest import Rest
 from trading_system.venues.bybit_linear.rows import (
@@ -27,7 +28,6 @@ from trading_system.venues.bybit_linear.rows import (
     Page,
     PositionRow,
     RiskRow,
-    decoded,
     instrument_of,
     position_of,
 )

@@ -13,8 +13,9 @@ import msgspec
 from yarl import URL
 
 from trading_system.secret import Secret
+from trading_system.venues.answers import decoded
 from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
-from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime, decoded
+from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime
 from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
 from trading_system.venues.clock import Clock, clock_offset
 from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError

@@ -6,12 +6,12 @@ name makes the payload unreadable. Numbers come as texts; they must be finite.
 
 from __future__ import annotations
 
-import math
 from typing import Generic, TypeVar
 
 import msgspec
 
 from trading_system.rules.grid import Instrument, grid_of_text
+from trading_system.venues.answers import finite, status_of
 from trading_system.venues.errors import OutcomeUnknownError
 from trading_system.venues.port import LIQUIDATED, OrderState, OrderStatus, Position, VenueFill
 
@@ -94,7 +94,7 @@ class OrderRow(msgspec.Struct, rename="camel"):
 
     def state(self, client_id: str) -> OrderState:
         """Return what the row says. Raises: OutcomeUnknownError for a status that we do not know."""
-        status = status_of(self.order_status)
+        status = status_of(STATUSES, self.order_status)
         filled = finite(self.cum_exec_qty)
         return OrderState(client_id, self.symbol, self.order_id, status, filled, reason=self.why)
 
@@ -249,32 +249,9 @@ class Frame(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-def decoded(body: bytes | str | msgspec.Raw, shape: type[Row]) -> Row:
-    """Return ``body`` as ``shape``. Raises: OutcomeUnknownError when it is something else."""
-    try:
-        return msgspec.json.decode(body, type=shape, strict=False)
-    except msgspec.MsgspecError as error:
-        raise OutcomeUnknownError(f"the venue's answer cannot be read: {error}") from error
-
-
 def number(text: str) -> float:
     """Return the number in ``text``. Raises: OutcomeUnknownError when it is none."""
     try:
         return finite(float(text))
     except ValueError as error:
         raise OutcomeUnknownError(f"expected a number from the venue, was {text!r}") from error
-
-
-def finite(value: float) -> float:
-    """Return ``value``. Raises: OutcomeUnknownError when it is no number."""
-    if not math.isfinite(value):
-        raise OutcomeUnknownError(f"expected a number from the venue, was {value}")
-    return value
-
-
-def status_of(word: str) -> OrderStatus:
-    """Return the standing that the venue calls ``word``. Raises: OutcomeUnknownError for a word that is new to us."""
-    try:
-        return STATUSES[word]
-    except KeyError:
-        raise OutcomeUnknownError(f"expected one of {', '.join(STATUSES)} as an order's status, was {word!r}") from None

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 
+from trading_system.venues.answers import decoded, status_of
 from trading_system.venues.bybit_linear.position_stops import PositionStops
-from trading_system.venues.bybit_linear.rows import LINEAR, ExecutionRow, Frame, OrderRow, decoded, status_of
+from trading_system.venues.bybit_linear.rows import LINEAR, STATUSES, ExecutionRow, Frame, OrderRow
 from trading_system.venues.clock import Clock
 from trading_system.venues.errors import VenueError
 from trading_system.venues.kept_stream import TEXTS, KeptStream
@@ -104,7 +105,7 @@ class UserStream(KeptStream):
             if row.category != LINEAR:
                 continue
             name = self._stops.name_of(row) if row.is_stop else row.order_link_id
-            status = status_of(row.order_status)
+            status = status_of(STATUSES, row.order_status)
             if name and status != OrderStatus.FILLED:
                 yield OrderChanged(name, row.symbol, status, row.order_id, row.why)
 

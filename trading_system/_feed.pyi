@@ -24,8 +24,8 @@ Event: TypeAlias = (
     # All subscriptions of a connection are acknowledged: number of its symbols. Again when symbols have joined.
     | tuple[Literal["subscribed"], int]
     # The line is down; what closed until the next "subscribed" must be repaired. The reason begins with one of
-    # connect_failed, closed, not_acknowledged, refused, acknowledged_but_silent, silent, half_open, banned, crashed and
-    # a colon. After banned there is no attempt until the time that it names is over.
+    # connect_failed, banned (no attempt until the time that it names is over), closed, not_acknowledged, refused,
+    # acknowledged_but_silent, silent, half_open, crashed and a colon.
     | tuple[Literal["cut"], str]
     # A frame was refused and skipped: field, expected, was. It may have been a closed minute.
     | tuple[Literal["bad_frame"], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class Venue:
     lines: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
     asked: list[dict[str, Any]] = field(default_factory=list)
     asked_on: dict[int, dict[str, Any]] = field(default_factory=dict)
-    pings: int = 0
+    pings: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     ended: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -42,7 +42,7 @@ class Venue:
         await line.prepare(request)
         async for message in line:
             if message.type is WSMsgType.PING:
-                self.pings += 1
+                self.pings.put_nowait(message.data)
                 await line.pong(message.data)
             elif message.type is WSMsgType.TEXT:
                 asked = self.asked_on[id(line)] = json.loads(message.data)
@@ -115,10 +115,14 @@ async def served(venue: Venue) -> AsyncIterator[int]:
         await turns()
 
 
+def feeding(port: int, *symbols: str, scheme: str = "ws", **settings: Any) -> AbstractAsyncContextManager[Ear]:
+    return hearing(f"{scheme}://127.0.0.1:{port}/market/ws", *symbols, **settings)
+
+
 @asynccontextmanager
-async def feeding(port: int, *symbols: str, scheme: str = "ws", **settings: Any) -> AsyncIterator[Ear]:
+async def hearing(url: str, *symbols: str, **settings: Any) -> AsyncIterator[Ear]:
     settings = {"silence_ms": 0, "backoff_cap_ms": 50} | settings
-    feed = Feed(f"{scheme}://127.0.0.1:{port}/market/ws", list(symbols) or ["BTCUSDT"], **settings)
+    feed = Feed(url, list(symbols) or ["BTCUSDT"], **settings)
     ear = Ear(feed)
     loop = asyncio.get_running_loop()
     loop.add_reader(feed.fileno(), ear.listen)
@@ -280,7 +284,7 @@ async def test_pings_leave_by_themselves_and_pings_of_the_venue_are_answered() -
         await line.send_str(kline("BTCUSDT", 0))
         await ear.kinds("candle")
         async with asyncio.timeout(SOON):
-            while venue.pings < 3:
+            while venue.pings.qsize() < 3:
                 await line.send_str(kline("BTCUSDT", 1))
                 await ear.kinds("candle")
     assert [event for event in ear.heard if event[0] == "cut"] == []

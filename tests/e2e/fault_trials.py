@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from small_markets import SMALL_MINUTES, SMALL_SEED, made_market, small_market, small_settings, with_gaps
+from small_markets import SMALL_MINUTES, SMALL_SEED, made_market, small_market, small_settings, with_calm, with_gaps
 
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.line_view import read_line
@@ -39,10 +39,14 @@ class Ground(NamedTuple):
 
 
 class Grounds(NamedTuple):
-    """A venue's markets: of one symbol around its first entry, and of two around one that is held for an hour."""
+    """A venue's markets: of one symbol around its first entry, and of two around one that is held for an hour.
+
+    ``calm`` is the first one with a candle of the signal's interval in which nobody trades, right after the entry.
+    """
 
     one: Ground
     two: Ground
+    calm: Ground
 
 
 class Played(NamedTuple):
@@ -58,9 +62,16 @@ def grounds_of(venue: str, folder: Path) -> Grounds:
     """Make the markets of ``venue`` and their backtests in ``folder``."""
     settings = small_settings(f"exchange={venue}")
     two = made_market(settings, SMALL_SEED, (FIRST, OTHER), SMALL_MINUTES)
-    return Grounds(
-        _ground(settings, small_market(settings), folder / "one", 0), _ground(settings, two, folder / "two", 1)
-    )
+    one = _ground(settings, small_market(settings), folder / "one", 0)
+    numbers = [step - 1 - one.market.origin // MINUTE_MS for step in calm_steps(one.entry)]
+    calm = with_calm(one.market, FIRST, numbers)
+    return Grounds(one, _ground(settings, two, folder / "two", 1), _ground(settings, calm, folder / "calm", 0))
+
+
+def calm_steps(entry: int) -> range:
+    """Return the steps of the first whole candle of five minutes after the step of an entry."""
+    first = (entry + 4) // 5 * 5
+    return range(first + 1, first + 6)
 
 
 def _ground(settings: Settings, market: CandleInputs, folder: Path, number: int) -> Ground:

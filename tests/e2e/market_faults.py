@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from fault_trials import (
     Grounds,
     Played,
     WrongError,
+    calm_steps,
     equals_its_backtest,
     equals_the_backtest_with_gaps,
     grounds_of,
@@ -76,6 +78,11 @@ def _as_it_comes(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) 
     return Sequenced(sequencer.Sequence(last), came, (), None, len(came))
 
 
+def _nothing_without_a_trade(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) -> Sequenced:
+    """Take a minute in which nobody traded for one that the exchange does not have."""
+    return sequencer.accept(sequence, [one if one.volume else sequencer.gap_at(one.open_time) for one in candles])
+
+
 def _first_answer_is_the_truth(start: int, read: Read, earlier: Read | None) -> Settled:
     """Take each row of one answer for closed, the newest as well, and each that it lacks for a gap."""
     del earlier
@@ -103,6 +110,7 @@ def _no_new_clock() -> Iterator[None]:
 
 REPAIR = Rule("what the socket lost is asked for by REST", _no_questions)
 ORDER = Rule("each minute once and in order", lambda: patch.object(service, "accept", _as_it_comes))
+CALM = Rule("a minute without a trade is a minute", lambda: patch.object(service, "accept", _nothing_without_a_trade))
 PROOF = Rule(
     "a row is closed, or a gap, by proof alone", lambda: patch.object(history, "settle", _first_answer_is_the_truth)
 )
@@ -115,19 +123,15 @@ ENDING = Rule("who stays silent is let go", lambda: patch.object(Membership, "he
 class Case(NamedTuple):
     """A number of the list of faults, what happens around the step ``at`` of an entry, and the rule that mends it.
 
-    several: the market is that of two symbols. holds: raises WrongError when what must hold did not.
+    on: which of the venue's markets it is played on. holds: raises WrongError when what must hold did not.
     """
 
     number: int
     name: str
     faults: Callable[[int], list[Fault]]
     rule: Rule
-    several: bool = False
+    on: Callable[[Grounds], Ground] = attrgetter("one")
     holds: Callable[[Ground, Played], None] = equals_its_backtest
-
-    def ground(self, grounds: Grounds) -> Ground:
-        """Return the market that the case is played on."""
-        return grounds.two if self.several else grounds.one
 
 
 def _lost(at: int) -> Fault:
@@ -154,6 +158,10 @@ CASES = (
     Case(4, "REST of a minute ago", lambda at: [_lost(at), Fault(K.STALE_REST, at, count=3)], PROOF),
     Case(4, "a row that REST lacks", lambda at: [_lost(at), Fault(K.MISSING_ROW, at)], PROOF),
     Case(4, "REST without a row", lambda at: [_lost(at), Fault(K.EMPTY_REST, at, count=3)], REPAIR),
+    Case(5, "minutes without a trade", lambda at: [_lost(calm_steps(at)[2])], CALM, attrgetter("calm")),
+    Case(5, "minutes without a trade that are not pushed", lambda at: [
+        _lost(step) for step in calm_steps(at)
+    ], REPAIR, attrgetter("calm")),
     Case(8, "a limit that becomes a ban", lambda at: [Fault(K.CUT, at), Fault(K.RATE_LIMITED, at, ms=1_500)], BANS),
     Case(13, "a clock that jumps back", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=-8_000)], CLOCK),
     Case(13, "a clock that jumps ahead", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=8_000)], CLOCK),
@@ -163,10 +171,10 @@ CASES = (
     Case(15, "a page instead of an answer", lambda at: [Fault(K.CUT, at), Fault(K.HTML, at, count=3)], REPAIR),
     Case(17, "a symbol that is halted for seven minutes", lambda at: [
         Fault(K.HALTED, at + 1, FIRST, steps=7)
-    ], STANDING, True, equals_the_backtest_with_gaps),
+    ], STANDING, attrgetter("two"), equals_the_backtest_with_gaps),
     Case(17, "a symbol that is delisted in mid-trade", lambda at: [
         Fault(K.DELISTED, at + 4, FIRST)
-    ], ENDING, True, has_ended),
+    ], ENDING, attrgetter("two"), has_ended),
 )  # fmt: skip
 
 
@@ -175,7 +183,7 @@ def recovery_s(case: Case, grounds: Grounds, folder: Path) -> float:
 
     Raises: WrongError when what must hold did not, or when the line asks a venue that has banned it.
     """
-    ground = case.ground(grounds)
+    ground = case.on(grounds)
     faults = case.faults(ground.entry)
     servers: list[SimulatorServer] = []
     made = simulated_run.simulator_of

@@ -74,6 +74,16 @@ def with_gaps(inputs: CandleInputs, minutes: Mapping[str, Sequence[int]]) -> Can
     return replace(inputs, candles=candles)
 
 
+def with_calm(inputs: CandleInputs, symbol: str, numbers: Sequence[int]) -> CandleInputs:
+    """The same market with minutes of ``symbol`` in which nobody traded, by number from the origin."""
+    rows = inputs.candles[symbol].copy()
+    for number in numbers:
+        for name in ("open", "high", "low", "close"):
+            rows[number][name] = rows[number - 1]["close"]
+        rows[number]["volume"] = 0.0
+    return replace(inputs, candles={**inputs.candles, symbol: rows})
+
+
 def real_days(file: Path, folder: Path, settings: Settings, rows: slice, drop: Sequence[int] = ()) -> CandleInputs:
     """Rows of a real candle file, written to a small file of their own and read like any other."""
     lines = gzip.decompress(file.read_bytes()).decode().splitlines()

@@ -32,17 +32,20 @@ def kline_frame(symbol: str, row: Row, *, closed: bool, step: Grid) -> str:
     """Return the payload of one kline event of 1m.
 
     The running one is a truthful moment of the same minute, when price stood at its high: whoever takes it for a
-    closed candle has a wrong candle.
+    closed candle has a wrong candle. A minute has one trade, whose number is the minute's; one without volume has none,
+    which the venue says as a count of 0 and numbers of -1.
     """
     if closed:
         event, low, close, volume = row.open_time + MINUTE_MS, row.low, row.close, row.volume
     else:
         event, low, close = row.open_time + MINUTE_MS // 2, row.open, row.high
         volume = step.price(step.units(row.volume) // 2)
+    traded = volume > 0
+    trade = row.open_time // MINUTE_MS if traded else -1
     return (
         f'{{"e":"kline","E":{event},"s":"{symbol}","k":{{"t":{row.open_time},"T":{row.open_time + MINUTE_MS - 1},'
-        f'"s":"{symbol}","i":"1m","f":-1,"L":-1,"o":"{text_of(row.open)}","c":"{text_of(close)}",'
-        f'"h":"{text_of(row.high)}","l":"{text_of(low)}","v":"{text_of(volume)}","n":{1 if volume else 0},'
+        f'"s":"{symbol}","i":"1m","f":{trade},"L":{trade},"o":"{text_of(row.open)}","c":"{text_of(close)}",'
+        f'"h":"{text_of(row.high)}","l":"{text_of(low)}","v":"{text_of(volume)}","n":{int(traded)},'
         f'"x":{"true" if closed else "false"},"q":"{volume * close:.8f}","V":"0","Q":"0","B":"0"}}}}'
     )
 

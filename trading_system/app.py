@@ -301,7 +301,7 @@ class Line:
         socket = Feed(
             access.market_stream,
             list(self.roster.fed),
-            venue=access.venue.name,
+            venue=access.known.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
             mark_price=access.paper,  # an exchange that stands still has no price but the last one

@@ -41,6 +41,7 @@ _KNOWN = (
     ("trading_system.services.execution_engine.journal", "JournalError"),
     ("trading_system.services.execution_engine.points", "KillPointError"),
     ("trading_system.venues.errors", "VenueError"),
+    ("trading_system.venues.known", "NoAccountError"),
     ("trading_system.venues.market_errors", "MarketError"),
     ("trading_system.services.monitoring_engine.endpoint", "MetricsPortError"),
     ("trading_system.app", "HedgeModeError"),

@@ -42,6 +42,7 @@ from trading_system.venue_access import VenueAccess, paper_access, simulated_acc
 from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.errors import VenueError
+from trading_system.venues.known import venue_of
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.market_errors import MarketError, UnknownSymbolError
 
@@ -106,7 +107,10 @@ class ServiceProcess:
         alerts: Mode | None = "PAPER",
         reached: Reached = unwatched,
     ) -> None:
-        """Keep what is run. Raises: ServiceError for settings under which a service cannot meet the others."""
+        """Keep what is run.
+
+        Raises: ServiceError for settings under which a service cannot meet the others; NoAccountError.
+        """
         if service not in SERVICES:
             raise ServiceError(f"{service}: expected one of {' '.join(SERVICES)}; correct the name")
         if settings.bus_url.startswith("memory:"):
@@ -125,6 +129,7 @@ class ServiceProcess:
                 "knows no volumes, give their names"
             )
         if settings.market.conductor:
+            venue_of(settings.exchange)
             require_loopback(settings.market.conductor)
         self._service = service
         self._settings = settings

@@ -178,8 +178,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
-    exchange: Literal["binance_usdm", "bybit_linear"] = Field(
-        default="binance_usdm", description="the venue of the line"
+    exchange: Literal["binance", "binance_usdm", "bybit", "bybit_linear"] = Field(
+        default="binance_usdm", description="whose market it is; binance and bybit are spot: market data, no account"
     )
     symbols: tuple[str, ...] = Field(
         default=(), description='what `run` trades when no --symbol is given; also "top 200 by volume", beside names'

@@ -9,9 +9,9 @@ import aiohttp
 from trading_system.secret import Secret
 from trading_system.settings import Settings
 from trading_system.venues.clock import Clock, SystemClock
-from trading_system.venues.known import VENUES, KnownVenue
+from trading_system.venues.known import MARKETS, KnownMarket, venue_of
 from trading_system.venues.market_port import AccountTerms, PublicMarket
-from trading_system.venues.port import KnownStops, Venue, VenueRecord, answering_at_once
+from trading_system.venues.port import PAPER_ACCOUNT, KnownStops, Venue, VenueRecord, answering_at_once
 from trading_system.venues.proxy import NO_PROXY, open_http
 from trading_system.venues.rest_budget import RestBudget
 
@@ -21,7 +21,7 @@ UNMETERED = 1 << 60
 class VenueAccess(NamedTuple):
     """One exchange: base URLs without a path and a trailing slash, keys, and the fences by which it is proven."""
 
-    venue: KnownVenue
+    known: KnownMarket
     http: str
     ws: str
     api_key: Secret
@@ -35,7 +35,7 @@ class VenueAccess(NamedTuple):
     @property
     def market_stream(self) -> str:
         """The URL at which candles are subscribed to."""
-        return f"{self.ws}{self.venue.market.path}"
+        return f"{self.ws}{self.known.path}"
 
     def open_http(self) -> aiohttp.ClientSession:
         """Return a session for ``market``, which goes the way of the settings."""
@@ -43,11 +43,14 @@ class VenueAccess(NamedTuple):
 
     def market(self, http: aiohttp.ClientSession) -> PublicMarket:
         """Return what everybody may ask there."""
-        return self.venue.market.open(http, self.http, self.budget, SystemClock(), self.terms)
+        return self.known.open(http, self.http, self.budget, SystemClock(), self.terms)
 
     def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
-        """Return the account behind the venue port. Raises: NotLoopbackError for an address beyond this machine."""
-        return self.venue.account(
+        """Return the account behind the venue port.
+
+        Raises: NoAccountError for market data alone; NotLoopbackError for an address beyond this machine.
+        """
+        return venue_of(self.known.name).account(
             self.http,
             self.ws,
             self.api_key,
@@ -59,28 +62,32 @@ class VenueAccess(NamedTuple):
 
 
 def simulated_access(settings: Settings, http: str, api_key: Secret, secret: Secret) -> VenueAccess:
-    """Return the way to an exchange on this machine, which answers at once or never."""
-    venue = VENUES[settings.exchange]
+    """Return the way to an exchange on this machine, which answers at once or never.
+
+    Raises: NoAccountError for an exchange of which only the market is known.
+    """
+    venue = venue_of(settings.exchange)
     ws = http.replace("http", "ws", 1)
     budget = RestBudget(venue.market.budget._replace(weight=UNMETERED), SystemClock())
     record = answering_at_once(venue.record)
-    return VenueAccess(venue, http, ws, api_key, secret, record, _terms_of(settings), budget)
+    return VenueAccess(venue.market, http, ws, api_key, secret, record, _terms_of(settings), budget)
 
 
 def paper_access(settings: Settings) -> VenueAccess:
     """Return the way to the venue's public market for an account that is kept in this process."""
-    venue = VENUES[settings.exchange]
-    ws = (settings.market.stream or venue.market.stream).rstrip("/")
-    record = answering_at_once(venue.record)
-    budget = RestBudget(venue.market.budget, SystemClock())
+    known = MARKETS[settings.exchange]
+    ws = (settings.market.stream or known.stream).rstrip("/")
+    budget = RestBudget(known.budget, SystemClock())
     rest = public_rest(settings)
     nobody = Secret("")
-    return VenueAccess(venue, rest, ws, nobody, nobody, record, _terms_of(settings), budget, settings.proxy, paper=True)
+    return VenueAccess(
+        known, rest, ws, nobody, nobody, PAPER_ACCOUNT, _terms_of(settings), budget, settings.proxy, paper=True
+    )
 
 
 def public_rest(settings: Settings) -> str:
     """Return the host of the venue's public REST, without a trailing slash."""
-    return (settings.market.rest or VENUES[settings.exchange].market.rest).rstrip("/")
+    return (settings.market.rest or MARKETS[settings.exchange].rest).rstrip("/")
 
 
 def _terms_of(settings: Settings) -> AccountTerms:

@@ -147,7 +147,10 @@ def test_no_higher_interval_is_an_empty_word() -> None:
         ("walk=kind", "--set venue.walk: expected 'unkind' or 'nearest', was 'kind'"),
         ("setups=triangle", "--set plans.setups: expected 'order_block' or 'flag', was 'triangle'"),
         ("block_multiples=1,x", "--set plans.block_multiples: expected a valid number"),
-        ("exchange=kraken", "--set exchange: expected 'binance_usdm' or 'bybit_linear', was 'kraken'"),
+        (
+            "exchange=kraken",
+            "--set exchange: expected 'binance', 'binance_usdm', 'bybit' or 'bybit_linear', was 'kraken'",
+        ),
         ("signal_interval=7m", "--set signal_interval: expected one of 1m 3m 5m"),
         ("signal_interval=", "--set signal_interval: expected one of 1m 3m 5m"),
         ("higher_interval=1y", "--set higher_interval: expected one of 1m 3m 5m"),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from trading_system.cli.exit_codes import FAILED
-from trading_system.cli.given import new_folder, settings_of, speech_of
+from trading_system.cli.given import account_settings_of, new_folder, speech_of
 from trading_system.cli.options import Exchange, Out, Sets
 from trading_system.cli.said import say
 
@@ -20,7 +20,7 @@ def demo(
     """Trade seven days of a synthetic market through the whole line, offline, and compare with the backtest."""
     from trading_system.demo import run_demo, say_verdict
 
-    settings = settings_of(set_, exchange=exchange)
+    settings = account_settings_of(set_, exchange=exchange)
     folder = out or new_folder(settings, "demo")
     done = run_demo(settings, folder, seed=seed, days=days)
     speech = speech_of(settings)

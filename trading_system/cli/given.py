@@ -35,6 +35,17 @@ def settings_of(
     return settings
 
 
+def account_settings_of(
+    overrides: list[str] | None, signal_interval: str | None = None, exchange: str | None = None
+) -> "Settings":
+    """Return the settings of who needs an account at the exchange. Raises: SettingsError; NoAccountError."""
+    from trading_system.venues.known import venue_of
+
+    settings = settings_of(overrides, signal_interval, exchange)
+    venue_of(settings.exchange)
+    return settings
+
+
 def speech_of(settings: "Settings") -> "Speech":
     """Return how the terminal speaks in the language of the settings."""
     from trading_system.terminal_words import terminal_in

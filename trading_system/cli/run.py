@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trading_system.cli.exit_codes import INTERRUPTED
-from trading_system.cli.given import bounds_of, candles_of, faults_of, new_folder, settings_of, speech_of
+from trading_system.cli.given import (
+    account_settings_of,
+    bounds_of,
+    candles_of,
+    faults_of,
+    new_folder,
+    settings_of,
+    speech_of,
+)
 from trading_system.cli.options import (
     AsJson,
     Exchange,
@@ -86,7 +94,7 @@ def run(
             "expected --symbol for paper trading on the venue's public feed, --replay FILE with --symbol, or "
             "--simulator URL with --symbol"
         )
-    settings = settings_of(set_, signal_interval, exchange)
+    settings = account_settings_of(set_, signal_interval, exchange)
     folder = out or new_folder(settings, "run", *symbol)
     earlier_run(folder, backtest=False)
     mode: Any = "PAPER" if alerts else None

@@ -1,6 +1,7 @@
-"""The venues that the system knows, each with its addresses, its constants and its adapters: the one list of them.
+"""The markets that the system knows and the venues where it can have an account, each with its addresses, its constants
+and its adapters: the one list of them.
 
-Whoever needs a venue asks by name; nothing else has a branch for one.
+Whoever needs one asks by name; nothing else has a branch for one.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class KnownMarket(NamedTuple):
 
 
 class KnownVenue(NamedTuple):
-    """One venue that a line can trade at."""
+    """One venue at which a line can have an account."""
 
     record: VenueRecord
     market: KnownMarket
@@ -127,3 +128,20 @@ VENUES: Mapping[str, KnownVenue] = {
         KnownVenue(BYBIT_LINEAR, _BYBIT_LINEAR, BybitLinear),
     )
 }
+
+
+class NoAccountError(ValueError):
+    """A market that is heard and asked, but at which no order can be placed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"exchange: expected one with an account, {' or '.join(VENUES)}, was {name}, which has market data only; "
+            "set exchange to one of them, or trade on paper with `trading-system run --symbol SYMBOL`"
+        )
+
+
+def venue_of(name: str) -> KnownVenue:
+    """Return the venue of the market ``name``. Raises: NoAccountError when only its market is known."""
+    if name not in VENUES:
+        raise NoAccountError(name)
+    return VENUES[name]

@@ -39,6 +39,9 @@ BINANCE_USDM = VenueRecord("binance_usdm", 3_000, 18_000, 60_000, 2_000, 2_500)
 BYBIT_LINEAR = VenueRecord("bybit_linear", 3_000, 18_000, 18_000, 2_000, 2_500, born_protected=True)
 """Bybit linear: the same window, timeout and lag; a stop is a price of the position, shown as soon as an order is."""
 
+PAPER_ACCOUNT = VenueRecord("paper", 3_000, 50, 50, 20, 2_500)
+"""An account in this process, whosever market it follows: it answers at once, and a stop is sent after the fill."""
+
 SETTLED = ("settlement_autoclose-", "delivery_autoclose-", "adl_autoclose")
 """With these begins the name of the order by which a venue takes a position away, or a part of it: by delivery of the
 symbol, or because the other side of it was liquidated."""

@@ -71,10 +71,12 @@ class Desk:
         advised: bool = False,
         live: bool = False,
         paper: bool = False,
+        others: Sequence[str] = (),
     ) -> None:
         """``advised``: plans are offered to a person. ``live``: ages are taken by the venue's time, the clock's.
 
         ``paper``: the venue is a paper account that is told its minutes, and ``venue`` stays unused.
+        ``others`` are symbols beside the first, whose steps are said one by one (``say``).
         """
         self.folder = folder
         self.clock = VirtualClock()
@@ -82,6 +84,7 @@ class Desk:
         self.store = MemoryStore()
         self.bus = ListeningBus(leaves_process=leaves_process)
         self.instrument: Instrument = instrument_of()
+        self.instruments = (self.instrument, *map(instrument_of, others))
         self.step = ORIGIN
         self.advised = advised
         self.is_paper = paper
@@ -91,13 +94,13 @@ class Desk:
     async def live(self) -> None:
         """Begin a life from what store, journal and venue hold."""
         self.journal = Journal(self.folder / "journal.db")
-        terms = Terms((self.instrument,), RiskRules(), FillRules(), self.advised)
+        terms = Terms(self.instruments, RiskRules(), FillRules(), self.advised)
         paper = self._paper() if self.is_paper else None
         venue: Venue = paper or self.venue
         self.execution = ExecutionEngine(
             Letterbox(self.store, self.bus),
             terms,
-            {self.instrument.symbol: ORIGIN},
+            {one.symbol: ORIGIN for one in self.instruments},
             venue,
             self.journal,
             Reconciler(self.journal, venue, self.record, self.clock),
@@ -156,14 +159,29 @@ class Desk:
             if stored:
                 await self.quiet()
 
+    async def say(self, symbol: str, *prices: float, plans: Sequence[Plan] = ()) -> None:
+        """Let the strategy say the next step of one symbol, stored and rung, which nobody waits for."""
+        step = (await self.store.head(Stream(STRATEGY, EXCHANGE, symbol)) or ORIGIN) + 1
+        word = self.word(step, *prices, plans=plans, symbol=symbol)
+        await self._append(CANDLES, step, [serialize(word["candles"][0])], symbol)
+        await self._append(STRATEGY, step, [serialize(word)] if word.get("events") else [], symbol)
+        await self.store.commit()
+        await self.bus.publish(strategy_step_channel(symbol), serialize(word))
+
     def word(
-        self, step: int, *prices: float, plans: Sequence[Plan] = (), events: Sequence[dict[str, Any]] = ()
+        self,
+        step: int,
+        *prices: float,
+        plans: Sequence[Plan] = (),
+        events: Sequence[dict[str, Any]] = (),
+        symbol: str = "",
     ) -> StepDTO:
-        """Return one step as the strategy says it."""
+        """Return one step as the strategy says it, of the first symbol unless another is named."""
+        symbol = symbol or self.instrument.symbol
         record = np.zeros(1, CANDLE)
         record[0] = ((step - 1) * MINUTE, prices[0], max(prices), min(prices), prices[-1], 1.0, 0)
-        candle = candle_dto(record[0], EXCHANGE, self.instrument.symbol, MINUTE)
-        word: Any = {"exchange": EXCHANGE, "symbol": self.instrument.symbol, "step": step, "candles": [candle]}
+        candle = candle_dto(record[0], EXCHANGE, symbol, MINUTE)
+        word: Any = {"exchange": EXCHANGE, "symbol": symbol, "step": step, "candles": [candle]}
         found = [*events, *([self.event("bos", step)] if plans else [])]
         if found:
             word |= {"events": found, "signals": [signal_dto(plan) for plan in plans], "refused": []}
@@ -241,8 +259,8 @@ class Desk:
 
     def _paper(self) -> PaperVenue:
         path = self.folder / "paper.json"
-        return PaperVenue(path, (self.instrument,), ORIGIN, FillRules(), leverage=5, equity=10_000.0)
+        return PaperVenue(path, self.instruments, ORIGIN, FillRules(), leverage=5, equity=10_000.0)
 
-    async def _append(self, kind: str, step: int, payloads: list[bytes]) -> None:
-        stream = Stream(kind, EXCHANGE, self.instrument.symbol)
+    async def _append(self, kind: str, step: int, payloads: list[bytes], symbol: str = "") -> None:
+        stream = Stream(kind, EXCHANGE, symbol or self.instrument.symbol)
         await self.store.append(stream, step, payloads, after=await self.store.head(stream))

@@ -25,6 +25,7 @@ WAITS: Final[Mapping[str, str]] = {
     "next_step": "the next step of the service before it",
     "past": "the past to be done again, before it trades",
     "venue": "the venue to hold what is wanted",
+    "symbols": "the minutes of symbols that have not brought theirs",
     "store": "the store",
     "line": "the data feed to begin the line",
     "services": "the services' next signs",

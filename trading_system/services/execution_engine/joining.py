@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from trading_system.rules.account import DAY_MS, SymbolStep
@@ -192,6 +192,15 @@ class Membership:
             Change(one.symbol, State.LEFT, step, one.why, detail=one.detail)
             for one in self.roster.of_state(State.LEAVING)
             if one.symbol in names and one.stints[-1].leaving is not None and one.stints[-1].leaving <= step
+        ]
+
+    def released_unheard(self, step: int, flat: Iterable[int], awaited: Collection[str]) -> list[Change]:
+        """Return the end, after ``step``, of who leaves, is flat, and is ``awaited``: its minute may never come."""
+        names = self._names(flat)
+        return [
+            Change(one.symbol, State.LEFT, step, one.why, detail=one.detail)
+            for one in self.roster.of_state(State.LEAVING)
+            if one.symbol in names and one.symbol in awaited
         ]
 
     async def write(self, changes: Sequence[Change], step: int) -> None:

@@ -24,6 +24,12 @@ class PendingSteps:
         brought = self._brought.get(step)
         return brought is not None and bool(takes) and takes.keys() <= brought.keys()
 
+    def awaited(self, step: int, takes: Mapping[int, Place]) -> list[int]:
+        """Return who has not brought a step, once others have gone on beyond it: before, it is on its way."""
+        if not any(one > step for one in self._brought):
+            return []
+        return sorted(takes.keys() - self._brought.get(step, {}).keys())
+
     def minutes(self, step: int, takes: Mapping[int, Place]) -> dict[int, Minute]:
         """Return the minutes of a whole step."""
         return {place: self._brought[step][place].minute for place in takes}

@@ -178,10 +178,10 @@ class ExecutionEngine(Room):
         return Progress(step, self._held.newest, self._reconciler.in_flight, self._reconciler.unknown)
 
     def health(self) -> Vitals:
-        """Return the account's step, what is open at the venue, and which positions have no stop there (names)."""
+        """Return the account's step, what is open at the venue, and names: of bare positions, of who is awaited."""
         numbers = {"in_flight": self._reconciler.in_flight, "unknown": self._reconciler.unknown}
         bare = " ".join(self._agreement.unprotected())
-        progress: dict[str, float | int | str] = {**numbers, "unprotected": bare}
+        progress: dict[str, float | int | str] = {**numbers, "unprotected": bare, "awaits": " ".join(self.awaits)}
         if self._step == self._origin:
             return Vitals(None, progress, "first_step", "waiting")
         vitals = self.vitals(self._step, self._step)
@@ -191,7 +191,15 @@ class ExecutionEngine(Room):
             vitals = vitals._replace(waits_for="past", status="waiting")
         elif self._agreement.open or self._reconciler.unknown:
             vitals = vitals._replace(waits_for="venue", status="waiting")
+        elif self.awaits:
+            vitals = vitals._replace(waits_for="symbols", status="waiting")
         return vitals._replace(progress={**vitals.progress, **progress})
+
+    @property
+    def awaits(self) -> list[str]:
+        """The symbols whose next minute the account waits for, while others have gone on beyond it."""
+        places = self._members.roster.places
+        return [places[place] for place in self._pending.awaited(self._step + 1, self._members.takes)]
 
     @property
     def answers_lost(self) -> Sequence[str]:
@@ -326,7 +334,9 @@ class ExecutionEngine(Room):
         if self._watch.is_missing or not self._events.rejoined:
             return
         joins = [] if self._is_playing else self._members.joins(self._step)
-        await self._write_changes([*joins, *self._members.due(self._step, self._releasable())])
+        flat = self._releasable()
+        released = self._members.released_unheard(self._step, flat, self.awaits)
+        await self._write_changes([*joins, *released, *self._members.due(self._step, flat)])
         if self._ready():  # who has left was the one that was waited for
             self._wake.set()
 

@@ -200,6 +200,7 @@ async def test_a_bracket_trade_is_played_and_every_fill_has_the_name_of_its_orde
             assert (await account.position(SYMBOL)).quantity == 0.0
         owners = [at.server.exchange.owner(trade)[:-2] for trade in at.server.exchange.trades()]
         assert [fill.client_id[:-2] for fill in fills] == owners
+        assert [fill.client_id for fill in fills if fill.maker] == ([cid("1"), cid("2")] if RISE in rows else [])
         assert await account.fills(SYMBOL) == fills
         assert all(order.state in (State.FILLED, State.CANCELLED) for order in journal.orders_since(0))
         journal.close()

@@ -29,6 +29,7 @@ from trading_system.rules.roster import State, new_roster
 from trading_system.rules.symbols import selection_of
 from trading_system.secret import Secret
 from trading_system.services.data_feed.service import DataFeed
+from trading_system.services.execution_engine.awaiting import Awaiting
 from trading_system.services.execution_engine.joining import Choice, Joining, SymbolSource
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
@@ -262,6 +263,7 @@ class Line:
             signal_max_age_ms=round(settings.market.signal_max_age * 1000),
             reached=self._reached,
             joining=joining,
+            awaiting=Awaiting(settings.market.await_symbol) if self._pace.by_clock else None,
         )
         await self._open(self.execution)
 

@@ -105,6 +105,7 @@ class MarketSettings(BaseModel):
     stream: str = Field(default="", description="its market streams, without a path; empty: its own host")
     archive: str = Field(default="", description="its archive of candle files, without a path; empty: its own host")
     signal_max_age: float = Field(default=60.0, ge=0, description="seconds after which a signal is stale; 0 = never")
+    await_symbol: int = Field(default=10, ge=0, description="minutes that all wait for one symbol's; 0 = for ever")
     conductor: str = Field(
         default="", description="a simulated exchange to trade on in lockstep, as `trading-system exchange` prints it"
     )

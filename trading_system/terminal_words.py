@@ -112,6 +112,7 @@ ENGLISH: Mapping[str, str] = {
     "member.joining": "its history comes",
     "member.joined": "traded",
     "member.leaving": "leaves when flat",
+    "member.unseen": "its minutes do not come; the account goes on without it",
     "member.left": "has left",
     "why_member.by_hand": "by name",
     "why_member.by_volume": "by volume",

@@ -22,6 +22,7 @@ from trading_system.rules.records import CANDLE
 from trading_system.rules.risk import RiskRules
 from trading_system.rules.trade_plan import Plan
 from trading_system.rules.words import candle_dto, signal_dto
+from trading_system.services.execution_engine.awaiting import Awaiting
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
@@ -90,6 +91,7 @@ class Desk:
         self.is_paper = paper
         self.record = answering_at_once(BINANCE_USDM)
         self.venue_ms = self.clock.wall_ms if live else None
+        self.awaiting: Awaiting | None = None
 
     async def live(self) -> None:
         """Begin a life from what store, journal and venue hold."""
@@ -108,6 +110,7 @@ class Desk:
             equity=10_000.0,
             signal_interval="15m",
             venue_ms=self.venue_ms,
+            awaiting=self.awaiting,
         )
         await self.execution.start()
         await self.quiet()

@@ -13,6 +13,7 @@ from trading_system.rules.facts import WITHDRAWALS, Closed, EquityPoint, Fill, F
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import FillRules, Role
 from trading_system.rules.risk import Rejection, RiskRules
+from trading_system.rules.roster import Absence, Member, State, Stint, Why
 from trading_system.rules.signals import SignalRules
 from trading_system.rules.trade_plan import Plan, PlanRules
 from trading_system.simulator.market import DEMO_SYMBOLS, synthetic_candles
@@ -283,6 +284,7 @@ def test_a_fill_that_no_trade_can_have_caused_is_an_error() -> None:
 
 def test_every_reason_to_withdraw_has_its_words() -> None:
     reached = {"expired", "missed", "zone_gone", "opposite_choch", "day_loss", "drawdown_stop", "symbol_leaves"}
+    reached |= {"symbol_unseen"}  # test_awaited_symbols.py
     reached |= {"paused", "by_hand"}  # by a person, test_commands.py
     assert set(WITHDRAWALS) == reached
 
@@ -300,7 +302,16 @@ def test_a_drawdown_withdraws_the_entries_of_other_symbols() -> None:
 # --- the first law for trading
 
 
-def run(minutes: int, rules: RiskRules, *, every_minute: bool, seed: int, funding: bool = True) -> BacktestResult:
+def run(
+    minutes: int,
+    rules: RiskRules,
+    *,
+    every_minute: bool,
+    seed: int,
+    funding: bool = True,
+    absences: tuple[Absence, ...] = (),
+) -> BacktestResult:
+    """Trade synthetic candles; ``absences`` of every symbol count from the first minute."""
     start = START - START % (7 * DAY)
     series, signal_rules = [], []
     for one in DEMO_SYMBOLS:
@@ -311,7 +322,11 @@ def run(minutes: int, rules: RiskRules, *, every_minute: bool, seed: int, fundin
         candles["gap"][gaps] = 1
         instrument = Instrument("binance_usdm", one.symbol, one.tick, one.step, 5.0, 0.0005, 0.0002, 0.004)
         rates = {start + n * 480 * MINUTE: 0.0001 * (-1) ** n for n in range(1, minutes // 480)} if funding else {}
-        series.append(Series(instrument, candles, rates))
+        before = start // MINUTE
+        missed = tuple(Absence(before + one.first, before + one.last) for one in absences if one.last is not None)
+        stay = (Stint(before + 1),)
+        member = Member(one.symbol, State.JOINED, Why.BY_HAND, instrument, before, stay, absences=missed)
+        series.append(Series(instrument, candles, rates, member))
         signal_rules.append(SignalRules(PlanRules(min_rr=0.5), "5m", 5 * MINUTE, start, 50))
     terms = Terms(tuple(one.instrument for one in series), rules, FillRules())
     return backtest(series, terms, signal_rules, higher="1h", overrides={}, equity=10_000.0, every_minute=every_minute)
@@ -334,3 +349,25 @@ def test_skipping_the_minutes_in_which_nothing_can_happen_changes_nothing(rules:
     kinds = {type(fact) for fact in skipping.facts}
     assert kinds >= {Placed, Fill, Closed, EquityPoint, Rejection}
     assert len([fact for fact in skipping.facts if isinstance(fact, Closed)]) > 10
+
+
+def test_a_backtest_takes_minutes_that_the_line_did_not_see_as_gaps_and_finds_the_same_events_in_them() -> None:
+    absences = tuple(Absence(first, first + 20) for first in range(600, 7000, 67))
+    unseen = [run(5 * 1440, RiskRules(), every_minute=way, seed=1, absences=absences) for way in (False, True)]
+    seen = run(5 * 1440, RiskRules(), every_minute=False, seed=1)
+    assert unseen[0].facts == unseen[1].facts
+    assert unseen[0].events == seen.events
+    start = START - START % (7 * DAY)
+
+    def is_blind(time: int) -> bool:
+        return any(one.holds((time - start) // MINUTE) for one in absences)
+
+    facts = unseen[0].facts
+    assert any(isinstance(fact, Withdrawn) and fact.rule == "symbol_unseen" for fact in facts)
+    assert not any(isinstance(fact, Fill | Rejection) and is_blind(_time_of(fact)) for fact in facts)
+    assert any(isinstance(fact, Fill | Rejection) and is_blind(_time_of(fact)) for fact in seen.facts)
+
+
+def _time_of(fact: Fill | Rejection) -> int:
+    """Return the close of the minute in which it happened."""
+    return fact.plan.confirmed_at if isinstance(fact, Rejection) else (fact.time // MINUTE + 1) * MINUTE

@@ -243,6 +243,7 @@ def test_an_entry_at_market_is_sized_by_what_it_costs_when_it_is_taken() -> None
         ({}, (101.0, 104.0), "missed"),
         ({}, (101.0, 98.0), "stop_reached"),
         ({"leaving": True}, (101.0,), "symbol_leaves"),
+        ({"unseen": True}, (101.0,), "symbol_unseen"),
     ],
 )
 def test_an_offer_ends_when_its_reason_is_gone(said: dict[str, Any], prices: tuple[float, ...], rule: str) -> None:
@@ -290,7 +291,7 @@ def test_an_offer_ends_with_the_accounts_own_limits(rules: RiskRules, rule: str)
 
 def test_every_end_of_an_offer_is_tried_here() -> None:
     tried = {"zone_gone", "opposite_choch", "missed", "stop_reached", "expired", "day_loss", "drawdown_stop", "skipped"}
-    assert set(DECLINES) == tried | {"symbol_leaves"}
+    assert set(DECLINES) == tried | {"symbol_leaves", "symbol_unseen"}
 
 
 def test_an_offer_of_another_symbol_is_left_alone_by_a_minute_that_is_not_its_own() -> None:

@@ -135,6 +135,20 @@ async def test_a_position_without_its_stop_at_the_venue_is_told_after_some_secon
     await line.end()
 
 
+async def test_a_symbol_that_the_account_does_not_see_is_told_until_it_takes_part_again(tmp_path: Path) -> None:
+    line = WatchedLine(tmp_path)
+    await line.begin()
+    await line.minute(101.0)
+    members = line.desk.execution._members
+    await members.write(members.unseen(line.desk.step, [SYMBOL]), line.desk.step)
+    await line.pass_time(10)
+    assert await line.told() == [("symbol_unseen", SYMBOL, False)]
+    await members.write(members.seen(line.desk.step, {SYMBOL: line.desk.step}), line.desk.step)
+    await line.pass_time(30)
+    assert await line.told() == [("symbol_unseen", SYMBOL, False), ("symbol_unseen", SYMBOL, True)]
+    await line.end()
+
+
 async def test_a_bare_position_is_not_called_protected_while_execution_is_silent(tmp_path: Path) -> None:
     line = WatchedLine(tmp_path)
     await line.begin()

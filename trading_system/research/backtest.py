@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -139,19 +139,19 @@ class _Market:
         late: frozenset[str] = frozenset(),
     ) -> None:
         self.length = len(series[0].candles)
-        self._series = series
+        self._series = [_as_seen(one) for one in series]
         self._verdicts = verdicts
         self._terms = terms
         self._signal = signal
         self._base = base
         self._late = late
         self._start = int(series[0].candles["open_time"][0])
-        self._closes = [_closes_over_gaps(one.candles) for one in series]
+        self._closes = [_closes_over_gaps(one.candles) for one in self._series]
         planned = {
             time
             for one, found in zip(series, verdicts, strict=True)
             for time, judged in found.items()
-            if judged.plans and one.at(time) != Place.OUT
+            if judged.plans and one.at(time) not in (Place.OUT, Place.UNSEEN)
         }
         self._planned = sorted(self._index(time) for time in planned)
         self._leavings = [self._leavings_of(one) for one in series]
@@ -164,13 +164,13 @@ class _Market:
         symbols: dict[int, SymbolStep] = {}
         for place, slot in enumerate(account.slots):
             here = self._series[place].at(time)
-            judged = self._verdicts[place].get(time, NOTHING)
+            judged = NOTHING if here == Place.UNSEEN else self._verdicts[place].get(time, NOTHING)
             if here == Place.OUT or (slot.trade is None and not judged.plans):
                 continue
             minute = self._minute(place, k)
             funding = self._series[place].funding.get(time)
             said = (minute, judged.plans, judged.ended, judged.turned, funding, self._late)
-            symbols[place] = SymbolStep(*said, leaving=here == Place.LEAVING)
+            symbols[place] = SymbolStep(*said, leaving=here == Place.LEAVING, unseen=here == Place.UNSEEN)
         return Instant(time, time % self._signal == 0, symbols)
 
     def all_minutes(self) -> Minutes:
@@ -199,9 +199,12 @@ class _Market:
         return Minute(open_time, open_, high, low, float(self._closes[place][k]) if gap else close, bool(gap))
 
     def _leavings_of(self, series: Series) -> list[int]:
-        """Return the first minute of each stay that takes no new entries."""
-        stints = () if series.member is None else series.member.stints
-        return [self._index(one.leaving * MINUTE_MS) for one in stints if one.leaving is not None]
+        """Return the first minute of each stay that takes no new entries, and of each absence, in order."""
+        member = series.member
+        if member is None:
+            return []
+        steps = [one.leaving for one in member.stints if one.leaving is not None]
+        return sorted(self._index(one * MINUTE_MS) for one in (*steps, *(one.first for one in member.absences)))
 
     def _index(self, time: int) -> int:
         return (time - self._start) // self._base - 1
@@ -246,6 +249,20 @@ class _Market:
         """Return the next minute that closes with a signal candle or a UTC day."""
         time = self._start + (k + 1) * self._base
         return min(self._index((time // length + 1) * length) for length in (self._signal, DAY_MS))
+
+
+def _as_seen(series: Series) -> Series:
+    """Return the minutes as the account saw them: those that did not come in time are gaps for it."""
+    if series.member is None or not series.member.absences:
+        return series
+    candles = series.candles.copy()
+    steps = candles["open_time"] // MINUTE_MS + 1
+    for one in series.member.absences:
+        unseen = (steps >= one.first) & (steps <= (NEVER if one.last is None else one.last))
+        candles["gap"][unseen] = 1
+        for price in ("open", "high", "low", "close"):
+            candles[price][unseen] = 0.0
+    return replace(series, candles=candles)
 
 
 def _closes_over_gaps(candles: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -136,7 +136,7 @@ def symbols_of(roster: Roster) -> list[Row]:
     return [
         {
             "symbol": one.symbol,
-            "state": one.state.value,
+            "state": State.UNSEEN.value if one.unseen else one.state.value,
             "why": one.why.value,
             "joined": _text(one.stints[-1].joined * MINUTE_MS) if one.stints else None,
             "left": _text(one.stints[-1].left * MINUTE_MS) if one.stints and one.stints[-1].left else None,

@@ -102,7 +102,8 @@ class SymbolStep(NamedTuple):
 
     ``ended``: ids of order blocks that price went through or that expired. ``turned``: direction of a CHoCH on the
     signal interval, else 0. ``funding``: the rate due at T, else None. ``late``: ids of plans that are ``age`` seconds
-    old already and may not be acted on any more; which those are only a live line can tell.
+    old already and may not be acted on any more; which those are only a live line can tell. ``unseen``: the minute did
+    not come in time and is taken as a gap; no entry waits in a market that nobody sees.
     """
 
     minute: Minute
@@ -113,6 +114,7 @@ class SymbolStep(NamedTuple):
     late: frozenset[str] = frozenset()
     age: float = 0.0
     leaving: bool = False
+    unseen: bool = False
 
 
 class Instant(NamedTuple):
@@ -471,6 +473,8 @@ def _withdrawal(account: Account, plan: Plan, time: int, said: SymbolStep) -> st
         return "day_loss"
     if said.leaving:
         return "symbol_leaves"
+    if said.unseen:
+        return "symbol_unseen"
     if plan.zone and plan.zone in said.ended:
         return "zone_gone"
     if said.turned == -plan.side:

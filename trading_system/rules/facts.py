@@ -132,6 +132,7 @@ WITHDRAWALS: Mapping[str, str] = {
     "paused": "a person switched entries off",
     "by_hand": "a person closed the symbol",
     "symbol_leaves": "the symbol leaves the line",
+    "symbol_unseen": "the symbol's minutes did not come, and the account went on without them",
 }
 
 DECLINES: Mapping[str, str] = {
@@ -143,5 +144,6 @@ DECLINES: Mapping[str, str] = {
     "day_loss": WITHDRAWALS["day_loss"],
     "drawdown_stop": WITHDRAWALS["drawdown_stop"],
     "symbol_leaves": WITHDRAWALS["symbol_leaves"],
+    "symbol_unseen": WITHDRAWALS["symbol_unseen"],
     "skipped": "a person declined the offer",
 }

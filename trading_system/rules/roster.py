@@ -1,7 +1,8 @@
 """Which symbols a line trades at which step: a fold over the changes that its store keeps in their order.
 
 A symbol is asked for, joins while its history comes, is joined at a stated step, leaves (no new entries, fed until it
-is flat), and has left after a stated step. It may join again; its history then goes on where it ended.
+is flat), and has left after a stated step. It may join again; its history then goes on where it ended. While its
+minutes do not come the account may go on without seeing them, from one stated step to another.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from trading_system.rules.grid import Instrument
 
 
 class State(StrEnum):
-    """Where a symbol stands in its life on the line."""
+    """Where a symbol stands in its life on the line; the last two tell whether its minutes come, wherever it stands."""
 
     ASKED = "asked"
     JOINING = "joining"
     JOINED = "joined"
     LEAVING = "leaving"
     LEFT = "left"
+    UNSEEN = "unseen"
+    SEEN = "seen"
 
 
 FED = frozenset({State.JOINING, State.JOINED, State.LEAVING})
@@ -53,13 +56,15 @@ class Place(Enum):
     OUT = auto()
     IN = auto()
     LEAVING = auto()  # no new entries
+    UNSEEN = auto()  # a gap, whatever its minute is found to have been later, and no entry waits
 
 
 class Change(NamedTuple):
     """One row of the stream of changes.
 
     step: of ``joined`` the first step that the account takes of the symbol, of ``leaving`` the first without new
-    entries, of ``left`` the last that it took; otherwise the account's step at that moment. instrument and origin (the
+    entries, of ``left`` the last that it took, of ``unseen`` the first that it took as a gap, of ``seen`` the first
+    that it took again as it was; otherwise the account's step at that moment. instrument and origin (the
     step before the first of its history) come with ``joining``. detail: the venue's own words.
     """
 
@@ -86,6 +91,17 @@ class Stint(NamedTuple):
         return Place.LEAVING if self.leaving is not None and step >= self.leaving else Place.IN
 
 
+class Absence(NamedTuple):
+    """The steps in which the account did not see a symbol: the first and the last, None while it lasts."""
+
+    first: int
+    last: int | None = None
+
+    def holds(self, step: int) -> bool:
+        """Tell whether the symbol was not seen in ``step``."""
+        return self.first <= step and (self.last is None or step <= self.last)
+
+
 class Member(NamedTuple):
     """One symbol. ``instrument`` is None while it is only asked for the first time."""
 
@@ -96,10 +112,19 @@ class Member(NamedTuple):
     origin: int = 0
     stints: tuple[Stint, ...] = ()
     detail: str = ""
+    absences: tuple[Absence, ...] = ()
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the account goes on without its minutes."""
+        return bool(self.absences) and self.absences[-1].last is None
 
     def at(self, step: int) -> Place:
         """Return what the account does with the symbol in ``step``."""
-        return next((here for stint in self.stints if (here := stint.at(step)) != Place.OUT), Place.OUT)
+        here = next((here for stint in self.stints if (here := stint.at(step)) != Place.OUT), Place.OUT)
+        if here != Place.OUT and any(one.holds(step) for one in self.absences):
+            return Place.UNSEEN
+        return here
 
     def end(self, head: int) -> int:
         """Return the last step up to ``head`` that is part of what the line did with the symbol."""
@@ -158,8 +183,8 @@ class Roster(NamedTuple):
     @property
     def settled_after(self) -> int:
         """The step after which ``at`` says the same of every step, as far as is known."""
-        edges = [edge for one in self.members.values() for stint in one.stints for edge in stint if edge is not None]
-        return max(edges, default=self.origin)
+        spans = [span for one in self.members.values() for span in (*one.stints, *one.absences)]
+        return max((edge for span in spans for edge in span if edge is not None), default=self.origin)
 
 
 def new_roster(origin: int, instruments: Sequence[Instrument], pinned: Collection[str] | None = None) -> Roster:
@@ -192,6 +217,9 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
         known += 1
         symbol, state = change.symbol, change.state
         have = members.get(symbol, Member(symbol, state, change.why))
+        if state in (State.UNSEEN, State.SEEN):
+            members[symbol] = _looked_at(have, change)
+            continue
         have = have._replace(state=state, why=change.why, detail=change.detail)
         if state == State.JOINING:
             origin = have.origin if have.instrument is not None else change.origin
@@ -205,8 +233,21 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
             leaving = change.step if last.leaving is None and state == State.LEAVING else last.leaving
             left = change.step if state == State.LEFT else None
             have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left)))
+            if left is not None and have.unseen:
+                have = _seen_after(have, left)
         members[symbol] = have
     return Roster(roster.origin, members, places, known)
+
+
+def _looked_at(member: Member, change: Change) -> Member:
+    if change.state == State.UNSEEN:
+        return member._replace(absences=(*member.absences, Absence(change.step)))
+    return _seen_after(member, change.step - 1)
+
+
+def _seen_after(member: Member, step: int) -> Member:
+    *earlier, last = member.absences
+    return member._replace(absences=(*earlier, last._replace(last=step)))
 
 
 _change = msgspec.json.Decoder(Change)

@@ -20,6 +20,7 @@ ALERTS: Mapping[str, str] = {
     "bus_away": "the bus cannot be reached; the services go on through the store",
     "store_away": "the store cannot be reached; told when it is back, for nothing can be written before",
     "feed_silent": "no candle of a symbol has closed for too long by the venue's time",
+    "symbol_unseen": "the account goes on without a symbol, whose minutes have not come for too long",
     "position_unprotected": "a position has no stop at the venue",
     "orders_unknown": "the venue has not said what became of an order",
     "day_loss": "today's loss has switched entries off",
@@ -43,6 +44,9 @@ ENGLISH: Mapping[str, str] = {
     "store_away.over": "✅ The store is back. It was away for {lasted_s} s.",
     "feed_silent.begun": "🩺 No candle of {subject} for {age_s} s.",
     "feed_silent.over": "✅ Candles of {subject} come again.",
+    "symbol_unseen.begun": "🩺 The account goes on without {subject}: its minutes do not come. No entries there; "
+    "a stop at the venue stays.",
+    "symbol_unseen.over": "✅ {subject} takes part again.",
     "position_unprotected.begun": "🛑 The position in {subject} has no stop at the venue.",
     "position_unprotected.over": "✅ The position in {subject} is protected or closed, after {lasted_s} s.",
     "orders_unknown.begun": "🩺 Orders without an answer from the venue: {unknown}.",

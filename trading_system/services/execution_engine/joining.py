@@ -129,6 +129,10 @@ class Membership:
         members = self.roster.members
         return [n for n, symbol in enumerate(self.roster.places) if members[symbol].state in _HELD]
 
+    def unseen_symbols(self) -> list[str]:
+        """Return the symbols without whose minutes the account goes on."""
+        return [one.symbol for one in self.roster.of_state(*_HELD) if one.unseen]
+
     def is_joining(self, symbol: str) -> bool:
         """Tell whether a symbol's steps wait for it to join."""
         return self.roster.members[symbol].state == State.JOINING
@@ -203,6 +207,21 @@ class Membership:
             if one.symbol in names and one.symbol in awaited
         ]
 
+    def unseen(self, step: int, symbols: Iterable[str]) -> list[Change]:
+        """Return that the account goes on after ``step`` without the minutes of ``symbols``."""
+        return [Change(symbol, State.UNSEEN, step + 1, self.roster.members[symbol].why) for symbol in symbols]
+
+    def seen(self, step: int, brought: Mapping[str, int]) -> list[Change]:
+        """Return that who is not seen takes part again after ``step``, as soon as it has come as far as the account.
+
+        brought: the last step that each symbol has brought.
+        """
+        return [
+            Change(one.symbol, State.SEEN, step + 1, one.why)
+            for one in self.roster.of_state(*_HELD)
+            if one.unseen and brought.get(one.symbol, 0) >= step
+        ]
+
     async def write(self, changes: Sequence[Change], step: int) -> None:
         """Store ``changes``, which lie after ``step``; the caller commits. Raises: StoreError."""
         if self._has_chosen:
@@ -211,8 +230,7 @@ class Membership:
         if not changes:
             return
         for one in changes:
-            reason = f" ({one.detail})" if one.detail else ""
-            log.info("%s: %s at step %d, %s%s", one.symbol, one.state.value, one.step, one.why.value, reason)
+            _tell(one)
         self.roster = await self._log.append(self.roster, changes)
         for one in changes:
             if one.state == State.LEFT:
@@ -324,6 +342,17 @@ class Membership:
 
 
 _HELD = frozenset({State.JOINED, State.LEAVING})
+
+
+def _tell(change: Change) -> None:
+    symbol, state, step, detail = change.symbol, change.state, change.step, change.detail
+    if state == State.UNSEEN:
+        log.warning("%s: its minutes do not come; from step %d on the account goes on without them", symbol, step)
+    elif state == State.SEEN:
+        log.warning("%s: its minutes come again; from step %d on it takes part", symbol, step)
+    else:
+        reason = f" ({detail})" if detail else ""
+        log.info("%s: %s at step %d, %s%s", symbol, state.value, step, change.why.value, reason)
 
 
 def _as_before(member: Member, instrument: Instrument) -> Instrument:

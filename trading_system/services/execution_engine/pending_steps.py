@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading_system.rules.account import SymbolStep
-from trading_system.rules.matching import Minute
+from trading_system.rules.matching import MINUTE_MS, Minute
 from trading_system.rules.roster import Place
 
 
@@ -21,24 +21,42 @@ class PendingSteps:
 
     def is_whole(self, step: int, takes: Mapping[int, Place]) -> bool:
         """Tell whether all that take part in a step have brought theirs; one that takes nobody never is."""
-        brought = self._brought.get(step)
-        return brought is not None and bool(takes) and takes.keys() <= brought.keys()
+        brought, seen = self._brought.get(step), _seen(takes)
+        return brought is not None and bool(seen) and seen <= brought.keys()
 
     def awaited(self, step: int, takes: Mapping[int, Place]) -> list[int]:
         """Return who has not brought a step, once others have gone on beyond it: before, it is on its way."""
         if not any(one > step for one in self._brought):
             return []
-        return sorted(takes.keys() - self._brought.get(step, {}).keys())
+        return sorted(_seen(takes) - self._brought.get(step, {}).keys())
+
+    @property
+    def furthest(self) -> int:
+        """The last step to which anybody has brought something, 0 without one."""
+        return max(self._brought, default=0)
 
     def minutes(self, step: int, takes: Mapping[int, Place]) -> dict[int, Minute]:
         """Return the minutes of a whole step."""
-        return {place: self._brought[step][place].minute for place in takes}
+        return {place: said.minute for place, said in self._whole(step, takes).items()}
 
     def take(self, step: int, takes: Mapping[int, Place]) -> dict[int, SymbolStep]:
-        """Hand out a whole step; who leaves is marked."""
-        brought = self._brought.pop(step)
-        return {place: brought[place]._replace(leaving=here == Place.LEAVING) for place, here in takes.items()}
+        """Hand out a whole step; who leaves is marked, and of who is not seen it is a gap."""
+        whole = self._whole(step, takes)
+        del self._brought[step]
+        return whole
 
-    def put_back(self, step: int, said: dict[int, SymbolStep]) -> None:
+    def put_back(self, step: int, said: Mapping[int, SymbolStep]) -> None:
         """Let a step wait once more."""
-        self._brought[step] = said
+        self._brought[step] = {place: one for place, one in said.items() if not one.unseen}
+
+    def _whole(self, step: int, takes: Mapping[int, Place]) -> dict[int, SymbolStep]:
+        brought = self._brought[step]
+        nothing = SymbolStep(Minute((step - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, True), unseen=True)
+        return {
+            place: nothing if here == Place.UNSEEN else brought[place]._replace(leaving=here == Place.LEAVING)
+            for place, here in takes.items()
+        }
+
+
+def _seen(takes: Mapping[int, Place]) -> set[int]:
+    return {place for place, here in takes.items() if here != Place.UNSEEN}

@@ -20,6 +20,7 @@ from trading_system.rules.roster import Change, Roster, State, new_roster
 from trading_system.rules.symbol_commands import SYMBOL_COMMANDS
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.agreement import Agreement, Left
+from trading_system.services.execution_engine.awaiting import Awaiting
 from trading_system.services.execution_engine.books import Books
 from trading_system.services.execution_engine.commands import CommandDesk, Request
 from trading_system.services.execution_engine.held_fills import HeldFills
@@ -73,10 +74,12 @@ class ExecutionEngine(Room):
         signal_max_age_ms: int = 0,
         reached: Reached = unwatched,
         joining: Joining | None = None,
+        awaiting: Awaiting | None = None,
     ) -> None:
         """Keep what the account is traded with; terms and origins are those with which the line began.
 
-        joining: what a symbol needs to join while running; without it none can.
+        joining: what a symbol needs to join while running; without it none can. awaiting: for how long a symbol is
+        awaited; without it for ever.
         market: the venue itself if it is told its minutes (paper). venue_ms: the venue's time now, by which a signal's
         age is taken; without it, or with a ``signal_max_age_ms`` of 0, no signal is too old.
         """
@@ -87,6 +90,7 @@ class ExecutionEngine(Room):
         self._newest = NewestAccount(letterbox)
         self._ages = Ages(venue_ms, signal_max_age_ms, journal)
         self._reached = reached
+        self._awaiting = awaiting or Awaiting(0)
         self._signal_interval, self._signal_ms = signal_interval, interval_ms(signal_interval)
         self._origin = self._step = min(origins.values())
         self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
@@ -133,8 +137,7 @@ class ExecutionEngine(Room):
         self._widen()
         self._members.look_at(self._step + 1)
         if head is not None:
-            instruments, slots = self._books.terms.instruments, self.account.slots
-            slots = await with_last_prices(self._letterbox.store, instruments, slots, head)
+            slots = await with_last_prices(self._letterbox.store, self._members.roster, self.account.slots, head)
             self._books.account = self.account._replace(slots=slots)
         self._books.booked = self._held.recall({} if kept is None else kept.booked)
         if head is None and kept is None:
@@ -182,6 +185,7 @@ class ExecutionEngine(Room):
         numbers = {"in_flight": self._reconciler.in_flight, "unknown": self._reconciler.unknown}
         bare = " ".join(self._agreement.unprotected())
         progress: dict[str, float | int | str] = {**numbers, "unprotected": bare, "awaits": " ".join(self.awaits)}
+        progress["unseen"] = " ".join(self._members.unseen_symbols())
         if self._step == self._origin:
             return Vitals(None, progress, "first_step", "waiting")
         vitals = self.vitals(self._step, self._step)
@@ -226,8 +230,8 @@ class ExecutionEngine(Room):
         return Stream(EXECUTION, self._exchange, WHOLE_ACCOUNT)
 
     async def restore(self, symbol: str, origin: int, checkpoint: int) -> None:
-        """Restore nothing: the snapshot holds the account. A joining symbol shows by its last step that it is there."""
-        if self._members.is_joining(symbol):
+        """Restore nothing: the snapshot holds the account. Who joins, or is not seen, shows itself by its last step."""
+        if self._members.is_joining(symbol) or self._members.roster.members[symbol].unseen:
             self._checkpoints[symbol] = max(checkpoint - 1, origin)
 
     def prepare(self, instrument: Instrument, origin: int) -> None:
@@ -333,12 +337,23 @@ class ExecutionEngine(Room):
         """
         if self._watch.is_missing or not self._events.rejoined:
             return
-        joins = [] if self._is_playing else self._members.joins(self._step)
+        coming = [] if self._is_playing else self._coming()
         flat = self._releasable()
         released = self._members.released_unheard(self._step, flat, self.awaits)
-        await self._write_changes([*joins, *released, *self._members.due(self._step, flat)])
+        await self._write_changes([*coming, *released, *self._members.due(self._step, flat)])
+        if not self._is_playing:
+            await self._write_changes(self._members.unseen(self._step, self._overdue()))
         if self._ready():  # who has left was the one that was waited for
             self._wake.set()
+
+    def _coming(self) -> list[Change]:
+        """Return who joins with the next step, and who is seen again."""
+        members, step = self._members, self._step
+        return [*members.joins(step), *members.seen(step, self._checkpoints)]
+
+    def _overdue(self) -> list[str]:
+        awaited = {symbol: self._checkpoints[symbol] for symbol in self.awaits}
+        return self._awaiting.overdue(self._step + 1, awaited, self._pending.furthest)
 
     async def _write_changes(self, changes: Sequence[Change]) -> None:
         try:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from trading_system.contracts import StepDTO, to_candle, to_ms, to_step
 from trading_system.rules.account import Account, Slot, SymbolStep
-from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, Minute
+from trading_system.rules.roster import Place, Roster
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import plan_of_signal
 from trading_system.services.room import CANDLES, StepInput
@@ -54,14 +54,16 @@ async def stored_word(store: Store, stream: Stream, step: int) -> StepDTO | None
     return to_step(rows[0].payload) if rows else None
 
 
-async def with_last_prices(
-    store: Store, instruments: Sequence[Instrument], slots: Sequence[Slot], step: int
-) -> tuple[Slot, ...]:
-    """Return the slots with their last price as of ``step``; the snapshot itself need not be that new."""
+async def with_last_prices(store: Store, roster: Roster, slots: Sequence[Slot], step: int) -> tuple[Slot, ...]:
+    """Return the slots with their last price as of ``step``; the snapshot itself need not be that new.
+
+    What came too late for the account is no price that it has seen.
+    """
     priced = list(slots)
-    for place, one in enumerate(instruments):
+    for place, one in enumerate(roster.instruments):
+        member = roster.members[one.symbol]
         for row in await store.read(Stream(CANDLES, one.exchange, one.symbol), step - PRICE_LOOKBACK, step):
             candle = to_candle(row.payload)
-            if candle.get("interval") == "1m":
+            if candle.get("interval") == "1m" and member.at(row.step) != Place.UNSEEN:
                 priced[place] = priced[place]._replace(close=candle["close"])
     return tuple(priced)

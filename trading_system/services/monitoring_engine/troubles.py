@@ -42,7 +42,7 @@ def unjudged(kind: str, subject: str, view: View, limits: Limits) -> bool:
         return view.bus_away or (subject not in view.health and view.watched_s <= limits.silent_s)
     if kind == "position_unprotected":
         return any(one.symbol == subject for one in view.open_positions) and not _is_told(view, limits)
-    if kind == "orders_unknown":
+    if kind in {"orders_unknown", "symbol_unseen"}:
         return not _is_told(view, limits)
     if kind == "feed_silent":
         return view.candle_age_s(subject) is None
@@ -68,6 +68,8 @@ def _positions(view: View) -> Iterator[Trouble]:
     for one in view.open_positions:
         if not view.protected(one):
             yield Trouble("position_unprotected", one.symbol, {"quantity": one.quantity, "stop": one.trade.stop})
+    for symbol in view.unseen:
+        yield Trouble("symbol_unseen", symbol, {})
     unknown = view.execution_number("unknown")
     if unknown:
         yield Trouble("orders_unknown", ACCOUNT, {"unknown": unknown})

@@ -84,6 +84,12 @@ class View(NamedTuple):
         """Tell whether a stop covers the whole of an open position, by the account and at the venue."""
         return one.covered and one.symbol not in self.bare
 
+    @property
+    def unseen(self) -> list[str]:
+        """The symbols without whose minutes the account goes on, by execution's newest heartbeat."""
+        health = self.health.get("execution_engine")
+        return [] if health is None else str(health.get("progress", {}).get("unseen", "")).split()
+
     def candle_age_s(self, symbol: str) -> float | None:
         """Return for how long by the venue's time no minute of ``symbol`` has closed here, in seconds."""
         head = self.heads.get(symbol)

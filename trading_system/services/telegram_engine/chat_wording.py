@@ -32,6 +32,7 @@ ENGLISH: Mapping[str, str] = {
     "withdrawal.paused": "Entries were switched off",
     "withdrawal.by_hand": "It was closed by hand",
     "withdrawal.symbol_leaves": "The symbol leaves the line",
+    "withdrawal.symbol_unseen": "The symbol's minutes did not come",
     "withdrawal.stop_reached": "Price reached the stop before it was taken",
     # why entries are off
     "halt.day_loss": "The loss limit of the day is reached; they are on again with the next UTC day",

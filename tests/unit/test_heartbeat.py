@@ -226,7 +226,8 @@ async def test_execution_names_the_position_whose_stop_does_not_rest_at_the_venu
     await desk.minute(101.0, plans=[plan_at((desk.step + 1) * 60_000)])
     vitals = desk.execution.health()
     assert (vitals.step, vitals.waits_for, vitals.status) == (desk.step, "next_step", "ok")
-    assert vitals.progress == {"behind": 0, "bad_bells": 0, "in_flight": 0, "unknown": 0, "unprotected": ""}
+    numbers = {"behind": 0, "bad_bells": 0, "in_flight": 0, "unknown": 0}
+    assert vitals.progress == {**numbers, "unprotected": "", "awaits": "", "unseen": ""}
     await desk.fill("e", 100.0)
     assert desk.execution.health().progress["unprotected"] == ""
     stop = next(order for order in desk.journal.live("BTCUSDT") if order.name == "s")

@@ -81,6 +81,11 @@ class Books:
         """Return the place of a symbol's slot. Raises: KeyError for one without."""
         return self._place[symbol]
 
+    def trading(self) -> set[str]:
+        """Return the symbols that have a trade, waiting or open."""
+        pairs = zip(self.account.slots, self.terms.instruments, strict=True)
+        return {one.symbol for slot, one in pairs if slot.trade is not None}
+
     def flat(self) -> list[int]:
         """Return the places without a trade and without an offer."""
         offered = {plan.symbol for plan in self.account.offers}

@@ -258,6 +258,15 @@ class Journal:
         """Return the orders of ``symbol`` that have not ended, oldest first."""
         return [order for order in self._live.values() if order.symbol == symbol]
 
+    def live_symbols(self) -> set[str]:
+        """Return the symbols with an order that has not ended."""
+        return {order.symbol for order in self._live.values()}
+
+    def meant_since(self, seq: int) -> tuple[int, set[str]]:
+        """Return the number of the newest order, and the symbols of those meant after the ``seq``-th."""
+        rows = self._db.execute("SELECT max(seq), symbol FROM orders WHERE seq > ? GROUP BY symbol", (seq,)).fetchall()
+        return max((row[0] for row in rows), default=seq), {row[1] for row in rows}
+
     def unresolved(self, symbol: str) -> list[JournalOrder]:
         """Return the orders of ``symbol`` of which nobody can tell whether the venue has them, oldest first."""
         return [order for order in self.live(symbol) if order.state in UNRESOLVED]

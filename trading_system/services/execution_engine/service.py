@@ -100,7 +100,7 @@ class ExecutionEngine(Room):
         self._obedience = Obedience(letterbox, self._books, self._snapshot, self._commands, self._agreement, venue_ms)
         self._has_just_closed = False  # a step, and the next minute is not played yet
         self._pending = PendingSteps()
-        self._held = HeldFills(venue, journal, list(origins))
+        self._held = HeldFills(venue, journal, list(origins), self._books.trading)
         self._wake = asyncio.Event()
         pinned = None if joining is None or joining.choice is None else joining.choice.pinned
         roster = new_roster(self._origin, terms.instruments, pinned)

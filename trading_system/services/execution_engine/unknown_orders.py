@@ -96,9 +96,12 @@ class UnknownOrders:
     async def refresh(self, symbol: str) -> None:
         """Read what rests at the venue and settle acknowledged orders that no longer do.
 
-        For a start and after the user stream was cut: fills are read by the caller, other ends are found here.
+        For a start and after the user stream was cut: fills are read by the caller, other ends are found here. Where
+        none is acknowledged nothing is asked: the list could tell nothing of an order that the venue never confirmed.
         Raises: VenueError when the venue cannot be read; nothing is concluded then.
         """
+        if not any(order.state == State.ACKED for order in self._journal.live(symbol)):
+            return
         listed = {state.client_id for state in await self._venue.open_orders(symbol)}
         for order in self._journal.live(symbol):
             if order.state != State.ACKED or order.client_id in listed:

@@ -24,7 +24,7 @@ class PublicFeed:
     """An exchange on loopback whose account nobody uses: what trades is the paper account of the line."""
 
     def __init__(self, inputs: CandleInputs | None = None, *overrides: str) -> None:
-        self._base = small_settings()
+        self._base = small_settings(*overrides)
         self._overrides = overrides
         self.inputs = inputs or small_market(self._base)
         self.server: SimulatorServer = simulator_of(self.inputs, self._base)

@@ -24,6 +24,7 @@ from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
 from trading_system.terms import origin_before
+from trading_system.venues.known import MARKETS, VENUES
 from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,25 @@ async def test_a_paper_line_behind_socks_alone_trades_and_nothing_passes_the_pro
     assert run.summary["trades"] == 2
     assert len(way.reached) > 1
     assert set(way.reached) == {("venue.invalid", port)}
+
+
+@pytest.mark.parametrize("market", sorted(set(MARKETS) - set(VENUES)))
+async def test_a_spot_market_is_followed_and_traded_on_paper_as_a_margin_account_would(
+    tmp_path: Path, market: str
+) -> None:
+    feed = PublicFeed(None, f"exchange={market}")
+    await feed.open()
+    try:
+        line = await feed.line(tmp_path / "paper")
+        run = await feed.trade(line)
+    finally:
+        await feed.server.stop()
+    tested = await assert_equal_to_its_backtest(tmp_path / "paper", run)
+    assert run.summary["trades"] == 2
+    assert run.summary["signals"] == tested.summary["signals"] > 0
+    assert [one.exchange for one in line.instruments] == [market]
+    assert feed.server.wire["frames"] > 0
+    assert feed.server.wire["signed_requests"] == 0
 
 
 async def test_several_symbols_with_holes_trade_one_paper_account(tmp_path: Path) -> None:

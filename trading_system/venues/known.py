@@ -135,7 +135,7 @@ class NoAccountError(ValueError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"exchange: expected one with an account, {' or '.join(VENUES)}, was {name}, which has market data only; "
+            f"exchange: expected one with an account ({', '.join(VENUES)}), was {name}, which has market data only; "
             "set exchange to one of them, or trade on paper with `trading-system run --symbol SYMBOL`"
         )
 

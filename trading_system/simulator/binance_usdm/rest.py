@@ -54,6 +54,8 @@ class _LostAnswerError(Exception):
 class Rest:
     """Answers requests; ``signed_requests`` counts those that passed the door."""
 
+    most_rows = MOST_ROWS
+
     def __init__(self, exchange: Exchange, door: Door, faults: FaultScript, keys: ListenKeys) -> None:
         self._exchange = exchange
         self._door = door
@@ -163,7 +165,7 @@ class Rest:
         if required(params, "interval") != "1m":
             raise CodedRefusalError(-1120)
         limit = whole(params, "limit", 500)
-        if not 1 <= limit <= MOST_ROWS:
+        if not 1 <= limit <= self.most_rows:
             raise CodedRefusalError(-1130, "limit")
         start, end = whole(params, "startTime", -1), whole(params, "endTime", -1)
         first = None if start < 0 else -(-start // MINUTE_MS) + 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from aiohttp import web
@@ -38,7 +38,10 @@ class _Listener(Listener):
 
 
 class Streams(Listeners[_Listener]):
-    """All sockets of the venue."""
+    """All sockets of the venue. ``areas`` may come first in an address; candles are heard in ``market_area``."""
+
+    areas: ClassVar[frozenset[str]] = frozenset({"market", "public", "private"})
+    market_area: ClassVar[str] = "market"
 
     def __init__(
         self, exchange: Exchange, faults: FaultScript, keys: ListenKeys, is_silent: Callable[[], bool]
@@ -64,7 +67,7 @@ class Streams(Listeners[_Listener]):
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket connection until it ends. An address that does not exist is answered 404."""
         parts = request.path.strip("/").split("/")
-        area = parts.pop(0) if parts[0] in {"market", "public", "private"} else ""
+        area = parts.pop(0) if parts[0] in self.areas else ""
         door = parts.pop(0) if parts else ""
         if door not in {"ws", "stream"}:
             return web.Response(status=404)
@@ -77,7 +80,7 @@ class Streams(Listeners[_Listener]):
         ws = await opened(request)
         if ws is None:
             return web.Response(status=400)
-        silent = area != "market" or self._is_silent()
+        silent = area != self.market_area or self._is_silent()
         socket = _Listener(ws, request.transport, combined=door == "stream", silent=silent)
         self._market.add(socket)
         self._subscribe(socket, [name for name in named if _STREAM.fullmatch(name)])

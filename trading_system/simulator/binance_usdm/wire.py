@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -19,7 +19,10 @@ from trading_system.simulator.wire_port import Account, UserFrame, Wire
 
 
 class BinanceUsdmWire(Wire):
-    """What each member promises is in ``wire_port.Wire``."""
+    """What each member promises is in ``wire_port.Wire``. ``rest`` and ``streams``: which market of Binance it is."""
+
+    rest: ClassVar[type[Rest]] = Rest
+    streams: ClassVar[type[Streams]] = Streams
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class BinanceUsdmWire(Wire):
     ) -> None:
         keys = ListenKeys(wall_ms)
         door = Door(account.api_key, account.secret, wall_ms)
-        super().__init__(Rest(exchange, door, faults, keys), Streams(exchange, faults, keys, is_silent))
+        super().__init__(self.rest(exchange, door, faults, keys), self.streams(exchange, faults, keys, is_silent))
         self._exchange = exchange
 
     @property

@@ -1,0 +1,1 @@
+"""The simulated Binance spot: its public market, and no account."""

@@ -13,9 +13,7 @@ from trading_system.venues.known import MARKETS, KnownMarket, venue_of
 from trading_system.venues.market_port import AccountTerms, PublicMarket
 from trading_system.venues.port import PAPER_ACCOUNT, KnownStops, Venue, VenueRecord, answering_at_once
 from trading_system.venues.proxy import NO_PROXY, open_http
-from trading_system.venues.rest_budget import RestBudget
-
-UNMETERED = 1 << 60
+from trading_system.venues.rest_budget import RestBudget, unmetered
 
 
 class VenueAccess(NamedTuple):
@@ -28,7 +26,7 @@ class VenueAccess(NamedTuple):
     secret: Secret
     record: VenueRecord
     terms: AccountTerms
-    budget: RestBudget  # of everything that this process asks there in public
+    budget: RestBudget  # of everything that this process asks there
     proxy: Secret = NO_PROXY  # through which the market is heard and asked
     paper: bool = False  # orders stay in this process; only the market is heard there, and nothing is signed
 
@@ -58,6 +56,7 @@ class VenueAccess(NamedTuple):
             record=self.record,
             clock=clock or SystemClock(),
             known_stops=known_stops,
+            budget=self.budget,
         )
 
 
@@ -68,7 +67,7 @@ def simulated_access(settings: Settings, http: str, api_key: Secret, secret: Sec
     """
     venue = venue_of(settings.exchange)
     ws = http.replace("http", "ws", 1)
-    budget = RestBudget(venue.market.budget._replace(weight=UNMETERED), SystemClock())
+    budget = RestBudget(unmetered(venue.market.budget), SystemClock())
     record = answering_at_once(venue.record)
     return VenueAccess(venue.market, http, ws, api_key, secret, record, _terms_of(settings), budget)
 

@@ -20,7 +20,7 @@ async def test_trades_of_two_symbols_wait_in_the_order_of_their_minutes_though_o
         for number in (4, 5)
     ]
     venue.trades = [early, *late]
-    held = HeldFills(venue, journal, ["ETHUSDT", "BTCUSDT"])
+    held = HeldFills(venue, journal, ["ETHUSDT", "BTCUSDT"], set)
     held.recall({})
     await held.read()
     assert [fill.number for fill in held.take_before(START_MS + 60_000)] == [9_000_000]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_clock import START_MS, VirtualClock
 
+from trading_system.venues.errors import NotTakenError
 from trading_system.venues.rest_budget import BudgetTerms, RestBudget
 
 TERMS = BudgetTerms("somewhere", 100, 60_000)  # 80 for what is urgent, 70 for history
@@ -115,3 +116,70 @@ def test_in_no_window_is_more_spent_than_the_share(requests: list[tuple[int, boo
     assert len(spent) == len(requests)
     for begin, _ in spent:
         assert sum(weight for when, weight in spent if begin <= when < begin + TERMS.window_ms) <= 80
+
+
+async def test_an_order_waits_for_nothing_and_a_question_of_the_account_is_ahead_of_all_market_data() -> None:
+    clock = VirtualClock()
+    budget = RestBudget(TERMS, clock)
+    granted: dict[str, int] = {}
+
+    async def market(name: str, *, urgent: bool) -> None:
+        await budget.take(70, urgent=urgent)
+        granted[name] = clock.now_ms - START_MS
+
+    async def account() -> None:
+        await clock.sleep(0.001)  # the pages stand in line already
+        budget.spend(1)
+        await budget.take_for_account(24)
+        granted["account"] = clock.now_ms - START_MS
+        await budget.take_for_account(1)
+        granted["too many"] = clock.now_ms - START_MS
+        budget.spend(1)
+
+    await clock.run(asyncio.gather(market("first", urgent=False), market("next", urgent=False), account()))
+    assert granted == {"first": 0, "account": 1, "too many": 60_000, "next": 120_000}
+
+
+async def test_what_the_account_spends_is_missing_to_the_market() -> None:
+    clock = VirtualClock()
+    budget = RestBudget(TERMS, clock)
+    budget.spend(11)
+    assert await spend(budget, clock, [69, 1]) == [0, 60_000]
+
+
+async def test_while_the_address_is_shut_out_the_account_sends_nothing_and_waits_for_nothing() -> None:
+    clock = VirtualClock()
+    budget = RestBudget(TERMS, clock)
+    budget.ban(120_000, "HTTP 418")
+    for _ in range(2):
+        with pytest.raises(NotTakenError, match="not sent") as left_alone:
+            budget.spend(1)
+        assert left_alone.value.wait_s == 120.0
+        with pytest.raises(NotTakenError):
+            await budget.take_for_account(1)
+    assert (budget.spent, clock.now_ms) == (0, START_MS)
+    await clock.run(clock.sleep(120.0))
+    budget.spend(1)
+
+
+async def test_a_question_that_waits_for_room_is_given_up_when_the_address_is_shut_out() -> None:
+    clock = VirtualClock()
+    budget = RestBudget(TERMS, clock)
+    budget.spend(95)
+
+    async def banned() -> None:
+        await clock.sleep(1.0)
+        budget.ban(120_000, "HTTP 418")
+
+    with pytest.raises(NotTakenError):
+        await clock.run(asyncio.gather(budget.take_for_account(1), banned()))
+
+
+async def test_too_many_questions_of_the_market_hold_up_no_order() -> None:
+    clock = VirtualClock()
+    budget = RestBudget(TERMS, clock)
+    budget.ban(5_000, "10006: too many visits", address=False)
+    budget.heard(None, 7_000)
+    budget.spend(1)
+    await budget.take_for_account(1)
+    assert await spend(budget, clock, [1]) == [7_000]

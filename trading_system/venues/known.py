@@ -38,8 +38,9 @@ class AccountMaker(Protocol):
         record: VenueRecord,
         clock: Clock,
         known_stops: KnownStops | None = None,
+        budget: RestBudget | None = None,
     ) -> Venue:
-        """Keep where the exchange is and who we are; nothing is sent yet.
+        """Keep where the exchange is and who we are; nothing is sent yet. ``budget``: shared with the market's side.
 
         Raises: NotLoopbackError when either address is not on this machine.
         """

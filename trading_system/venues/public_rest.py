@@ -49,10 +49,11 @@ class Answered(NamedTuple):
 
 
 class Ban(NamedTuple):
-    """The venue wants to be left alone for ``ms``, in its own ``words``."""
+    """The venue wants to be left alone for ``ms``, in its own ``words``; ``address``: by everybody behind this one."""
 
     ms: int
     words: str
+    address: bool = True
 
 
 class Refusal(NamedTuple):
@@ -129,7 +130,7 @@ class PublicRest:
                 self._budget.heard(*self._manners.count(answer, self._clock.wall_ms()))
                 if ban := self._manners.ban(answer, self._clock.wall_ms(), self._budget.terms.forbidden_ms):
                     forbidden += answer.status == 403
-                    self._budget.ban(ban.ms, ban.words)
+                    self._budget.ban(*ban[:2], address=ban.address)
                     if forbidden == FORBIDDEN_TIMES:
                         raise MarketForbiddenError(self.base, forbidden)
                     continue

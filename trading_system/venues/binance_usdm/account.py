@@ -16,6 +16,8 @@ from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
+from trading_system.venues.binance.manners import BinanceManners
+from trading_system.venues.binance_usdm.market import USDM_BUDGET
 from trading_system.venues.binance_usdm.outcomes import TABLE
 from trading_system.venues.binance_usdm.rows import (
     TRADING,
@@ -55,6 +57,8 @@ from trading_system.venues.port import (
     VenueOrder,
     VenueRecord,
 )
+from trading_system.venues.public_rest import Answered
+from trading_system.venues.rest_budget import RestBudget, unmetered
 
 Params = Mapping[str, str | int]
 
@@ -63,6 +67,15 @@ SIDES = {1: "BUY", -1: "SELL"}
 ORDER = "/fapi/v1/order"
 STOP = "/fapi/v1/algoOrder"
 LISTEN_KEY = "/fapi/v1/listenKey"
+MANNERS = BinanceManners()
+TOO_MANY_ORDERS = -1015  # a limit of this account's orders; the address may ask on
+WEIGHTS = {
+    "/fapi/v1/commissionRate": 20,
+    "/fapi/v1/positionSide/dual": 30,
+    "/fapi/v1/userTrades": 5,
+    "/fapi/v3/positionRisk": 5,
+}
+"""What a question weighs with a symbol; all others weigh 1."""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -80,11 +93,13 @@ class BinanceUsdm:
         clock: Clock | None = None,
         known_stops: KnownStops | None = None,
         timeout_s: float = 8.0,
+        budget: RestBudget | None = None,
     ) -> None:
         """Keep where the exchange is and who we are; nothing is sent yet.
 
         rest_url, stream_url: e.g. ``http://127.0.0.1:9000`` and ``ws://127.0.0.1:9000``. known_stops: the journal's
-        memory of stops, so that their fills are recognised after a restart.
+        memory of stops, so that their fills are recognised after a restart. budget: what this process may ask the
+        exchange, shared with the market's side; without one nothing is counted, and a ban is the account's alone.
         Raises: NotLoopbackError when either address is not on this machine.
         """
         for url in (rest_url, stream_url):
@@ -95,6 +110,7 @@ class BinanceUsdm:
         self._key = key
         self._secret = secret
         self._clock = clock or SystemClock()
+        self._budget = budget or RestBudget(unmetered(USDM_BUDGET), self._clock)
         self._children = StopChildren(known_stops)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
@@ -262,12 +278,15 @@ class BinanceUsdm:
 
     async def _read(self, path: str, params: Params) -> bytes:
         """Ask for something, signed; a read may be repeated, so a wrong clock is measured and forgiven once."""
+        await self._budget.take_for_account(WEIGHTS.get(path, 1))
         meaning, body = await self._signed("GET", path, params, None)
         if meaning == Meaning.CLOCK:
+            await self._budget.take_for_account(WEIGHTS.get(path, 1))
             meaning, body = await self._signed("GET", path, params, None)
         return self._plain(meaning, body)
 
     async def _write(self, method: str, path: str, params: Params, sent_ms: int) -> bytes:
+        self._budget.spend(1)
         meaning, body = await self._signed(method, path, params, sent_ms)
         return self._plain(meaning, body)
 
@@ -283,6 +302,7 @@ class BinanceUsdm:
         return meaning, answer
 
     async def _request(self, method: str, path: str, payload: str) -> bytes:
+        await self._budget.take_for_account(1)
         meaning, answer = await self._answer(method, path, payload)
         return self._plain(meaning, answer)
 
@@ -297,10 +317,19 @@ class BinanceUsdm:
             ) as response:
                 body = await response.read()
                 answer = _Answer(response.status, body, response.headers.get("Retry-After"))
+                self._hear(Answered(response.status, response.headers, body), answer.code)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # the error itself is not repeated: its text may hold the signed address
             raise OutcomeUnknownError(f"{method} {path}: no answer ({type(error).__name__})") from None
         return meaning_of(answer.status, answer.code, answer.message, TABLE), answer
+
+    def _hear(self, answered: Answered, code: int | None) -> None:
+        """Take over what the exchange counts, and its ban of this address."""
+        now = self._clock.wall_ms()
+        self._budget.heard(*MANNERS.count(answered, now))
+        ban = MANNERS.ban(answered, now, self._budget.terms.forbidden_ms)
+        if ban is not None and code != TOO_MANY_ORDERS:
+            self._budget.ban(ban.ms, ban.words)
 
     def _plain(self, meaning: Meaning, answer: _Answer) -> bytes:
         wait_s = waiting_time(answer.retry_after, answer.message, self._clock.wall_ms())

@@ -8,6 +8,7 @@ from trading_system.venues.outcomes import waiting_time
 from trading_system.venues.public_rest import Answered, Ban, Count, Refusal
 
 TOO_MANY = frozenset({10006, 10018, 10429})
+ADDRESS_TOO_MANY = 10018
 TOO_MANY_MS = 5_000
 STUMBLES = frozenset({10000, 10016, 10019})  # the server's own trouble
 PARAMETER = 10001  # among others an unknown symbol
@@ -38,7 +39,8 @@ class BybitManners:
         envelope = _envelope(answer)
         if answer.status == 429 or (envelope is not None and envelope.ret_code in TOO_MANY):
             words = f"{envelope.ret_code}: {envelope.ret_msg}" if envelope else f"HTTP 429: {answer.start()}"
-            return Ban(said or _until_reset(answer, envelope, now_ms) or TOO_MANY_MS, words)
+            whole = envelope is not None and envelope.ret_code == ADDRESS_TOO_MANY
+            return Ban(said or _until_reset(answer, envelope, now_ms) or TOO_MANY_MS, words, whole)
         return None
 
     def refusal(self, answer: Answered) -> Refusal | None:

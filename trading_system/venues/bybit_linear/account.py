@@ -16,6 +16,7 @@ from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
+from trading_system.venues.bybit_linear.market import LINEAR_BUDGET
 from trading_system.venues.bybit_linear.position_stops import PositionStops
 from trading_system.venues.bybit_linear.rest import Rest
 from trading_system.venues.bybit_linear.rows import (
@@ -50,6 +51,7 @@ from trading_system.venues.port import (
     VenueOrder,
     VenueRecord,
 )
+from trading_system.venues.rest_budget import RestBudget, unmetered
 
 SIDES = {1: "Buy", -1: "Sell"}
 ORDERS_A_PAGE, TRADES_A_PAGE, INSTRUMENTS_A_PAGE = 50, 100, 1000
@@ -77,11 +79,13 @@ class BybitLinear:
         clock: Clock | None = None,
         known_stops: KnownStops | None = None,
         timeout_s: float = 8.0,
+        budget: RestBudget | None = None,
     ) -> None:
         """Keep where the exchange is and who we are; nothing is sent yet.
 
         rest_url, stream_url: e.g. ``http://127.0.0.1:9000`` and ``ws://127.0.0.1:9000``. known_stops: the journal's
-        memory of stops, so that they are recognised after a restart.
+        memory of stops, so that they are recognised after a restart. budget: what this process may ask the exchange,
+        shared with the market's side; without one nothing is counted, and a ban is the account's alone.
         Raises: NotLoopbackError when either address is not on this machine.
         """
         for url in (rest_url, stream_url):
@@ -92,7 +96,8 @@ class BybitLinear:
         self._secret = secret
         self._clock = clock or SystemClock()
         self._stops = PositionStops(known_stops)
-        self._rest = Rest(rest_url, key, secret, record, self._clock, timeout_s)
+        self._budget = budget or RestBudget(unmetered(LINEAR_BUDGET), self._clock)
+        self._rest = Rest(rest_url, key, secret, record, self._clock, self._budget, timeout_s)
 
     async def server_time_offset(self) -> int:
         """Measure and keep the venue's time less ours, in ms."""
@@ -256,6 +261,7 @@ class BybitLinear:
         return [self._key.reveal(), expires, stream_signature(expires, self._secret)]
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        self._budget.require_open()
         return await self._rest.session().ws_connect(f"{self._stream_url}/v5/private")
 
 

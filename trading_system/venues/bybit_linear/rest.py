@@ -1,6 +1,7 @@
 """Requests to Bybit's REST: stamped, signed, sent once, and what their answers mean.
 
-Only a read is repeated here, once, after the clock was measured anew. While the venue wants to be left alone, it is.
+Only a read is repeated here, once, after the clock was measured anew. While the venue wants to be left alone, it is: on
+one path of the account's, or, by the budget that is shared with the market's side, by this whole address.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from yarl import URL
 
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
+from trading_system.venues.bybit.manners import ADDRESS_TOO_MANY
 from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
 from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime
 from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
@@ -21,12 +23,12 @@ from trading_system.venues.clock import Clock, clock_offset
 from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of
 from trading_system.venues.port import VenueRecord
+from trading_system.venues.rest_budget import RestBudget
 
 log = logging.getLogger(__name__)
 
 JSON = {"Content-Type": "application/json"}
 RESET = "X-Bapi-Limit-Reset-Timestamp"
-EVERYWHERE = ""
 
 
 class Answer(NamedTuple):
@@ -43,7 +45,14 @@ class Rest:
     """One account's requests to one address."""
 
     def __init__(
-        self, url: str, key: Secret, secret: Secret, record: VenueRecord, clock: Clock, timeout_s: float
+        self,
+        url: str,
+        key: Secret,
+        secret: Secret,
+        record: VenueRecord,
+        clock: Clock,
+        budget: RestBudget,
+        timeout_s: float,
     ) -> None:
         self.closed = False
         self._url = url.rstrip("/")
@@ -51,10 +60,11 @@ class Rest:
         self._secret = secret
         self._record = record
         self._clock = clock
+        self._budget = budget
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
         self._offset: int | None = None
-        self._quiet_until: dict[str, int] = {}  # by path, or EVERYWHERE; local time in ms
+        self._quiet_until: dict[str, int] = {}  # by path; local time in ms
 
     async def measure_clock(self) -> int:
         """Measure and keep the venue's time less ours, in ms."""
@@ -68,6 +78,7 @@ class Rest:
 
     async def ask(self, path: str, params: Params) -> bytes:
         """Return what the venue tells everybody."""
+        await self._budget.take_for_account(1)
         return self._plain(*await self._answer("GET", path, query_of(params), {}))
 
     async def ask_pages(self, path: str, params: Params, shape: type[Row], limit: int) -> list[Row]:
@@ -76,8 +87,10 @@ class Rest:
 
     async def read(self, path: str, params: Params) -> bytes:
         """Return what the venue tells us; a wrong clock is measured and forgiven once."""
+        await self._budget.take_for_account(1)
         answer = await self._signed("GET", path, query_of(params), None)
         if answer[0] == Meaning.CLOCK:
+            await self._budget.take_for_account(1)
             answer = await self._signed("GET", path, query_of(params), None)
         return self._plain(*answer)
 
@@ -87,6 +100,7 @@ class Rest:
 
     async def write(self, path: str, params: Params, sent_ms: int | None = None) -> bytes:
         """Send something once, stamped with ``sent_ms`` (local clock, now if None), and return the answer to it."""
+        self._budget.spend(1)
         return self._plain(*await self._signed("POST", path, body_of(params), sent_ms))
 
     def session(self) -> aiohttp.ClientSession:
@@ -149,18 +163,22 @@ class Rest:
         now = self._clock.wall_ms()
         wait_s = waiting_s(answer.status, answer.code, answer.reset_at, now + (self._offset or 0))
         if wait_s:
-            where = EVERYWHERE if wait_s == TOO_FREQUENT_S else path
-            self._quiet_until[where] = now + round(wait_s * 1000)
-            log.warning("the venue wants to be left alone for %.1f s (%s): %s", wait_s, where or "all", answer.message)
+            self._hear_ban(path, answer, wait_s)
         error = error_of(meaning, answer.code, answer.message, wait_s)
         if error is not None:
             raise error
         return answer.result
 
+    def _hear_ban(self, path: str, answer: Answer, wait_s: float) -> None:
+        if wait_s == TOO_FREQUENT_S or answer.code == ADDRESS_TOO_MANY:
+            self._budget.ban(round(wait_s * 1000), answer.message)
+            return
+        self._quiet_until[path] = self._clock.wall_ms() + round(wait_s * 1000)
+        log.warning("the venue wants to be left alone for %.1f s (%s): %s", wait_s, path, answer.message)
+
     def _leave_alone(self, path: str) -> None:
-        """Send nothing while the venue wants it so. Raises: NotTakenError."""
-        until = max(self._quiet_until.get(where, 0) for where in (path, EVERYWHERE))
-        left = (until - self._clock.wall_ms()) / 1000
+        """Send nothing there while the venue wants it so. Raises: NotTakenError."""
+        left = (self._quiet_until.get(path, 0) - self._clock.wall_ms()) / 1000
         if left > 0:
             raise NotTakenError(0, f"not sent, as the venue wants to be left alone for another {left:.1f} s", left)
 

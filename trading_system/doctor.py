@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 
 from trading_system.server_checks import trouble_of_bus, trouble_of_store
 from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
-from trading_system.settings import Settings, SettingsError, load, secret_keys
+from trading_system.settings import Loaded, Settings, SettingsError, load, secret_keys
 from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
 from trading_system.venue_access import paper_access, public_rest
 from trading_system.venues.market_errors import MarketError
@@ -37,6 +37,7 @@ OPEN_DATABASE_BYTE = 128
 """The byte of a ``-shm`` file on which SQLite keeps a lock for as long as anybody has the database open."""
 EARLIEST_S = 1_735_689_600  # 2025-01-01 UTC: a clock before it is not set
 
+Read = Callable[[], Loaded]
 Verdict = Literal["ok", "warn", "fail", "skip"]
 
 
@@ -49,9 +50,12 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-def examine(config: Path | None = None, *, offline: bool = False) -> list[Finding]:
-    """Look at everything; a check that breaks is a failed row of its own, never the end of the others."""
-    settings_row, settings = _settings(config)
+def examine(read: Read = load, *, offline: bool = False) -> list[Finding]:
+    """Look at everything; a check that breaks is a failed row of its own, never the end of the others.
+
+    read: gives the settings that are meant.
+    """
+    settings_row, settings = _settings(read)
     checks: Sequence[tuple[str, Callable[[], Finding]]] = (
         ("python", _python),
         ("package", _package),
@@ -62,8 +66,8 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
         ("disk space", lambda: _disk(settings.data_folder)),
         ("store", lambda: _store(settings, offline=offline)),
         ("bus", lambda: _bus(settings, offline=offline)),
-        ("passwords", lambda: _refused("passwords", weak_passwords(settings))),
-        ("telegram", lambda: _refused("telegram", open_bot(settings))),
+        ("passwords", lambda: _of_refusals("passwords", weak_passwords(settings))),
+        ("telegram", lambda: _of_refusals("telegram", open_bot(settings))),
         ("pictures", _pictures),
         ("clock", _clock),
         ("exchange", lambda: Finding("exchange", "skip", "skipped (--offline)") if offline else _exchange(settings)),
@@ -73,7 +77,7 @@ def examine(config: Path | None = None, *, offline: bool = False) -> list[Findin
     return rows
 
 
-def mend(config: Path | None = None) -> list[str]:
+def mend(read: Read = load) -> list[str]:
     """Do what the rows' commands would do where nothing can be lost by it, and return those commands.
 
     Closes a .env that others can read, and makes the data folder.
@@ -83,7 +87,7 @@ def mend(config: Path | None = None) -> list[str]:
     if _is_open_to_others(dotenv):
         dotenv.chmod(0o600)
         done.append(f"chmod 600 {dotenv}")
-    _, settings = _settings(config)
+    _, settings = _settings(read)
     folder = settings.data_folder
     if not folder.exists() and _folder(folder).verdict == "ok":
         folder.mkdir(parents=True)
@@ -139,9 +143,9 @@ def _compiled_rules() -> Finding:
     return Finding("compiled rules", "ok", str(folder))
 
 
-def _settings(config: Path | None) -> tuple[Finding, Settings]:
+def _settings(read: Read) -> tuple[Finding, Settings]:
     try:
-        loaded = load((), config)
+        loaded = read()
     except SettingsError as error:
         return Finding("settings", "fail", str(error), "trading-system config check"), Settings()
     known = [name for name in secret_keys() if getattr(loaded.settings, name)]
@@ -241,7 +245,7 @@ def _is_in_use(path: Path) -> bool:
     return False
 
 
-def _refused(what: str, refusals: Sequence[StartRefusedError]) -> Finding:
+def _of_refusals(what: str, refusals: Sequence[StartRefusedError]) -> Finding:
     """Show what a service would refuse to start with; each sentence ends with what mends it."""
     if not refusals:
         return Finding(what, "ok", "nothing that a service refuses to start with")

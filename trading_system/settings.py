@@ -49,6 +49,7 @@ PREFIX, BETWEEN = "TRADING_", "__"
 CONFIG_VARIABLE = "TRADING_CONFIG"
 # Names with the prefix that are no settings: where the settings lie, where tests find real data, where a test kills.
 NO_SETTINGS = (CONFIG_VARIABLE, "TRADING_SHARED", "TRADING_KILL_AT")
+OPTIONS_OF_OTHER_NAME = {"--venue": "exchange"}  # an exchange that is served, not traded at
 FILE_SUFFIX = "_FILE"  # a secret may lie in a file of its own, as containers hand secrets over
 
 
@@ -256,7 +257,7 @@ def load(overrides: Sequence[str] = (), config: Path | None = None, **values: An
     _take(given, problems, dotenv, _key_of_variable)
     _take(given, problems, environment, _key_of_variable)
     options = [Given(f"--{name.replace('_', '-')}", value, "") for name, value in values.items() if value is not None]
-    _take(given, problems, options, lambda one: one.name.removeprefix("--").replace("-", "_"))
+    _take(given, problems, options, _key_of_option)
     _take(given, problems, [_word_of_set(text) for text in overrides], _key_of_set)
     nested: dict[str, Any] = {}
     for key, one in given.items():
@@ -337,6 +338,10 @@ def _key_of_variable(one: Given) -> str | None:
     if name.startswith(PREFIX) and name not in NO_SETTINGS:
         raise SettingsError(one.problem(f"no such setting{_hint(name, [*keys, *files])}"))
     return None
+
+
+def _key_of_option(one: Given) -> str:
+    return OPTIONS_OF_OTHER_NAME.get(one.name, one.name.removeprefix("--").replace("-", "_"))
 
 
 def _key_of_set(one: Given) -> str:

@@ -38,6 +38,7 @@ from trading_system.simulator.server import SimulatorServer, wall_clock_ms
 from trading_system.stored_run import WireMismatchError, run_of
 from trading_system.venue_access import simulated_access
 from trading_system.venues.loopback import require_loopback
+from trading_system.venues.network_trouble import network_trouble
 
 REPLAY_PACE = Pace(poll_s=0.1, silence_ms=0, ask_after_s=0.3, backoff_cap_ms=1_000, by_clock=False)
 CONNECT_S = 10.0
@@ -287,6 +288,6 @@ class SimulatorGoneError(RuntimeError):
 
     def __init__(self, url: str, error: Exception) -> None:
         super().__init__(
-            f"expected a simulated exchange at {url}, was {type(error).__name__}; start `trading-system exchange` and "
-            "give the address that it prints"
+            f"expected a simulated exchange at {url}, was {network_trouble(error)}; start `trading-system exchange` "
+            "and give the address that it prints"
         )

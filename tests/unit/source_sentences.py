@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from trading_system.known_errors import known_names
 
 PACKAGE = Path(__file__).parents[2] / "trading_system"
-SAYERS = {"refuse", "problem", "fault", "Finding", "BadParameter", "in_our_language", "_say"}
+SAYERS = {"refuse", "problem", "fault", "Finding", "BadParameter", "in_our_language", "_say", "_of_refusals"}
 SPEAKERS = {
     "known_errors.py": ("sentence_of",),
     "research/line_rows.py": ("waits_for",),
@@ -50,6 +50,7 @@ OF_OTHERS = (
     "a valid tuple",
     "'{first}' or '{last}'",
     "'{first}', '{second}' or '{last}'",
+    "'{first}', '{second}', '{third}' or '{last}'",
 )
 # What the simulated exchange says on the wire is the venue's own English.
 NOT_SAID = {"RefusedError"}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -216,8 +217,27 @@ def test_an_exchange_that_never_answers_is_not_waited_for(monkeypatch: pytest.Mo
     assert found[1:3] == ("skip", "skipped (offline): https://fapi.binance.com: no answer within 0.01 s")
 
 
+def test_doctor_looks_at_the_exchange_and_the_settings_that_are_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(settings: Settings) -> int:
+        raise MarketAwayError(f"{settings.exchange} at {settings.market.rest}", "nothing")
+
+    monkeypatch.setattr(doctor, "_venue_time", away)
+    told = command("doctor", "--exchange", "bybit", "--set", "market.rest=http://127.0.0.1:9")
+    assert "bybit at http://127.0.0.1:9: expected the venue's public answer" in told.out
+    assert "2 differ from the defaults" in told.out
+    assert "expected 'binance'" in command("doctor", "--offline", "--exchange", "kraken").out
+
+
+def test_a_venue_that_is_none_is_refused_under_the_name_of_its_option(command: Command) -> None:
+    told = command("exchange", "--replay", "x.csv", "--venue", "kraken")
+    assert told.err.startswith("error: --venue: expected 'binance', ")
+    assert "error: --exchange: expected" in command("demo", "--exchange", "kraken").err
+
+
 def row(what: str, config: Path | None = None) -> Finding:
-    (found,) = [one for one in examine(config, offline=True) if one.what == what]
+    (found,) = [one for one in examine(partial(load, (), config), offline=True) if one.what == what]
     return found
 
 

@@ -102,6 +102,16 @@ def test_the_source_is_followed_through_names_choices_functions_and_classes() ->
             ),
         ),
         (
+            (
+                "--set symbols: expected a symbol of capital letters and digits (A-Z, 0-9, _) such as BTCUSDT, was "
+                "'btc'; symbols of other scripts cannot be traded here yet"
+            ),
+            (
+                "⟦--set symbols⟧: المتوقع رمز من حروف كبيرة وأرقام (⟦A-Z, 0-9, _⟧) مثل ⟦BTCUSDT⟧، والموجود ⟦'btc'⟧؛ "
+                "الرموز بخطوط أخرى لا تُتداول هنا بعد"
+            ),
+        ),
+        (
             "mine.toml:3 account.leverge: no such setting; did you mean account.leverage?",
             "⟦mine.toml:3 account.leverge⟧: لا يوجد إعداد كهذا؛ هل تقصد ⟦account.leverage⟧؟",
         ),

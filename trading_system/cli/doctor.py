@@ -1,5 +1,6 @@
 """`doctor`: the machine and the set-up, row by row. What is looked at stands in ``trading_system.doctor``."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -7,10 +8,12 @@ import typer
 from trading_system.cli.exit_codes import FAILED
 from trading_system.cli.given import config_file
 from trading_system.cli.language import speech, spoken
-from trading_system.cli.options import AsJson
+from trading_system.cli.options import AsJson, Exchange, Sets
 
 
 def doctor(
+    exchange: Exchange = None,
+    set_: Sets = None,
     json: AsJson = False,
     offline: Annotated[bool, typer.Option("--offline", help="ask nothing of the network")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="first mend what is safe to mend: .env's mode, folders")] = False,
@@ -18,9 +21,11 @@ def doctor(
     """Look at the machine and the set-up: ok, warn or fail, with the command that mends it; exit 1 on a fail."""
     from trading_system.console import print_json
     from trading_system.doctor import examine, failed, mend
+    from trading_system.settings import load
 
-    mended = mend(config_file.get()) if fix else []
-    rows = examine(config_file.get(), offline=offline)
+    read = partial(load, set_ or [], config_file.get(), exchange=exchange)
+    mended = mend(read) if fix else []
+    rows = examine(read, offline=offline)
     if json:
         print_json({"ok": not failed(rows), "rows": [row._asdict() for row in rows], "mended": mended})
     else:

@@ -43,7 +43,7 @@ def exchange(
 
     from trading_system.simulated_run import moved_to_now, rehearse, serve_exchange
 
-    settings = settings_of(set_, signal_interval, venue)
+    settings = settings_of(set_, signal_interval, venue=venue)
     inputs = candles_of(replay, symbol, settings, instrument, bounds_of(from_, to))
     if speed:
         inputs = moved_to_now(inputs, settings)

@@ -17,9 +17,15 @@ Bounds = tuple[int | None, int | None]
 
 
 def settings_of(
-    overrides: list[str] | None, signal_interval: str | None = None, exchange: str | None = None
+    overrides: list[str] | None,
+    signal_interval: str | None = None,
+    exchange: str | None = None,
+    venue: str | None = None,
 ) -> "Settings":
-    """Return the settings that count, their secrets hidden from now on. Raises: SettingsError."""
+    """Return the settings that count, their secrets hidden from now on. Raises: SettingsError.
+
+    exchange, venue: the same setting under the names of two options, by which a refusal calls it.
+    """
     from trading_system.redaction import PROCESS, passwords_in
     from trading_system.settings import secret_keys, settings_with
 
@@ -29,6 +35,7 @@ def settings_of(
         signal_interval=signal_interval,
         language=language.get(),
         exchange=exchange,
+        venue=venue,
     )
     PROCESS.hide(getattr(settings, key) for key in secret_keys())
     PROCESS.hide(passwords_in(settings.bus_url, settings.database_url or ""))

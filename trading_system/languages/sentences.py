@@ -30,6 +30,12 @@ class _Phrase(NamedTuple):
     translation: str
 
 
+class _Match(NamedTuple):
+    text: str
+    letters: int
+    """How many letters of the sentence the phrase itself has."""
+
+
 def said_in(sentence: str, language: str) -> str:
     """Return ``sentence`` in ``language``; in English whole where the catalogue does not know it.
 
@@ -41,15 +47,18 @@ def said_in(sentence: str, language: str) -> str:
 
 
 def _said(sentence: str, language: str) -> str | None:
-    return (
-        _matched(sentence, language)
-        or _in_place(sentence, language)
-        or _one_after_the_other(sentence, language)
-        or _matched(sentence, language, of_one=False)
-    )
+    """Say a sentence by the phrase that leaves the least of it to values, whether or not a place stands before it."""
+    whole, placed = _matched(sentence, language), _in_place(sentence, language)
+    best = placed if whole is None or (placed is not None and placed.letters > whole.letters) else whole
+    if best is not None:
+        return best.text
+    said = _one_after_the_other(sentence, language)
+    if said is None and (loose := _matched(sentence, language, of_one=False)) is not None:
+        return loose.text
+    return said
 
 
-def _matched(sentence: str, language: str, *, of_one: bool = True) -> str | None:
+def _matched(sentence: str, language: str, *, of_one: bool = True) -> _Match | None:
     """Say a sentence by the first phrase that fits; with ``of_one`` no unknown value may hold a second sentence."""
     for phrase in _phrases(language):
         if not all(piece in sentence for piece in phrase.pieces):
@@ -63,17 +72,17 @@ def _matched(sentence: str, language: str, *, of_one: bool = True) -> str | None
         if phrase.letters < _FEW_LETTERS and any(" " in value for value in unknown):
             continue
         if not (of_one and any(_AND_THEN in value for value in unknown)):
-            return filled(phrase.translation, values, space=" ")
+            return _Match(filled(phrase.translation, values, space=" "), phrase.letters)
     return None
 
 
-def _in_place(sentence: str, language: str) -> str | None:
+def _in_place(sentence: str, language: str) -> _Match | None:
     """Say a sentence that begins with the place it is about, such as ``trading.toml:3 account.equity``."""
     parts = sentence.split(_OF)
     for n in range(1, min(len(parts), _MOST_PLACES + 1)):
         said = _matched(_OF.join(parts[n:]), language)
         if said is not None:
-            return f"{isolated(_OF.join(parts[:n]), space=' ')}{_OF}{said}"
+            return said._replace(text=f"{isolated(_OF.join(parts[:n]), space=' ')}{_OF}{said.text}")
     return None
 
 
@@ -81,7 +90,7 @@ def _one_after_the_other(sentence: str, language: str) -> str | None:
     """Say several sentences of one line, if all are known."""
     parts = sentence.split(_AND_THEN)
     said = [_matched(part, language) for part in parts] if len(parts) > 1 else []
-    return _AND_THEN_THERE.join(filter(None, said)) if said and all(said) else None
+    return _AND_THEN_THERE.join(one.text for one in said if one) if said and all(said) else None
 
 
 @functools.cache

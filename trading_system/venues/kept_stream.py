@@ -17,6 +17,7 @@ import aiohttp
 
 from trading_system.venues.clock import Clock
 from trading_system.venues.errors import VenueError
+from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.port import StreamCut, StreamUp, UserEvent
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class KeptStream(ABC):
             try:
                 socket = await self._opened()
             except (VenueError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("the user stream cannot be opened (%s); trying again", type(error).__name__)
+                log.warning("the user stream cannot be opened (%s); trying again", network_trouble(error))
                 await self._clock.sleep(max(wait, 0.5))
                 wait = min(max(wait, 0.5) * 2, LONGEST_WAIT_S)
                 continue
@@ -76,7 +77,7 @@ class KeptStream(ABC):
                     for event in await self._read(message.data):
                         yield event
             except (VenueError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = f"{type(error).__name__}: {error}"
+                reason = network_trouble(error)
             finally:
                 keeper.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import aiohttp
 
 
@@ -23,4 +25,5 @@ def network_trouble(error: Exception) -> str:
 
 
 def _cause(error: aiohttp.ClientConnectorError) -> str:
-    return str(error.strerror or error.os_error).lower()
+    number = error.os_error.errno
+    return os.strerror(number).lower() if number and number > 0 else str(error.os_error)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from trading_system.venue_access import VenueAccess
 from trading_system.venues.clock import SystemClock, clock_offset
+from trading_system.venues.market_errors import MarketError
 
 log = logging.getLogger(__name__)
 
@@ -48,5 +49,6 @@ class VenueClock:
             await sleep(RENEW_S)
             try:
                 await self.measure()
-            except Exception:
-                log.warning("the venue's clock cannot be asked now; going on by the last answer", exc_info=True)
+            except Exception as error:
+                traced = not isinstance(error, MarketError)
+                log.warning("the venue's clock cannot be asked, the last answer counts: %s", error, exc_info=traced)

@@ -236,6 +236,25 @@ async def test_a_venue_that_is_away_for_an_hour_makes_no_gap(desk: Desk, caplog:
     ]
 
 
+async def test_what_all_symbols_meet_and_what_each_reconnection_meets_is_said_once(
+    pair: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair.market.deaf.update({BTC: AWAY, ETH: AWAY})
+    for minute in range(BEGUN + 1, BEGUN + 5):
+        pair.socket.say(("cut", "connect_failed: refused"))
+        await pair.at(minute, 3)
+    pair.market.deaf.clear()
+    pair.socket.say(("subscribed", 2))
+    await pair.at(BEGUN + 5, 3)
+    said = caplog.messages
+    assert sum(str(AWAY) in message for message in said) == 1
+    assert sum("the exchange answers again" in message for message in said) == 1
+    assert [message for message in said if message.startswith("market data")] == [
+        "market data: cut: connect_failed: refused",
+        "market data: heard again",
+    ]
+
+
 async def test_a_symbol_whose_questions_fail_holds_up_no_other(pair: Desk) -> None:
     pair.market.deaf[ETH] = AWAY
     for number in range(BEGUN, BEGUN + 5):

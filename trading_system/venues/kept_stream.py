@@ -17,6 +17,7 @@ import aiohttp
 
 from trading_system.venues.clock import Clock
 from trading_system.venues.errors import VenueError
+from trading_system.venues.lasting_trouble import LastingTrouble
 from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.port import StreamCut, StreamUp, UserEvent
 
@@ -55,16 +56,19 @@ class KeptStream(ABC):
 
     async def events(self) -> AsyncGenerator[UserEvent, None]:
         """Return events until the stream is closed; ``StreamCut`` at a break, ``StreamUp`` when connected (again)."""
-        wait = 0.0
+        wait, closed = 0.0, LastingTrouble()
         while not self._is_closed():
             reason = ""
             try:
                 socket = await self._opened()
             except (VenueError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("the user stream cannot be opened (%s); trying again", network_trouble(error))
+                if line := closed.again(f"the user stream cannot be opened ({network_trouble(error)}); trying again"):
+                    log.warning("%s", line)
                 await self._clock.sleep(max(wait, 0.5))
                 wait = min(max(wait, 0.5) * 2, LONGEST_WAIT_S)
                 continue
+            if closed.over():
+                log.warning("the user stream is open again")
             keeper = asyncio.create_task(self._keep_alive(socket))
             try:
                 yield StreamUp()

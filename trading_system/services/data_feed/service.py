@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
@@ -27,7 +27,8 @@ from trading_system.services.data_feed.warm_up import WarmUp
 from trading_system.services.room import Letterbox, Post
 from trading_system.services.vital_signs import Vitals
 from trading_system.store.errors import StoreError
-from trading_system.venues.market_errors import MarketError
+from trading_system.venues.lasting_trouble import LastingTrouble
+from trading_system.venues.market_errors import MarketError, UnknownSymbolError
 from trading_system.venues.market_port import ClosedMinutes
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,9 @@ class DataFeed:
         self._questions = Questions(self._ask)
         self._minutes: dict[str, Minutes] = {}
         self._asked: dict[str, Asked] = {}
-        self._away: set[str] = set()  # symbols whose last question was not answered
+        self._away: dict[str, str] = {}  # symbols whose last question was not answered, and the kind of trouble
+        self._unanswered_by: defaultdict[str, LastingTrouble] = defaultdict(LastingTrouble)
+        self._cut = LastingTrouble()
         self._ask_after_s = ask_after_s
         self._heard = 0.0
         self._behind: set[str] = set()
@@ -131,7 +134,7 @@ class DataFeed:
         async with self._writing:
             for kept in (self._origins, self._posts, self._minutes, self._asked, self.refused):
                 kept.pop(symbol, None)
-            self._away.discard(symbol)
+            self._away.pop(symbol, None)
             self._behind.discard(symbol)
             self._history.forget(symbol)
         self._socket.remove([symbol])
@@ -158,7 +161,7 @@ class DataFeed:
         if step is not None and step <= min(self._origins.values()):
             step = None
         waits_for = self._waits_for
-        if waits_for == "next_minute" and self._away.issuperset(self._minutes):
+        if waits_for == "next_minute" and self._away.keys() >= self._minutes.keys():
             waits_for = "history"
         status: Vital = "ok" if waits_for == "next_minute" else "waiting"
         counts: dict[str, float | int | str] = {name: self.counts[name] for name in COUNTED}
@@ -184,7 +187,7 @@ class DataFeed:
                     told = fetched
                     progress(fetched)
                     await asyncio.sleep(0)
-        self._away.update(warm_up.failed)
+        self._away.update({symbol: _kind(symbol, error) for symbol, error in warm_up.failed.items()})
         progress(fetched)
 
     def _ask_overdue(self, now: int) -> None:
@@ -230,14 +233,15 @@ class DataFeed:
         return max((minutes.last.open_time for minutes in self._minutes.values()), default=0)
 
     def _answered(self, symbol: str) -> None:
-        if symbol in self._away:
-            self._away.discard(symbol)
-            log.info("%s: the exchange answers again", symbol)
+        kind = self._away.pop(symbol, None)
+        if kind is not None and kind not in self._away.values() and self._unanswered_by[kind].over():
+            log.warning("%s: the exchange answers again", symbol)
 
     def _unanswered(self, symbol: str, error: MarketError) -> None:
-        if symbol not in self._away:
-            log.warning("%s: %s", symbol, error)
-        self._away.add(symbol)
+        """Say what hundreds of symbols may meet at the same time once; what one symbol meets is its own."""
+        kind = self._away[symbol] = _kind(symbol, error)
+        if line := self._unanswered_by[kind].again(f"{symbol}: {error}"):
+            log.warning("%s", line)
 
     def _fail(self, error: Exception) -> None:
         self.failure = self.failure or error
@@ -278,6 +282,8 @@ class DataFeed:
             case "mark":
                 await self._keep_mark(*event[1:])
             case "subscribed":
+                if self._cut.over():
+                    log.warning("market data: heard again")
                 self._waits_for = "next_minute"
                 self._want_all()
             case "silent" if event[1] in self._minutes:
@@ -287,7 +293,8 @@ class DataFeed:
             case "refused":
                 self._hear_refusal(*event[1:3])
             case "cut":
-                log.warning("market data: cut: %s", event[1])
+                if line := self._cut.again(f"market data: cut: {event[1]}"):
+                    log.warning("%s", line)
                 self._waits_for = "socket"
             case "bad_frame":
                 log.warning("market data: bad_frame: %s", event[1])
@@ -362,3 +369,7 @@ class DataFeed:
             "closed": False,
         }
         await self._letterbox.bus.publish(real_time_channel(symbol), serialize(word))
+
+
+def _kind(symbol: str, error: MarketError) -> str:
+    return symbol if isinstance(error, UnknownSymbolError) else type(error).__name__

@@ -52,6 +52,7 @@ from trading_system.services.vital_signs import (
 )
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
+from trading_system.venues.market_errors import MarketError
 
 log = logging.getLogger(__name__)
 
@@ -249,9 +250,9 @@ class MonitoringEngine:
         self._clock_asked = now
         try:
             self._clock_off_ms = await self._ask_clock()
-        except Exception:
+        except Exception as error:
             self._clock_off_ms = None
-            log.warning("the venue's clock cannot be asked now", exc_info=True)
+            log.warning("the venue's clock cannot be asked now: %s", error, exc_info=not isinstance(error, MarketError))
 
     async def _look(self) -> View:
         now, stored = self._now_ms(), await self._line.read()

@@ -19,8 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from measure.crowd import CrowdLine, StillMarket, crowd
+from measure.crowd import CrowdLine, StillMarket, crowd, line_settings
 from measure.figures import Figure
+from measure.live_line import LiveLine
+from measure.live_venue import UPDATES_A_SECOND
 from measure.parity import beside_its_backtest
 from results import report
 
@@ -32,7 +34,6 @@ from trading_system.rules.interval_table import INTERVALS, interval_ms
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.room import Letterbox
-from trading_system.settings import Settings, settings_with
 from trading_system.store.sqlite import SqliteStore
 
 FEED_SYMBOLS, LINE_SYMBOLS = 500, 200
@@ -41,8 +42,8 @@ MIDNIGHTS = 3
 RUNS = 3
 WARM_UP = 720  # minutes of history before the line is measured
 LIVE = 240
+PAUSE_S = 0.2  # between two closes, in which what is polled gets its turn, as it does in a minute
 IDLE_S = 20.0
-UPDATES = LINE_SYMBOLS * 4  # running candles a second: an exchange says each four times a second while it trades
 
 
 def main() -> None:
@@ -56,11 +57,6 @@ def main() -> None:
         return
     asyncio.run(feed_alone())
     asyncio.run(whole_line())
-
-
-def line_settings() -> Settings:
-    """Return the settings of the whole line: signals on 15m, the trend of 4h, six trades at a time."""
-    return settings_with(["warm_up=20", "account.max_positions=6", "account.open_risk_pct=6"])
 
 
 # --- the feed alone
@@ -178,79 +174,58 @@ def bare_inserts(symbols: int, rows: int) -> list[float]:
 # --- the whole line
 
 
-class TimedStore(SqliteStore):
-    """A store that knows when it has committed last."""
-
-    committed = 0.0
-
-    async def commit(self, *, forced: bool = False) -> None:
-        await super().commit(forced=forced)
-        self.committed = time.perf_counter()
-
-
 class Lived(NamedTuple):
-    """One life of the whole line: ms from each close to its steps and signals stored, by the clock and of processor
-    time, the clock's for closes that brought a signal, and the share of a core in between.
+    """One life of the whole line: ms from the first frame of each close to all stored that follows of it, those of the
+    closes that brought a signal, and the share of a core in between, of this process alone.
     """
 
     closes: list[float]
-    worked: list[float]
     with_signals: list[float]
     idle: float
 
 
 async def whole_line() -> None:
-    """200 symbols from the socket's word to the signal in the store, and what the line costs while nothing closes."""
-    settings = line_settings()
-    inputs = crowd(settings, LINE_SYMBOLS, WARM_UP + LIVE)
-    lives = [await life(inputs, settings) for _ in range(RUNS)]
-    late = [latest(one.closes) for one in lives]
-    signals = [latest(one.with_signals) for one in lives]
+    """200 symbols from the venue's socket to the signal in the store, and what the line costs while nothing closes."""
+    lives = [await life() for _ in range(RUNS)]
     report(
-        f"The whole line, {LINE_SYMBOLS} symbols of 1m with 15m signals, memory bus and SQLite, paper exchange",
+        f"The whole line, {LINE_SYMBOLS} symbols of 1m with 15m signals, on paper over a socket of another process",
         [
-            Figure("close to stored, median", "ms", [statistics.median(one.closes) for one in lives]),
-            Figure("close to stored, p99", "ms", late, 100.0),
-            Figure("close to stored, median", "ms cpu", [statistics.median(one.worked) for one in lives]),
-            Figure("close to stored, p99", "ms cpu", [latest(one.worked) for one in lives]),
-            Figure("close to signal stored, p99", "ms", signals, 100.0),
-            Figure("processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
+            Figure("the whole line: close to stored, median", "ms", [statistics.median(one.closes) for one in lives]),
+            Figure("the whole line: close to stored, p99", "ms", [latest(one.closes) for one in lives], 100.0),
+            Figure(
+                "the whole line: close to signal stored, p99", "ms", [latest(one.with_signals) for one in lives], 100.0
+            ),
+            Figure("the whole line: processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
         ],
         [
-            f"{LIVE} closes a run, {len(lives[0].with_signals)} of them with a signal",
-            f"between closes {UPDATES} running candles a second are heard, and the rooms are polled every second",
+            f"{LIVE} closes a run, {len(lives[0].with_signals)} of them with a signal; memory bus and SQLite, all services",
+            f"all the while each symbol trades in every quarter of a second: {LINE_SYMBOLS * UPDATES_A_SECOND} frames of "
+            f"running candles a second, and {LINE_SYMBOLS} mark prices",
+            "the venue is another process, whose processor time is not counted but taken from the same machine; no TLS",
         ],
     )
 
 
-async def life(inputs: CandleInputs, settings: Settings) -> Lived:
-    """Let one line live through ``LIVE`` closes, and then stand still for a while."""
+async def life() -> Lived:
+    """Let one line live through ``LIVE`` closes, and then through a while in which nothing closes."""
     closes: list[float] = []
-    worked: list[float] = []
     with_signals: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        store = TimedStore(Path(folder, "store.db"))
-        async with CrowdLine(inputs, settings, Path(folder), store, MemoryBus(), upto=WARM_UP) as line:
+        async with LiveLine(line_settings(), Path(folder), LINE_SYMBOLS, WARM_UP + LIVE + 1, WARM_UP) as live:
             signals = Ear(1)
-            await line.letterbox.bus.subscribe_many(
-                [trade_signal_channel(one.symbol) for one in line.instruments], signals
-            )
+            channels = [trade_signal_channel(one.symbol) for one in live.line.instruments]
+            await live.line.letterbox.bus.subscribe_many(channels, signals)
             for _ in range(LIVE):
                 signals.done.clear()
-                began, cpu = time.perf_counter(), time.process_time()
-                line.market.close()
-                await line.quiet()
-                worked.append((time.process_time() - cpu) * 1e3)
-                spent = (store.committed - began) * 1e3
+                spent = await live.close() * 1e3
                 closes.append(spent)
                 if signals.done.is_set():
                     with_signals.append(spent)
-                await asyncio.sleep(0.02)  # what is polled gets its turn between two closes, as it does in a minute
-            cpu = time.process_time()
-            began = time.perf_counter()
-            await line.stand(IDLE_S, UPDATES)
+                await asyncio.sleep(PAUSE_S)
+            cpu, began = time.process_time(), time.perf_counter()
+            await asyncio.sleep(IDLE_S)
             idle = (time.process_time() - cpu) / (time.perf_counter() - began)
-    return Lived(closes, worked, with_signals, idle)
+    return Lived(closes, with_signals, idle)
 
 
 def latest(values: Sequence[float]) -> float:

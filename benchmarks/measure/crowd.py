@@ -35,7 +35,7 @@ from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.room import Letterbox, Room
 from trading_system.services.strategy_engine.service import StrategyEngine
 from trading_system.services.symbol_fold import FoldTerms
-from trading_system.settings import Settings
+from trading_system.settings import Settings, settings_with
 from trading_system.simulator.market import synthetic_candles
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.store.port import Store
@@ -47,6 +47,11 @@ from trading_system.venues.port import BINANCE_USDM, answering_at_once
 SEED = 6
 TICK, STEP, START_PRICE = Grid(1, 10_000), Grid(1, 10), 10.0
 ROWS_A_CALL = 1_000
+
+
+def line_settings() -> Settings:
+    """Return the settings of a whole line: signals on 15m, the trend of 4h, six trades at a time."""
+    return settings_with(["warm_up=20", "account.max_positions=6", "account.open_risk_pct=6"])
 
 
 def crowd(settings: Settings, symbols: int, minutes: int) -> CandleInputs:
@@ -73,7 +78,6 @@ class StillMarket:
         self._out, self._in = os.pipe()
         os.set_blocking(self._out, False)
         self._events: list[tuple[Any, ...]] = []
-        self._turn = 0
 
     @property
     def step(self) -> int:
@@ -86,15 +90,6 @@ class StillMarket:
         for n in range(minutes):
             self._events += [("candle", name, *rows[n][:6], 0) for name, rows in columns.items()]
         self.upto += minutes
-        os.write(self._in, b"x")
-
-    def run(self, updates: int) -> None:
-        """Say running candles of the newest minute, ``updates`` symbols further each time."""
-        names = list(self._candles)
-        for n in range(self._turn, self._turn + updates):
-            name = names[n % len(names)]
-            self._events.append(("running", name, *self._candles[name][self.upto - 1].item()[:6], 0))
-        self._turn = (self._turn + updates) % len(names)
         os.write(self._in, b"x")
 
     async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:
@@ -205,14 +200,6 @@ class CrowdLine:
                 await room.catch_up()
             await self.feed.poll()
             await self.letterbox.store.tidy()
-
-    async def stand(self, seconds: float, updates: int) -> None:
-        """Let nothing close for a while; ``updates`` running candles a second are heard, a few at a time."""
-        loop = asyncio.get_running_loop()
-        until, pause = loop.time() + seconds, 0.02
-        while loop.time() < until:
-            self.market.run(max(round(updates * pause), 1))
-            await asyncio.sleep(pause)
 
     async def quiet(self) -> None:
         """Wait until the account has closed the market's last minute. Raises: the failure of a part."""

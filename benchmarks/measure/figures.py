@@ -25,6 +25,13 @@ class Spent(NamedTuple):
     cpu: float
 
 
+class Took(NamedTuple):
+    """What a close took: ms by the clock, and ms of this process's time on a processor."""
+
+    waited: float
+    worked: float
+
+
 def spent_on(call: Callable[[], Any]) -> Spent:
     """Run ``call`` once and return what it took."""
     wall, cpu = time.perf_counter(), time.process_time()

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from measure import live_venue
+from measure.figures import Took
 from measure.markets import START_MS
-
 from trading_system.app import Line
 from trading_system.paper_run import paper_line
 from trading_system.rules.matching import MINUTE_MS
@@ -26,7 +26,6 @@ class LiveLine:
     """The line in this process and its venue in another; to be entered."""
 
     line: Line
-    _venue: Process
 
     def __init__(self, settings: Settings, folder: Path, symbols: int, minutes: int, upto: int) -> None:
         """Make neither yet; the venue's first ``upto`` of ``minutes`` minutes are over when the line starts."""
@@ -51,16 +50,18 @@ class LiveLine:
         """Stop both, the line first."""
         await self._opened.aclose()
 
-    async def close(self) -> float:
-        """Close a minute; return the seconds from its first frame's leaving to the last commit of what follows of it."""
+    async def close(self) -> Took:
+        """Close a minute; return what it took from when its first frame leaves to the last commit of what follows."""
+        cpu = time.process_time()
         self._step, self._closed = self._step + 1, time.monotonic()
-        self._say(b"close\n")
+        self._orders.write(b"close\n")
         await self._quiet()
-        return self._committed - float(await self._heard())
+        cpu = time.process_time() - cpu
+        return Took((self._committed - float(await self._heard())) * 1e3, cpu * 1e3)
 
     async def _open(self) -> None:
         symbols = self._wanted[0]
-        self._venue = await asyncio.create_subprocess_exec(
+        venue = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "measure.live_venue",
@@ -69,7 +70,9 @@ class LiveLine:
             stdout=PIPE,
             cwd=Path(live_venue.__file__).parents[1],
         )
-        self._opened.push_async_callback(self._end_venue)
+        self._orders, self._answers = _pipes(venue)
+        self._opened.push_async_callback(venue.wait)
+        self._opened.callback(self._orders.close)
         async with asyncio.timeout(READY_S):
             rest, stream = (await self._heard()).split()
         market = self._settings.market.model_copy(update={"rest": rest, "stream": stream})
@@ -81,8 +84,6 @@ class LiveLine:
         await self.line.start()
         self._watch(self.line.letterbox.store)
         await self._quiet()
-        while not self.line.feed.counts["subscribed"]:
-            await asyncio.sleep(0.01)
 
     def _watch(self, store: Any) -> None:
         """Note when the line's store has committed last."""
@@ -95,21 +96,11 @@ class LiveLine:
         store.commit = noted
 
     def _venue_ms(self) -> int:
-        """Return the venue's time, whose minutes are as short as they are closed, and stand still when they are long."""
+        """Return the venue's time: a minute is over when it is told to be, and not before."""
         return self._step * MINUTE_MS + min(round((time.monotonic() - self._closed) * 1000), MINUTE_MS - 1)
 
-    def _say(self, order: bytes) -> None:
-        assert self._venue.stdin is not None
-        self._venue.stdin.write(order)
-
     async def _heard(self) -> str:
-        assert self._venue.stdout is not None
-        return (await self._venue.stdout.readline()).decode()
-
-    async def _end_venue(self) -> None:
-        assert self._venue.stdin is not None
-        self._venue.stdin.close()
-        await self._venue.wait()
+        return (await self._answers.readline()).decode()
 
     async def _quiet(self) -> None:
         """Wait until the account has closed the venue's last minute. Raises: the failure of a part."""
@@ -121,3 +112,9 @@ class LiveLine:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await execution.moved.wait()
+
+
+def _pipes(process: Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("expected a venue with both pipes, was one without; start it with stdin and stdout piped")
+    return process.stdin, process.stdout

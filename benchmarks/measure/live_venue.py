@@ -1,4 +1,4 @@
-"""Binance USDT-M on loopback as a process of its own: REST of the simulated exchange, and a socket as busy as the venue's.
+"""Binance USDT-M on loopback as a process of its own: REST of the simulated exchange, a socket as busy as the venue's.
 
 It closes a minute when a line ``close`` comes in on standard input, and answers with the moment (``time.monotonic``,
 which all processes of a machine share) at which the first frame of the close left. In between every symbol's running
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import msgspec
 from aiohttp import WSMsgType, web
-from measure.crowd import crowd, line_settings
 
+from measure.crowd import crowd, line_settings
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.simulated_run import simulator_of
 from trading_system.simulator.binance_usdm.frames import kline_frame
@@ -40,6 +40,7 @@ class LiveVenue:
         self._upto = upto
         self._server: SimulatorServer = simulator_of(self._inputs, settings)
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
+        self._listened_to = asyncio.Event()
 
     async def open(self) -> tuple[str, str]:
         """Open both ports; return the base URLs of REST and of the streams."""
@@ -51,11 +52,12 @@ class LiveVenue:
         return addresses.http, f"ws://127.0.0.1:{runner.addresses[0][1]}"
 
     async def close(self) -> float:
-        """Close the next minute, of all symbols at once; return when the first frame of it left."""
+        """Close the next minute, of all symbols at once, when all are listened to; return when its first frame left."""
         sent = [
             (f"{symbol.lower()}@kline_1m", kline_frame(symbol, self._row(symbol), closed=True, step=step).encode())
             for symbol, step in self._steps.items()
         ]
+        await self._listened_to.wait()
         self._upto += 1
         await self._server.advance()  # what the socket says is also there to be asked for
         began = time.monotonic()
@@ -108,6 +110,8 @@ class LiveVenue:
             said = msgspec.json.decode(message.data)
             if said["method"] == "SUBSCRIBE":
                 streams.update(said["params"])
+                if streams.issuperset(f"{symbol.lower()}@kline_1m" for symbol in self._steps):
+                    self._listened_to.set()
             await socket.send_json({"result": None, "id": said["id"]})
         del self._sockets[socket]
         return socket

@@ -1,15 +1,21 @@
-//! The bounded queue between the feed's thread and Python. It decides what may be lost when Python is slow: only running
-//! candles, of which the newest per symbol and minute is enough. Everything else waits, and the socket waits with it.
+//! The bounded queue between the feed's thread and Python. It decides what may be lost when Python is slow: of what is only
+//! shown, running candles and mark prices, the newest per symbol is enough. Everything else waits, and the socket waits
+//! with it. It decides as well when the bell rings: at once, but for what is only shown a few times a second.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::event::Event;
 use crate::wake::Wake;
+
+/// How often the bell rings for what is only shown. Hundreds of symbols say a thousand such things a second, each of
+/// which would wake Python by itself; a venue says them of one symbol no oftener than this.
+const SHOWN_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub struct Outbox {
@@ -24,12 +30,40 @@ struct Queue {
     events: VecDeque<Event>,
     /// Per symbol: where its newest running candle waits, and of which minute it is.
     running: Vec<Option<(usize, i64)>>,
+    /// Per symbol: where its newest mark price waits.
+    marks: Vec<Option<usize>>,
+    /// Something waits that is not only shown.
+    urgent: bool,
+    /// The bell has rung for what waits.
+    rung: bool,
+    rung_at: Option<Instant>,
+}
+
+impl Queue {
+    /// Whether the bell must ring now, and note that it does.
+    fn rings(&mut self, now: Instant) -> bool {
+        let due = self.rung_at.map_or(true, |at| now.saturating_duration_since(at) >= SHOWN_EVERY);
+        if self.rung || self.events.is_empty() || !(self.urgent || due) {
+            return false;
+        }
+        self.rung = true;
+        self.rung_at = Some(now);
+        true
+    }
+}
+
+/// The place of a symbol in a list that grows with the symbols.
+fn place<T: Clone>(places: &mut Vec<Option<T>>, symbol: usize) -> &mut Option<T> {
+    if places.len() <= symbol {
+        places.resize(symbol + 1, None);
+    }
+    &mut places[symbol]
 }
 
 impl Outbox {
     /// A queue for `symbols` symbols that counts as full at `limit` events.
     pub fn new(symbols: usize, limit: usize) -> io::Result<Outbox> {
-        let queue = Queue { events: VecDeque::new(), running: vec![None; symbols] };
+        let queue = Queue { running: vec![None; symbols], marks: vec![None; symbols], ..Queue::default() };
         Ok(Outbox { queue: Mutex::new(queue), wake: Wake::new()?, space: Notify::new(), limit })
     }
 
@@ -38,39 +72,48 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Readable while something waits.
+    /// Readable while something waits that is due.
     pub fn fileno(&self) -> RawFd {
         self.wake.fileno()
     }
 
-    /// Appends events and rings once if nothing waited before. Takes more than the limit rather than lose a fact; the
-    /// caller asks `is_full` before it reads on.
+    /// Appends events and rings once if what waits is due. Takes more than the limit rather than lose a fact; the
+    /// caller asks `is_full` before it reads on. To be called now and then even without events, for what is due later.
     pub fn push(&self, events: impl IntoIterator<Item = Event>) {
+        self.push_at(Instant::now(), events);
+    }
+
+    fn push_at(&self, now: Instant, events: impl IntoIterator<Item = Event>) {
         let mut queue = self.lock();
-        let was_empty = queue.events.is_empty();
         for event in events {
-            let Queue { events: waiting, running } = &mut *queue;
-            if let Event::Running { symbol, candle } = &event {
-                if running.len() <= *symbol {
-                    running.resize(*symbol + 1, None);
-                }
-                match running[*symbol] {
-                    Some((place, open_time)) if open_time == candle.open_time => {
-                        waiting[place] = event;
+            let Queue { events: waiting, running, marks, urgent, .. } = &mut *queue;
+            match &event {
+                Event::Running { symbol, candle } => match place(running, *symbol) {
+                    Some((at, open_time)) if *open_time == candle.open_time => {
+                        waiting[*at] = event;
                         continue;
                     }
                     _ if waiting.len() >= self.limit => continue,
-                    _ => running[*symbol] = Some((waiting.len(), candle.open_time)),
+                    empty => *empty = Some((waiting.len(), candle.open_time)),
+                },
+                Event::Mark { symbol, .. } => match place(marks, *symbol) {
+                    Some(at) => {
+                        waiting[*at] = event;
+                        continue;
+                    }
+                    _ if waiting.len() >= self.limit => continue,
+                    empty => *empty = Some(waiting.len()),
+                },
+                Event::Candle { symbol, .. } => {
+                    // A running candle that comes after this close must not be written in front of it.
+                    *place(running, *symbol) = None;
+                    *urgent = true;
                 }
-            } else if let Event::Candle { symbol, .. } = &event {
-                // A running candle that comes after this close must not be written in front of it.
-                if let Some(place) = running.get_mut(*symbol) {
-                    *place = None;
-                }
+                _ => *urgent = true,
             }
             waiting.push_back(event);
         }
-        let rings = was_empty && !queue.events.is_empty();
+        let rings = queue.rings(now);
         drop(queue);
         if rings {
             self.wake.ring();
@@ -92,6 +135,8 @@ impl Outbox {
         self.wake.hush();
         let mut queue = self.lock();
         queue.running.fill(None);
+        queue.marks.fill(None);
+        (queue.urgent, queue.rung) = (false, false);
         let events = std::mem::take(&mut queue.events);
         drop(queue);
         self.space.notify_one();
@@ -101,7 +146,9 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::Outbox;
+    use std::time::{Duration, Instant};
+
+    use super::{Outbox, SHOWN_EVERY};
     use crate::event::{Candle, Event};
 
     fn candle(minute: i64, close: f64) -> Candle {
@@ -115,6 +162,10 @@ mod tests {
 
     fn closed(symbol: usize, minute: i64, close: f64) -> Event {
         Event::Candle { symbol, candle: candle(minute, close) }
+    }
+
+    fn mark(symbol: usize, price: f64) -> Event {
+        Event::Mark { symbol, time: 0, price }
     }
 
     fn readable(outbox: &Outbox) -> bool {
@@ -170,5 +221,33 @@ mod tests {
         assert!(readable(&outbox));
         assert_eq!(outbox.drain().len(), 2);
         assert!(!readable(&outbox));
+    }
+
+    #[test]
+    fn of_mark_prices_the_newest_of_each_symbol_waits_and_none_where_the_queue_is_full() {
+        let outbox = Outbox::new(1, 3).unwrap();
+        outbox.push([mark(0, 1.0), mark(1, 2.0), closed(0, 1, 5.0), mark(0, 3.0), mark(2, 4.0)]);
+        assert_eq!(Vec::from(outbox.drain()), vec![mark(0, 3.0), mark(1, 2.0), closed(0, 1, 5.0)]);
+        outbox.push([mark(0, 6.0)]);
+        assert_eq!(Vec::from(outbox.drain()), vec![mark(0, 6.0)]);
+    }
+
+    #[test]
+    fn what_is_only_shown_rings_a_few_times_a_second_and_a_close_rings_at_once() {
+        let outbox = Outbox::new(2, 100).unwrap();
+        let began = Instant::now();
+        outbox.push_at(began, [running(0, 1, 1.0)]);
+        assert!(readable(&outbox), "the first is not held back");
+        outbox.drain();
+        let soon = began + SHOWN_EVERY - Duration::from_millis(1);
+        outbox.push_at(soon, [running(0, 1, 2.0), mark(0, 2.0)]);
+        assert!(!readable(&outbox));
+        outbox.push_at(soon, [closed(1, 1, 3.0)]);
+        assert!(readable(&outbox));
+        assert_eq!(Vec::from(outbox.drain()), vec![running(0, 1, 2.0), mark(0, 2.0), closed(1, 1, 3.0)]);
+        outbox.push_at(soon + SHOWN_EVERY / 2, [running(0, 2, 4.0)]);
+        assert!(!readable(&outbox));
+        outbox.push_at(soon + SHOWN_EVERY, []);
+        assert!(readable(&outbox), "what was held back is rung without another word");
     }
 }

@@ -89,6 +89,15 @@ async def a_message_without_listeners_is_no_error(make: MakeBus) -> None:
     await bus.close()
 
 
+async def a_channel_with_a_listener_is_heard(make: MakeBus) -> None:
+    bus = make()
+    subscription = await bus.subscribe("c", Ear())
+    assert bus.is_heard("c")
+    await subscription.cancel()
+    assert bus.is_heard("c") is bus.leaves_process  # others may listen, of whom nobody here can know
+    await bus.close()
+
+
 async def an_error_in_one_listener_stops_no_other_and_no_later_message(make: MakeBus) -> None:
     bus = make()
     before, after = Ear(), Ear()
@@ -199,6 +208,7 @@ RULES: tuple[Rule, ...] = (
     one_listener_hears_several_channels_in_the_order_of_their_bells,
     a_listener_hears_its_own_channel_only,
     a_message_without_listeners_is_no_error,
+    a_channel_with_a_listener_is_heard,
     an_error_in_one_listener_stops_no_other_and_no_later_message,
     a_cancelled_subscription_hears_nothing_more,
     a_listener_may_publish_and_subscribe,

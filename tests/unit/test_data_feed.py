@@ -70,6 +70,21 @@ class Desk:
                 row[name] = value
             self.socket.say(candle_event(symbol, row))
 
+    def run(self, number: int, close: float) -> None:
+        self.socket.say(("running", "BTCUSDT", MONDAY + number * MINUTE, 1.0, 2.0, 0.5, close, 3.0, 0))
+
+    async def heard_running(self) -> list[float]:
+        """The closes of the running candles as they are shown from now on."""
+        closes: list[float] = []
+
+        async def hear(payload: bytes) -> None:
+            candle = to_candle(payload)
+            assert candle["closed"] is False
+            closes.append(candle["close"])
+
+        await self.bus.subscribe(real_time_channel("BTCUSDT"), hear)
+        return closes
+
     async def reached(self, number: int, symbol: str = "BTCUSDT") -> None:
         async def has_come() -> bool:
             return await self.head(symbol) >= number
@@ -211,14 +226,28 @@ async def test_a_refused_mark_price_puts_no_minute_in_doubt(desk: Desk) -> None:
 
 
 async def test_the_running_candle_is_rung_but_never_stored(desk: Desk) -> None:
-    before = len(desk.bus.rung)
-    desk.socket.say(("running", "BTCUSDT", MONDAY + 100 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0, 0))
-    await desk.kind_counted("running", 1)
-    await until(lambda: len(desk.bus.rung) > before)
-    channel, payload = desk.bus.rung[-1]
-    assert channel == real_time_channel("BTCUSDT")
-    assert to_candle(payload)["closed"] is False
+    shown = await desk.heard_running()
+    desk.run(100, 1.5)
+    await until(lambda: shown == [1.5])
     assert await desk.head() == 100
+
+
+async def test_a_running_candle_that_nobody_hears_is_not_worded(desk: Desk) -> None:
+    desk.run(100, 1.5)
+    await desk.kind_counted("running", 1)
+    desk.say(100)
+    await desk.reached(101)
+    assert real_time_channel("BTCUSDT") not in {channel for channel, _ in desk.bus.rung}
+
+
+async def test_a_running_candle_whose_minute_has_closed_is_not_shown(desk: Desk) -> None:
+    shown = await desk.heard_running()
+    desk.say(100)
+    await desk.reached(101)
+    for minute, close in ((100, 1.5), (101, 1.75)):
+        desk.run(minute, close)
+    await until(lambda: bool(shown))
+    assert shown == [1.75]
 
 
 async def test_a_symbol_that_stays_behind_the_others_is_asked_for_at_the_second_look() -> None:

@@ -84,6 +84,10 @@ class MemoryBus:
                 self._counts["failed"] += 1
                 log.exception("a listener of %s failed; the others go on", wave[0][0])
 
+    def is_heard(self, channel: str) -> bool:
+        """Return whether ``channel`` has a listener."""
+        return channel in self._places
+
     async def subscribe(self, channel: str, listener: Listener) -> MemorySubscription:
         """Let ``listener`` hear ``channel``; the same listener may subscribe twice and then hears twice."""
 

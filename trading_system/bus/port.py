@@ -61,6 +61,9 @@ class Bus(Protocol):
         Raises: BusClosedError.
         """
 
+    def is_heard(self, channel: str) -> bool:
+        """Return False where it is known that nobody listens to ``channel``; what is only shown need not be worded."""
+
     async def subscribe_many(self, channels: Sequence[str], listener: WaveListener) -> Subscription:
         """Let ``listener`` hear several channels, as ``subscribe`` does one; what rang together may come together.
 

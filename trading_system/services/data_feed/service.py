@@ -262,25 +262,31 @@ class DataFeed:
             self._fail(error)
 
     async def _on_events(self, events: Sequence[tuple[Any, ...]]) -> None:
-        """Take what came together; candles that follow each other are one wave."""
+        """Take what came together; candles that follow each other are one wave, and what is only shown comes last."""
         wave: list[tuple[str, Sequence[ClosedCandle]]] = []
+        running: list[tuple[Any, ...]] = []
+        counts = self.counts
         for event in events:
-            self.counts[event[0]] += 1
-            if event[0] == "candle":
+            kind = event[0]
+            counts[kind] += 1
+            if kind == "running":
+                running.append(event)
+            elif kind == "mark":
+                await self._keep_mark(*event[1:])
+            elif kind == "candle":
                 self._waits_for = "next_minute"
                 wave.append((event[1], (ClosedCandle(*event[2:8]),)))
-                continue
+            else:
+                await self._take(wave, "ws")
+                wave = []
+                await self._on_event(event)
+        if wave:
             await self._take(wave, "ws")
-            wave = []
-            await self._on_event(event)
-        await self._take(wave, "ws")
+        if running:
+            await self._show(running)
 
     async def _on_event(self, event: tuple[Any, ...]) -> None:
         match event[0]:
-            case "running":
-                await self._show(event)
-            case "mark":
-                await self._keep_mark(*event[1:])
             case "subscribed":
                 if self._cut.over():
                     log.warning("market data: heard again")
@@ -354,21 +360,30 @@ class DataFeed:
         if newest := self._posts[symbol].newest:
             await self._letterbox.keep(last_candle_key(symbol), step, newest)
 
-    async def _show(self, event: tuple[Any, ...]) -> None:
-        """Ring the running candle; no decision ever reads it."""
-        _, symbol, open_time, open_, high, low, close, volume, _ = event
-        word = {
-            "symbol": symbol,
-            "open_time": from_ms(open_time),
-            "open": open_,
-            "high": high,
-            "low": low,
-            "close": close,
-            "volume": volume,
-            "interval": "1m",
-            "closed": False,
-        }
-        await self._letterbox.bus.publish(real_time_channel(symbol), serialize(word))
+    async def _show(self, events: Sequence[tuple[Any, ...]]) -> None:
+        """Ring running candles, as far as somebody may hear them; no decision ever reads one.
+
+        One whose minute has closed meanwhile comes too late to be shown.
+        """
+        bus = self._letterbox.bus
+        bells: list[tuple[str, bytes]] = []
+        for _, symbol, open_time, open_, high, low, close, volume, _ in events:
+            minutes, channel = self._minutes.get(symbol), real_time_channel(symbol)
+            if minutes is None or open_time <= minutes.last.open_time or not bus.is_heard(channel):
+                continue
+            word = {
+                "symbol": symbol,
+                "open_time": from_ms(open_time),
+                "open": open_,
+                "high": high,
+                "low": low,
+                "close": close,
+                "volume": volume,
+                "interval": "1m",
+                "closed": False,
+            }
+            bells.append((channel, serialize(word)))
+        await bus.publish_many(bells)
 
 
 def _kind(symbol: str, error: MarketError) -> str:

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC
 from pathlib import Path
@@ -51,6 +51,7 @@ from trading_system.store.port import Store, Stream
 from trading_system.symbol_source import AccountSource, PublicSource
 from trading_system.terms import limits_of, origin_before, signal_rules_of, terms_of
 from trading_system.venue_access import VenueAccess
+from trading_system.venue_clock import VenueClock
 from trading_system.venues.clock import SystemClock
 from trading_system.venues.port import Venue
 
@@ -97,18 +98,16 @@ class Line:
         pace: Pace,
         *,
         alerts: Mode | None = None,
-        venue_ms: Callable[[], int] | None = None,
-        clock_off_ms: Callable[[], Awaitable[int]] | None = None,
+        clock: VenueClock | None = None,
         reached: Reached = unwatched,
         services: Collection[str] = TRADING,
     ) -> None:
         """Keep what the line is made of.
 
-        venue_ms: tells the venue's time; without it no signal grows old. clock_off_ms: measures by how much this
-        machine's clock is off, for who watches; None is not asked. services: those of this process.
+        clock: tells the venue's time, and is kept right while the line is open; without it no signal grows old.
+        services: those of this process.
         """
-        self._venue_ms = venue_ms
-        self._clock_off_ms = clock_off_ms
+        self._clock = clock
         self.folder = folder
         self.settings = settings
         self.instruments = tuple(instruments)
@@ -152,6 +151,8 @@ class Line:
         )
         opened.push_async_callback(beating.stop)
         await beating.start()
+        if self._clock is not None:
+            opened.push_async_callback(_cancelled, asyncio.create_task(self._clock.keep_right(), name="clock"))
         if "monitoring_engine" in self._services:
             await self._open_monitoring()
         if "telegram_engine" in self._services:
@@ -195,19 +196,19 @@ class Line:
         return next((room for room in self._rooms if isinstance(room, ExecutionEngine)), None)
 
     async def _open_monitoring(self) -> None:
-        settings, opened, clock = self.settings, self._opened, SystemClock()
+        settings, opened, clock = self.settings, self._opened, self._clock
         others = SERVICES if self.letterbox.bus.leaves_process else self._services
         absent = {MonitoringEngine.name} | ({"telegram_engine"} if self._alerts is None else set())
         self.monitoring = MonitoringEngine(
             self._letterbox_of_its_own(opened),
             self.instruments[0].exchange,
             self._begun_origins(),
-            clock.wall_ms,
+            SystemClock().wall_ms,
             expected=[one for one in others if one not in absent],
             limits=limits_of(settings),
-            venue_ms=self._venue_ms,
+            venue_ms=None if clock is None else clock.now_ms,
             free_disk_bytes=lambda: shutil.disk_usage(self.folder).free,
-            clock_off_ms=self._clock_off_ms,
+            clock_off_ms=None if clock is None else lambda: clock.off_ms,
         )
         self._watches.append(self.monitoring)
         self._beating.append(self.monitoring)
@@ -259,7 +260,7 @@ class Line:
             equity=settings.account.equity,
             signal_interval=settings.signal_interval,
             market=self.venue if isinstance(self.venue, PaperVenue) else None,
-            venue_ms=self._venue_ms,
+            venue_ms=None if self._clock is None else self._clock.latest_ms,
             signal_max_age_ms=round(settings.market.signal_max_age * 1000),
             reached=self._reached,
             joining=joining,
@@ -318,7 +319,7 @@ class Line:
             socket,
             access.market(http),
             pace.ask_after_s,
-            self._venue_ms if pace.by_clock else None,
+            self._clock.now_ms if self._clock is not None and pace.by_clock else None,
         )
         self._feeds.append(self.feed)
         self._beating.append(self.feed)
@@ -408,7 +409,10 @@ class Line:
         return engine
 
     async def _poll(self) -> None:
-        """Heal lost bells: the store says what no bell brought, until it takes no more."""
+        """Heal lost bells: the store says what no bell brought, until it takes no more.
+
+        Nothing here waits for the venue: while it is silent or bans us, the line goes on by what it has.
+        """
         pauses = Pauses()
         while True:
             await asyncio.sleep(self._pace.poll_s)

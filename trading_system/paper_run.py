@@ -47,11 +47,11 @@ async def paper_line(
     *,
     alerts: Mode | None = None,
     pace: Pace = PAPER_PACE,
-    venue_ms: Callable[[], int] | None = None,
+    clock: VenueClock | None = None,
 ) -> Paper:
     """Return the line of ``folder``, not started: the one that it holds, or a new one whose warm-up ends about now.
 
-    ``venue_ms`` tells the venue's time; None: this machine's, corrected by what the venue says of it.
+    ``clock`` tells the venue's time; None: one that asks the venue.
     Raises: MarketError when the venue does not answer; OtherLineError when the folder's line has other symbols.
     """
     settings = settings.model_copy(update={"symbols": tuple(symbols)})
@@ -66,12 +66,9 @@ async def paper_line(
         else:
             origin, instruments, head = kept
             now = await market.running_minute(instruments[0].symbol)
-        clock_off_ms = None
-        if venue_ms is None:
-            clock = VenueClock.of(access)
-            await clock.measure()
-            venue_ms, clock_off_ms = clock.now_ms, clock.measure  # the watch of this process measures it again
-
+    if clock is None:
+        clock = VenueClock.of(access)
+        await clock.measure()
     line = Line(
         folder,
         settings,
@@ -80,8 +77,7 @@ async def paper_line(
         access,
         pace,
         alerts=alerts,
-        venue_ms=venue_ms,
-        clock_off_ms=clock_off_ms,
+        clock=clock,
         services=SERVICES,
     )
     return Paper(line, max(now - head, 0) // MINUTE_MS * len(instruments))

@@ -175,7 +175,6 @@ class ServiceProcess:
         folder.mkdir(parents=True, exist_ok=True)
         async with self._access.open_http() as http:
             terms = await self._terms(http, folder)
-            clock = await self._venue_clock()
             line = Line(
                 folder,
                 settings,
@@ -184,12 +183,10 @@ class ServiceProcess:
                 self._access,
                 self._pace(),
                 alerts=self._alerts,
-                venue_ms=None if clock is None else clock.now_ms,
-                clock_off_ms=None if clock is None else clock.measure,
+                clock=await self._venue_clock(),
                 reached=self._reached,
                 services=(self._service,),
             )
-            renewal = None if clock is None else asyncio.create_task(clock.keep_right(), name="clock")
             try:
                 await line.start()
                 self._say(f"{self._service} runs")
@@ -206,9 +203,6 @@ class ServiceProcess:
                     executes = self._service == "execution_engine"
                     _require_alive(line, whole=executes and await _is_store_back(line))
             finally:
-                if renewal is not None:
-                    renewal.cancel()
-                    await asyncio.gather(renewal, return_exceptions=True)
                 await line.stop()
 
     async def _venue_clock(self) -> VenueClock | None:

@@ -18,6 +18,16 @@ from trading_system.settings import Settings
 from trading_system.simulated_run import REPLAY_PACE, simulator_of
 from trading_system.simulator.server import SimulatorServer
 from trading_system.stored_run import run_of
+from trading_system.venue_clock import VenueClock
+
+
+def clock_by(venue_ms: Callable[[], int]) -> VenueClock:
+    """A clock by which it is ``venue_ms()`` at the venue."""
+
+    async def right() -> int:
+        return 0
+
+    return VenueClock(right, venue_ms, venue_ms)
 
 
 class PublicFeed:
@@ -38,7 +48,8 @@ class PublicFeed:
     async def line(self, folder: Path, venue_ms: Callable[[], int] | None = None) -> Line:
         """A line whose clock stands at 0, so that no signal is old, unless a test gives another."""
         symbols = [one.symbol for one in self.inputs.instruments]
-        found = await paper_line(symbols, self.settings, folder, pace=REPLAY_PACE, venue_ms=venue_ms or (lambda: 0))
+        clock = clock_by(venue_ms or (lambda: 0))
+        found = await paper_line(symbols, self.settings, folder, pace=REPLAY_PACE, clock=clock)
         return found.line
 
     async def trade(self, line: Line) -> Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from line_processes import PATIENCE_S, Disturbance, Play, Stage, assert_equal, played
-from paper_exchange import PublicFeed, assert_equal_to_its_backtest
+from paper_exchange import PublicFeed, assert_equal_to_its_backtest, clock_by
 from redis_server import RedisServer
 from service_plays import BUSY, WARM_UP_MINUTES
 from small_markets import MINUTE, SIX, made_market, quick_settings, small_settings, write_candles
@@ -41,7 +41,8 @@ async def feed() -> AsyncIterator[PublicFeed]:
 
 
 async def line_of(feed: PublicFeed, folder: Path) -> Line:
-    found = await paper_line([FIRST, SECOND], feed.settings, folder, pace=REPLAY_PACE, venue_ms=lambda: 0)
+    clock = clock_by(lambda: 0)
+    found = await paper_line([FIRST, SECOND], feed.settings, folder, pace=REPLAY_PACE, clock=clock)
     return found.line
 
 

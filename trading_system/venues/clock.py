@@ -41,6 +41,11 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def machine_ms() -> int:
+    """Return what the machine's clock says, in ms UTC: it goes on while the machine sleeps, and can be set."""
+    return time.time_ns() // 1_000_000
+
+
 async def clock_offset(server_time: Callable[[], Awaitable[int]], wall_ms: Callable[[], int]) -> int:
     """Return the venue's time less this machine's, in ms: of a few samples the one with the shortest round trip.
 

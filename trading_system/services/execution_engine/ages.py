@@ -10,7 +10,10 @@ from trading_system.services.execution_engine.journal import Journal
 
 
 class Ages:
-    """Tells ages. ``venue_ms``: the venue's time now, None where it stands still; ``max_age_ms``: 0 for no limit."""
+    """Tells ages. ``max_age_ms``: 0 for no limit.
+
+    venue_ms: the venue's time now, rather too late than too early; None where it stands still.
+    """
 
     def __init__(self, venue_ms: Callable[[], int] | None, max_age_ms: int, journal: Journal) -> None:
         """Keep the clock, and the journal, which knows what was acted on."""

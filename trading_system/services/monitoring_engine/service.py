@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from trading_system.bus.errors import BusServerError
 from trading_system.bus.port import Subscription
@@ -52,12 +52,10 @@ from trading_system.services.vital_signs import (
 )
 from trading_system.store.errors import StoreError
 from trading_system.store.port import Stream
-from trading_system.venues.market_errors import MarketError
 
 log = logging.getLogger(__name__)
 
 WATCHED = SERVICES[:-1]  # all but the watch itself
-CLOCK_EVERY_MS = 600_000
 STANDSTILL = frozenset({"service_silent", "service_failed", "feed_silent", "bus_away"})
 
 
@@ -66,8 +64,8 @@ class MonitoringEngine:
 
     origins: the step before the first, of each symbol with which the line began. expected: the services whose silence
     is a trouble. now_ms: this machine's time, never running backwards. venue_ms: the venue's, None in lockstep, where
-    no candle is late. free_disk_bytes, clock_off_ms: how to ask for the room on the disk and for this clock's error;
-    None is not asked.
+    no candle is late. free_disk_bytes, clock_off_ms: tell the room on the disk and the error of the machine's clock,
+    both at once; None is not asked.
     """
 
     name = "monitoring_engine"
@@ -83,7 +81,7 @@ class MonitoringEngine:
         limits: Limits = Limits(),  # noqa: B008  frozen
         venue_ms: Callable[[], int] | None = None,
         free_disk_bytes: Callable[[], int] | None = None,
-        clock_off_ms: Callable[[], Awaitable[int]] | None = None,
+        clock_off_ms: Callable[[], int | None] | None = None,
     ) -> None:
         self._letterbox = letterbox
         self._exchange = exchange
@@ -92,9 +90,7 @@ class MonitoringEngine:
         self._limits = limits
         self._venue_ms = venue_ms
         self._free_disk_bytes = free_disk_bytes
-        self._ask_clock = clock_off_ms
-        self._clock_off_ms: int | None = None
-        self._clock_asked: int | None = None
+        self._clock_off_ms = clock_off_ms
         self._health: dict[str, HealthDTO] = {}
         self._began = 0
         self._line = StoredLine(letterbox.store, exchange, origins)
@@ -132,7 +128,6 @@ class MonitoringEngine:
                 if self._unsure:
                     await self._recall()
                 await self._read_signs()
-                await self._ask_the_clock()
                 self.view = await self._look()
                 await self._tell()
                 self._lost_since = None
@@ -243,17 +238,6 @@ class MonitoringEngine:
         else:
             self._away = False
 
-    async def _ask_the_clock(self) -> None:
-        now = self._now_ms()
-        if self._ask_clock is None or (self._clock_asked is not None and now - self._clock_asked < CLOCK_EVERY_MS):
-            return
-        self._clock_asked = now
-        try:
-            self._clock_off_ms = await self._ask_clock()
-        except Exception as error:
-            self._clock_off_ms = None
-            log.warning("the venue's clock cannot be asked now: %s", error, exc_info=not isinstance(error, MarketError))
-
     async def _look(self) -> View:
         now, stored = self._now_ms(), await self._line.read()
         account = stored.account
@@ -279,7 +263,7 @@ class MonitoringEngine:
             bus_away=self._away,
             nonsense=self._rising.risen(self._bad_messages(), now),
             free_disk_bytes=None if self._free_disk_bytes is None else self._free_disk_bytes(),
-            clock_off_ms=self._clock_off_ms,
+            clock_off_ms=None if self._clock_off_ms is None else self._clock_off_ms(),
         )
 
     def _bad_messages(self) -> dict[str, int]:

@@ -343,7 +343,7 @@ class Line:
 
     def _paper_venue(self) -> PaperVenue:
         account, venue = self.settings.account, self.settings.venue
-        return PaperVenue(
+        paper = PaperVenue(
             self.folder / PAPER_FILE,
             self._held_instruments(),
             self.origin // MINUTE_MS,
@@ -351,6 +351,8 @@ class Line:
             leverage=int(account.leverage),
             equity=account.equity,
         )
+        paper.begin()
+        return paper
 
     async def _prepare_venue(self) -> None:
         await self.venue.server_time_offset()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
 from trading_system.app import JOURNAL_FILE, STORE_FILE
 from trading_system.contracts import CommandDTO
 from trading_system.database import open_bus, open_store
-from trading_system.line_terms import LINE
+from trading_system.line_terms import LINE, roster_of
 from trading_system.research.line_view import newest_line, trader_of
+from trading_system.rules.roster import Member, State
 from trading_system.services.inbox import Inbox
 from trading_system.services.room import Letterbox
 from trading_system.settings import Settings
+
+LOOKING_AGAIN_S = 0.2
 
 
 class AskingError(ValueError):
@@ -27,16 +31,7 @@ async def ask(
     folder: None for the store that the settings name, or without one the folder of the newest run.
     Raises: AskingError; ViewError when there is no run; what the store or the bus raises.
     """
-    url = settings.database_url
-    if folder is not None or not url:
-        folder = folder or newest_line(settings.data_folder)
-        path = folder / STORE_FILE
-        if not path.exists() or trader_of(folder / JOURNAL_FILE) is None:
-            raise AskingError(
-                f"{folder}: expected a line that some process trades, was none; start the run again that began it, "
-                "or name another with --store"
-            )
-        url = f"sqlite:///{path.resolve()}"
+    url = _url_of(settings, folder)
     store = open_store(url)
     try:
         lines = await store.documents(LINE)
@@ -57,3 +52,35 @@ async def ask(
             "still be acted on within a minute of its asking: look with `trading-system status`"
         )
     return answer
+
+
+async def told_of(settings: Settings, folder: Path | None, symbol: str, wait_s: float) -> Member | None:
+    """Return how a symbol that was asked for stands once the exchange has told of it, None if not within ``wait_s``.
+
+    Raises: as ``ask``.
+    """
+    store = open_store(_url_of(settings, folder))
+    try:
+        for _ in range(max(1, round(wait_s / LOOKING_AGAIN_S))):
+            roster = await roster_of(store)
+            member = None if roster is None else roster.members.get(symbol)
+            if member is not None and member.state != State.ASKED:
+                return member
+            await asyncio.sleep(LOOKING_AGAIN_S)
+    finally:
+        await store.close()
+    return None
+
+
+def _url_of(settings: Settings, folder: Path | None) -> str:
+    url = settings.database_url
+    if folder is not None or not url:
+        folder = folder or newest_line(settings.data_folder)
+        path = folder / STORE_FILE
+        if not path.exists() or trader_of(folder / JOURNAL_FILE) is None:
+            raise AskingError(
+                f"{folder}: expected a line that some process trades, was none; start the run again that began it, "
+                "or name another with --store"
+            )
+        url = f"sqlite:///{path.resolve()}"
+    return url

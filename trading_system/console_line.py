@@ -68,6 +68,8 @@ def print_status(status: Mapping[str, Any], out: Console, speech: Speech, health
     row("running", Text(speech.say(running, process=process), style=_GAIN if status["trading"] else _LOSS))
     row("mode", speech.say(f"status.mode.{status['mode']}"))
     row("symbols", " ".join(status["symbols"]))
+    if status["left"]:
+        row("left", " ".join(status["left"]))
     row("signal_interval", status["signal_interval"])
     row("last_minute", status["last_minute"] or speech.say("status.last_minute.none"))
     row("first_signal", status["first_signal"])

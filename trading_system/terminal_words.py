@@ -43,6 +43,7 @@ ENGLISH: Mapping[str, str] = {
     "status.mode.paper": "paper",
     "status.mode.simulated": "simulated",
     "status.symbols": "symbols",
+    "status.left": "traded no more",
     "status.signal_interval": "signal interval",
     "status.last_minute": "last minute closed",
     "status.last_minute.none": "none yet",
@@ -169,6 +170,9 @@ ENGLISH: Mapping[str, str] = {
     # notes
     "note.alerts": "Alert pictures: {folder}",
     "note.base": "The base interval is {minutes} minutes: fills are decided on those candles, not on minutes.",
+    "added.joins": "{symbol}: the exchange trades it; it joins when its history is there",
+    "added.refused": "{symbol}: does not join; the exchange says: {detail}",
+    "added.unanswered": "{symbol}: the exchange has told nothing yet; look later with `trading-system symbols list`",
     "note.paper": "Paper trading {symbols} on {url}; the account is in {folder}",
     "note.paper_trading": "Trading from the next closed minute on; Ctrl-C ends it and writes the summary.",
     "note.paper_interrupted": "interrupted while fetching the history; the same command goes on with {folder}",

@@ -54,6 +54,18 @@ def test_a_line_in_another_process_obeys_and_answers(line: Told) -> None:
     assert line("skip", "abcd").stdout == "abcd: no such offer waits; waiting: none\n"
 
 
+def test_what_the_exchange_says_of_a_symbol_that_is_added_is_told_at_once(line: Told) -> None:
+    unknown = line("symbols", "add", "ETHUSDT")
+    assert unknown.returncode == 1
+    asked, told = unknown.stdout.splitlines()
+    assert asked == "ETHUSDT: asked for; it joins once the exchange has told of it and its history is there"
+    assert told.startswith("ETHUSDT: does not join; the exchange says: ETHUSDT: expected one of the 1 symbols of ")
+    (answer,) = json.loads(line("symbols", "add", "XRPUSDT", "--json").stdout)["answers"]
+    assert (answer["status"], answer["state"]) == ("done", "left")
+    status = json.loads(line("status", "--json").stdout)
+    assert (status["symbols"], status["left"], status["mode"]) == (["BTCUSDT"], [], "paper")
+
+
 def test_panic_is_asked_for_twice_unless_it_is_told_not_to(line: Told) -> None:
     for answer, code in (("n\n", 1), ("", 2)):
         asked = subprocess.run(

@@ -16,6 +16,7 @@ from trading_system.app import PAPER_FILE
 from trading_system.line_terms import OtherLineError
 from trading_system.paper_run import paper_line, trade_paper
 from trading_system.replay import LineFailedError, LocalMarket
+from trading_system.research.line_rows import status_of
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest
 from trading_system.rules.risk import Rejection
@@ -229,6 +230,13 @@ async def test_a_stop_during_the_warm_up_gives_no_run(feed: PublicFeed, tmp_path
     assert await trade_paper(line, stop, warmed=lambda _: stop.set()) is None
     run = await feed.trade(await feed.line(tmp_path / "paper"))
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+async def test_a_paper_line_is_known_as_one_from_its_first_start_on(feed: PublicFeed, tmp_path: Path) -> None:
+    line = await feed.line(tmp_path / "paper")
+    await line.start()
+    await line.stop()
+    assert status_of(await read_line(tmp_path / "paper"))["mode"] == "paper"
 
 
 async def test_what_cannot_be_traded_is_said_before_anything_is_made(feed: PublicFeed, tmp_path: Path) -> None:

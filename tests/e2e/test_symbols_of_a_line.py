@@ -18,6 +18,7 @@ from trading_system.app import Line
 from trading_system.contracts import CommandDTO
 from trading_system.paper_run import paper_line, paper_run
 from trading_system.replay import LocalLine, LocalMarket, conduct, require_alive
+from trading_system.research.line_rows import status_of
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest, write
 from trading_system.research.stored_candles import read_stored
@@ -120,6 +121,8 @@ async def test_a_symbol_joins_and_another_leaves_and_the_backtest_of_the_store_i
     assert (stay.leaving, stay.left) == (origin + 621, origin + 652)
     assert 590 < members[THIRD].stints[0].joined - origin <= 592
     assert [trade.symbol for trade in run.record.trades] == [FIRST, THIRD]
+    status = status_of(await read_line(tmp_path / "paper"))
+    assert (status["symbols"], status["left"]) == ([SECOND, THIRD], [FIRST])
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
 
 

@@ -62,7 +62,7 @@ def newest_now(view: "LineView", settings: "Settings", bus_url: str, database_ur
         bus = open_bus(bus_url)
         try:
             newest = Newest(Letterbox(store, bus), terms_of(settings, view.instruments))
-            symbols, step = [one.symbol for one in view.instruments], view.step or 0
+            symbols, step = view.traded, view.step or 0
             return Market(await newest_rows(newest, symbols, step), await newest.account(step))
         finally:
             await bus.close()

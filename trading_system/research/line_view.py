@@ -24,7 +24,7 @@ from trading_system.rules.fact_record import unpack_fact
 from trading_system.rules.facts import Fact
 from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
-from trading_system.rules.roster import Roster
+from trading_system.rules.roster import Roster, State
 from trading_system.rules.words import event_of, swing_of
 from trading_system.services.room import ALERTS, EXECUTION, HIGHS_LOWS, STRATEGY, WHOLE_ACCOUNT
 from trading_system.services.stored_account import newest_minute, stored_account
@@ -72,6 +72,11 @@ class LineView:
     is_paper: bool
     quiet_s: float | None
     alerts: Sequence[AlertDTO]
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """The symbols that the line still feeds; those that have left are in ``symbols`` too."""
+        return tuple(one.symbol for one in self.symbols if self.roster.members[one.symbol].state != State.LEFT)
 
     @property
     def origin(self) -> int:

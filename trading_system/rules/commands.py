@@ -44,7 +44,7 @@ REPLIES: Mapping[str, str] = {
     "panicked": "entries are off until `resume`; entries taken back: {withdrawn}; leaving at market: {leaving}",
     "taken": "{signal}: the entry of {quantity} {symbol} goes out",
     "skipped": "{signal}: declined",
-    "asked": "{symbol}: asked for; it joins when its history is there",
+    "asked": "{symbol}: asked for; it joins once the exchange has told of it and its history is there",
     "leaves": "{symbol}: no new entries from the next minute on; it leaves as soon as it is flat",
     "left": "{symbol}: traded no more",
     "choosing": "the symbols are chosen anew by their volume",

@@ -90,6 +90,11 @@ class PaperVenue(Deaf):
                 raise PaperStateError(f"{path}: {error}; start a new line with another --out") from error
         self._exchange.listener = self
 
+    def begin(self) -> None:
+        """Be on the disk before the first order: whoever looks into the folder sees whose account it is."""
+        if not self._path.exists():
+            self._keep()
+
     # --- the market
 
     @property

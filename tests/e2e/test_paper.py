@@ -235,8 +235,10 @@ async def test_a_stop_during_the_warm_up_gives_no_run(feed: PublicFeed, tmp_path
 async def test_a_paper_line_is_known_as_one_from_its_first_start_on(feed: PublicFeed, tmp_path: Path) -> None:
     line = await feed.line(tmp_path / "paper")
     await line.start()
-    await line.stop()
-    assert status_of(await read_line(tmp_path / "paper"))["mode"] == "paper"
+    try:
+        assert status_of(await read_line(tmp_path / "paper"))["mode"] == "paper"
+    finally:
+        await line.stop()
 
 
 async def test_what_cannot_be_traded_is_said_before_anything_is_made(feed: PublicFeed, tmp_path: Path) -> None:

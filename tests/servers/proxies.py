@@ -24,8 +24,8 @@ class Carrying(NamedTuple):
 
 
 @asynccontextmanager
-async def proxy(handshake: Handshake) -> AsyncIterator[Carrying]:
-    """A proxy that carries bytes to where ``handshake`` says, on a free port."""
+async def proxy(handshake: Handshake, *here: str) -> AsyncIterator[Carrying]:
+    """A proxy that carries bytes to where ``handshake`` says, on a free port; the hosts ``here`` are this machine."""
     tasks: set[asyncio.Task[None]] = set()
     writers: set[asyncio.StreamWriter] = set()
     reached: list[Place] = []
@@ -47,7 +47,7 @@ async def proxy(handshake: Handshake) -> AsyncIterator[Carrying]:
             return
         reached.append(place)
         host, port = place
-        onward, back = await asyncio.open_connection("127.0.0.1" if host.endswith(NOWHERE) else host, port)
+        onward, back = await asyncio.open_connection("127.0.0.1" if host.endswith((NOWHERE, *here)) else host, port)
         writers.add(back)
         tasks.add(asyncio.create_task(carry(reader, back)))
         tasks.add(asyncio.create_task(carry(onward, writer)))

@@ -16,8 +16,10 @@ from public_venue import TERMS, PublicVenue
 from virtual_clock import START_MS, VirtualClock
 
 from trading_system.research.fetched.archive import ArchiveDesk
+from trading_system.research.fetched.desk import open_desk
 from trading_system.research.fetched.minutes import Month
 from trading_system.secret import Secret
+from trading_system.settings import settings_with
 from trading_system.venues.known import MARKETS
 from trading_system.venues.market_errors import MarketAwayError, ProxyRefusedError
 from trading_system.venues.market_port import PublicMarket
@@ -158,3 +160,13 @@ async def test_a_venue_beyond_the_reach_of_socks_is_asked_again_before_it_counts
 async def test_without_a_proxy_the_venue_is_asked_directly() -> None:
     async with venue_answering() as port, open_http(NO_PROXY) as http:
         assert await market_at(f"http://127.0.0.1:{port}", http).server_time() == START_MS
+
+
+async def test_fetched_history_goes_the_way_of_the_settings() -> None:
+    async with venue_answering() as port, proxy(socks5) as way:
+        settings = settings_with([f"market.rest=http://venue.invalid:{port}"])
+        behind = settings.model_copy(update={"proxy": Secret(f"socks5://me:secret@127.0.0.1:{way.port}")})
+        async with open_desk(behind, "binance_usdm", None) as desk:
+            assert desk.market is not None
+            assert await desk.market.server_time() == START_MS
+        assert way.reached == [("venue.invalid", port)]

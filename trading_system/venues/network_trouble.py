@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 
 import aiohttp
 
@@ -12,7 +13,9 @@ def network_trouble(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"no address for the name {error.host} ({_cause(error)})"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"a certificate that is not one of {error.host} ({error.certificate_error})"
+        return f"a certificate that cannot be trusted ({error.certificate_error})"
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return f"a certificate that cannot be trusted ({error.__cause__.verify_message})"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection to {error.host}:{error.port} ({_cause(error)})"
     if isinstance(error, TimeoutError):

@@ -27,11 +27,13 @@ from trading_system.setting_sources import DOTENV_FILE, OPEN_TO_OTHERS
 from trading_system.settings import Loaded, Settings, SettingsError, load, secret_keys
 from trading_system.start_checks import StartRefusedError, open_bot, weak_passwords
 from trading_system.venue_access import paper_access, public_rest
+from trading_system.venues.clock import SystemClock
 from trading_system.venues.market_errors import MarketError
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 200 * 1024**2
 PATIENCE_S = 2.0
+LONGEST_PAUSE_S = 0.2  # before an exchange that stumbles is asked again
 MOST_SKEW_MS = 1_000  # a signed request is refused when it seems to come from further ahead
 OPEN_DATABASE_BYTE = 128
 """The byte of a ``-shm`` file on which SQLite keeps a lock for as long as anybody has the database open."""
@@ -306,13 +308,20 @@ def _exchange(settings: Settings) -> Finding:
     return Finding("exchange", "ok", f"{base} answers in {behind - before} ms; its clock differs by {off} ms")
 
 
+class _Impatient(SystemClock):
+    """A clock by which all attempts at a question fit into the row's patience, so that their failure is told."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(min(seconds, LONGEST_PAUSE_S))
+
+
 def _venue_time(settings: Settings) -> int:
     """Return the exchange's time, ms UTC. Raises: MarketError."""
 
     async def ask() -> int:
         access = paper_access(settings)
         async with access.open_http() as http:
-            return await access.market(http).server_time()
+            return await access.market(http, _Impatient()).server_time()
 
     return asyncio.run(ask())
 

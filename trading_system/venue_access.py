@@ -39,9 +39,9 @@ class VenueAccess(NamedTuple):
         """Return a session for ``market``, which goes the way of the settings."""
         return open_http(self.proxy)
 
-    def market(self, http: aiohttp.ClientSession) -> PublicMarket:
-        """Return what everybody may ask there."""
-        return self.known.open(http, self.http, self.budget, SystemClock(), self.terms)
+    def market(self, http: aiohttp.ClientSession, clock: Clock | None = None) -> PublicMarket:
+        """Return what everybody may ask there. ``clock`` paces the attempts at a question."""
+        return self.known.open(http, self.http, self.budget, clock or SystemClock(), self.terms)
 
     def account(self, clock: Clock | None = None, known_stops: KnownStops | None = None) -> Venue:
         """Return the account behind the venue port.

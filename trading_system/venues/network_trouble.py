@@ -29,4 +29,5 @@ def network_trouble(error: Exception) -> str:
 
 def _cause(error: aiohttp.ClientConnectorError) -> str:
     number = error.os_error.errno
-    return os.strerror(number).lower() if number and number > 0 else str(error.os_error)
+    said = os.strerror(number) if number and number > 0 else error.os_error.strerror
+    return (said or str(error.os_error)).lower()

@@ -43,6 +43,7 @@ from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, Us
 from trading_system.venues.clock import Clock, SystemClock, clock_offset
 from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError, VenueError
 from trading_system.venues.loopback import require_loopback
+from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
 from trading_system.venues.port import (
     BINANCE_USDM,
@@ -320,7 +321,7 @@ class BinanceUsdm:
                 self._hear(Answered(response.status, response.headers, body), answer.code)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # the error itself is not repeated: its text may hold the signed address
-            raise OutcomeUnknownError(f"{method} {path}: no answer ({type(error).__name__})") from None
+            raise OutcomeUnknownError(f"{method} {path}: expected an answer, was {network_trouble(error)}") from None
         return meaning_of(answer.status, answer.code, answer.message, TABLE), answer
 
     def _hear(self, answered: Answered, code: int | None) -> None:

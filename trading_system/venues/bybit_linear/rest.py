@@ -21,6 +21,7 @@ from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerT
 from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
 from trading_system.venues.clock import Clock, clock_offset
 from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError
+from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of
 from trading_system.venues.port import VenueRecord
 from trading_system.venues.rest_budget import RestBudget
@@ -156,7 +157,7 @@ class Rest:
             ) as response:
                 answer = _read(response.status, await response.read(), response.headers.get(RESET))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise OutcomeUnknownError(f"{method} {path}: no answer ({type(error).__name__})") from None
+            raise OutcomeUnknownError(f"{method} {path}: expected an answer, was {network_trouble(error)}") from None
         return meaning_of(answer.status, answer.code, answer.message, TABLE), path, answer
 
     def _plain(self, meaning: Meaning, path: str, answer: Answer) -> bytes:

@@ -59,24 +59,34 @@ struct Message<'a> {
     id: Scalar<'a>,
     repeated_id: Scalar<'a>,
     repeated_topics: Vec<String>,
+    klines: Vec<Kline<'a>>,
+    mark: Scalar<'a>,
 }
 
-/// Reads one frame.
+/// Reads one message; `say` hears what it says, in order: once, or for each candle of a list.
 ///
 /// A kline: `{"topic":"kline.1.BTCUSDT","type":"snapshot","ts":1672324988882,"data":[{"start":1672324800000,
 /// "end":1672324859999,"interval":"1","open":"16649.5","close":"16677","high":"16677","low":"16608",
-/// "volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}]}`; the list holds one candle.
+/// "volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}]}`. The list may hold the minute that has closed and the one that runs: closed ones
+/// are said first, the older before the younger, and an unsound one takes none of the others with it.
 /// Answers: `{"success":true,"ret_msg":"","op":"subscribe","conn_id":"…","req_id":"1"}`, and
 /// `{"success":false,"ret_msg":"error:handler not found,topic:kline.1.X","op":"subscribe","conn_id":"…","req_id":"1"}`, or
 /// without a number and with the request: `{"success":false,"ret_msg":"…","request":{"op":"subscribe","args":["…"]}}`.
 ///
-/// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was.
-pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+/// Fields that are not named here are ignored. Errors: `BadFrame` with the field, what was expected and what it was;
+/// what is no JSON, or names a field twice, is refused as a whole.
+pub fn read<'a>(bytes: &'a [u8], mut say: impl FnMut(Result<Frame<'a>, BadFrame>)) {
+    match scan(bytes) {
+        Err(error) => say(Err(error)),
+        Ok(message) if message.topic == Scalar::Missing => say(read_answer(message)),
+        Ok(message) => read_topic(message, &mut say).unwrap_or_else(|error| say(Err(error))),
+    }
+}
+
+fn scan(bytes: &[u8]) -> Result<Message<'_>, BadFrame> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| BadFrame { reason: format!("not UTF-8 at byte {}", error.valid_up_to()) })?;
     let mut message = Message::default();
-    let mut klines: Vec<Kline> = Vec::new();
-    let mut mark = Scalar::Missing;
     let mut scanner = Scanner::new(text);
     scanner.object(|key, scanner| match key {
         "topic" => fill(&mut message.topic, key, scanner),
@@ -95,25 +105,23 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
             _ => scanner.value().map(drop).map_err(BadFrame::from),
         }),
         "data" if scanner.at_list() => scanner.items(|scanner| {
-            if !scanner.at_object() {
-                return scanner.value().map(drop).map_err(BadFrame::from);
-            }
             let mut kline = Kline::default();
-            scanner.object(|key, scanner| kline_field(&mut kline, key, scanner))?;
-            klines.push(kline);
+            if scanner.at_object() {
+                scanner.object(|key, scanner| kline_field(&mut kline, key, scanner))?;
+            } else {
+                scanner.value()?;
+            }
+            message.klines.push(kline);
             Ok(())
         }),
         "data" if scanner.at_object() => scanner.object(|key, scanner| match key {
-            "markPrice" => fill(&mut mark, "data.markPrice", scanner),
+            "markPrice" => fill(&mut message.mark, "data.markPrice", scanner),
             _ => scanner.value().map(drop).map_err(BadFrame::from),
         }),
         _ => scanner.value().map(drop).map_err(BadFrame::from),
     })?;
     scanner.end()?;
-    if message.topic != Scalar::Missing {
-        return read_topic(message, klines, &mark);
-    }
-    read_answer(message)
+    Ok(message)
 }
 
 fn kline_field<'a>(kline: &mut Kline<'a>, key: &str, scanner: &mut Scanner<'a>) -> Result<(), BadFrame> {
@@ -163,25 +171,35 @@ fn read_mark<'a>(symbol: Cow<'a, str>, sent: &Scalar, mark: &Scalar) -> Result<F
     Ok(Frame::Mark { symbol, time: read_time("ts", sent)?, price: read_price("data.markPrice", mark)? })
 }
 
-fn read_topic<'a>(message: Message<'a>, mut klines: Vec<Kline<'a>>, mark: &Scalar<'a>) -> Result<Frame<'a>, BadFrame> {
+fn read_topic<'a>(message: Message<'a>, say: &mut impl FnMut(Result<Frame<'a>, BadFrame>)) -> Result<(), BadFrame> {
     let topic = match message.topic {
         Scalar::Text(topic) => topic,
         other => return Err(BadFrame::field("topic", "a text", other.shown())),
     };
     if let Some(symbol) = behind(&topic, TICKER) {
         // A delta names only what has changed.
-        if *mark == Scalar::Missing {
-            return Ok(Frame::Unrelated);
-        }
-        return Ok(read_mark(symbol, &message.sent, mark).unwrap_or_else(Frame::BadMark));
+        say(Ok(match message.mark {
+            Scalar::Missing => Frame::Unrelated,
+            mark => read_mark(symbol, &message.sent, &mark).unwrap_or_else(Frame::BadMark),
+        }));
+        return Ok(());
     }
     let Some(symbol) = behind(&topic, KLINE) else {
-        return Ok(Frame::Unrelated);
+        say(Ok(Frame::Unrelated));
+        return Ok(());
     };
     let event_time = read_time("ts", &message.sent)?;
-    let (Some(kline), true) = (klines.pop(), klines.is_empty()) else {
-        return Err(BadFrame::field("data", "a list of one candle", "another number of them"));
-    };
-    let (closed, candle) = read_candle(&kline, event_time, &WORDS)?;
-    Ok(Frame::Kline { symbol, closed, candle })
+    let mut klines = message.klines;
+    if klines.is_empty() {
+        return Err(BadFrame::field("data", "a list of candles", "without any"));
+    }
+    klines.sort_by_key(|kline| {
+        let opened = if let Scalar::Integer(ms) = kline.open_time { ms } else { i64::MAX };
+        (kline.closed != Scalar::Boolean(true), opened)
+    });
+    for kline in &klines {
+        let minute = read_candle(kline, event_time, &WORDS);
+        say(minute.map(|(closed, candle)| Frame::Kline { symbol: symbol.clone(), closed, candle }));
+    }
+    Ok(())
 }

@@ -194,7 +194,11 @@ impl Session {
             return;
         }
         self.on_sign();
-        match self.venue.read(bytes) {
+        self.venue.read(bytes, |said| self.take(now_ms, said, out));
+    }
+
+    fn take(&mut self, now_ms: i64, said: Result<Frame<'_>, BadFrame>, out: &mut Output) {
+        match said {
             Ok(Frame::Kline { symbol, closed, candle }) => match self.places.get(symbol.as_ref()) {
                 Some(&place) => {
                     let listening = &mut self.symbols[place];

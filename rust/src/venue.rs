@@ -134,16 +134,17 @@ impl Venue {
         self.is_bybit() && message.contains(bybit::ALREADY)
     }
 
-    pub fn read(self, bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+    /// Reads one message; `say` hears what it says, in order: nearly always one frame, never none.
+    pub fn read<'a>(self, bytes: &'a [u8], mut say: impl FnMut(Result<Frame<'a>, BadFrame>)) {
         if self.is_bybit() {
-            bybit::read(bytes)
+            bybit::read(bytes, say);
         } else {
-            binance::read(bytes)
+            say(binance::read(bytes));
         }
     }
 }
 
-/// What one frame says, in words that all venues share.
+/// What a message says, or one candle of it, in words that all venues share.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
     Kline {

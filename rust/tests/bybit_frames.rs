@@ -1,9 +1,9 @@
 //! The reader of Bybit's frames, and the sessions of the other venues.
 
-use _feed::bybit::{ask, read};
+use _feed::bybit::{self, ask};
 use _feed::event::{Cut, Event, Output};
 use _feed::session::{Patience, Session, Symbol};
-use _feed::venue::{Frame, Venue};
+use _feed::venue::{BadFrame, Frame, Venue};
 use proptest::prelude::*;
 use serde_json::{json, Value};
 
@@ -12,6 +12,18 @@ fn kline() -> Value {
         "start": 1_672_324_980_000_i64, "end": 1_672_325_039_999_i64, "interval": "1", "open": "16649.5",
         "close": "16677", "high": "16677", "low": "16608", "volume": "2.081", "turnover": "34666.4005",
         "confirm": true, "timestamp": 1_672_325_040_082_i64}]})
+}
+
+fn all(bytes: &[u8]) -> Vec<Result<Frame<'_>, BadFrame>> {
+    let mut said = Vec::new();
+    bybit::read(bytes, |one| said.push(one));
+    said
+}
+
+fn read(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+    let mut said = all(bytes);
+    assert_eq!(said.len(), 1, "{said:?}");
+    said.remove(0)
 }
 
 fn reason(frame: &Value) -> String {
@@ -39,11 +51,60 @@ fn each_essential_field_is_needed_and_named_in_the_refusal() {
         frame["data"][0][field] = json!([1]);
         assert!(reason(&frame).ends_with("was a list"), "{}", reason(&frame));
     }
-    for (field, value) in [("data", json!([])), ("data", json!([{}, {}])), ("ts", json!("1"))] {
+    for (field, value) in [("data", json!([])), ("data", json!({})), ("ts", json!("1"))] {
         let mut frame = kline();
         frame[field] = value;
         assert!(reason(&frame).starts_with(&format!("{field}: expected ")), "{}", reason(&frame));
     }
+}
+
+/// The candle of `kline()` moved by so many minutes.
+fn minute(later: i64, closed: bool) -> Value {
+    let mut candle = kline()["data"][0].take();
+    for field in ["start", "end"] {
+        candle[field] = json!(candle[field].as_i64().expect("a time") + later * 60_000);
+    }
+    candle["confirm"] = json!(closed);
+    candle
+}
+
+/// What is said of a list, in short: the minute and whether it is closed, or the refusal.
+fn said_of(minutes: &Value) -> Vec<String> {
+    let mut frame = kline();
+    frame["data"] = minutes.clone();
+    let first = frame["ts"].as_i64().expect("a time") / 60_000 - 1;
+    all(frame.to_string().as_bytes())
+        .into_iter()
+        .map(|one| match one {
+            Ok(Frame::Kline { symbol, closed, candle }) => {
+                assert_eq!(symbol, "BTCUSDT");
+                format!("{} {}", candle.open_time / 60_000 - first, if closed { "closed" } else { "running" })
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(BadFrame { reason }) => reason,
+        })
+        .collect()
+}
+
+#[test]
+fn every_minute_of_a_list_is_read_the_closed_ones_first_and_the_older_before_the_younger() {
+    assert_eq!(said_of(&json!([minute(0, true), minute(1, false)])), ["0 closed", "1 running"]);
+    let mixed = json!([minute(1, false), minute(0, true), minute(-1, true)]);
+    assert_eq!(said_of(&mixed), ["-1 closed", "0 closed", "1 running"]);
+}
+
+#[test]
+fn an_unsound_minute_of_a_list_takes_no_other_with_it() {
+    let mut bad = minute(0, true);
+    bad["high"] = json!("1");
+    let reason = "data.high: expected at least 16677, was 1";
+    assert_eq!(said_of(&json!([bad, minute(1, false)])), [reason, "1 running"]);
+    let mut bad = minute(1, false);
+    bad["start"] = json!(null);
+    let reason = "data.start: expected a time in ms, was null";
+    assert_eq!(said_of(&json!([bad, minute(0, true)])), ["0 closed", reason]);
+    let reason = "data.interval: expected a text, was missing";
+    assert_eq!(said_of(&json!(["half", minute(0, true)])), ["0 closed", reason]);
 }
 
 #[test]
@@ -253,7 +314,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_reader_panic(text in ".{0,200}", cut in 0usize..400) {
-        let _ = read(text.as_bytes());
+        let _ = all(text.as_bytes());
         let whole = kline().to_string();
         let end = cut.min(whole.len());
         if whole.is_char_boundary(end) && end < whole.len() {

@@ -37,7 +37,7 @@ pub enum Cut {
     Refused { id: Option<u64>, code: Option<i64>, message: String },
     /// Every SUBSCRIBE was acknowledged and no candle followed: the way a retired endpoint dies.
     AcknowledgedButSilent { ms: i64, limit_ms: i64 },
-    /// Candles came and then stopped.
+    /// Candles came and then stopped, and mark prices with them.
     Silent { ms: i64, limit_ms: i64 },
     /// A PING was sent and nothing came back, not even a pong: the other side is gone without having said so.
     HalfOpen { limit_ms: i64 },
@@ -64,7 +64,9 @@ impl fmt::Display for Cut {
             Cut::AcknowledgedButSilent { ms, limit_ms } => {
                 write!(f, "acknowledged_but_silent: subscribed, but no candle for {ms} ms (limit {limit_ms})")
             }
-            Cut::Silent { ms, limit_ms } => write!(f, "silent: no candle for {ms} ms (limit {limit_ms})"),
+            Cut::Silent { ms, limit_ms } => {
+                write!(f, "silent: no candle and no mark price for {ms} ms (limit {limit_ms})")
+            }
             Cut::HalfOpen { limit_ms } => {
                 write!(f, "half_open: nothing heard, not even a pong, for {limit_ms} ms after a ping")
             }

@@ -18,7 +18,7 @@ use crate::proxy::Proxy;
 use crate::session::{check_names, numbered, Patience, Session, Symbol};
 use crate::shards::run;
 use crate::shell::{Command, Settings};
-use crate::venue::{BadArgument, Venue};
+use crate::venue::{BadArgument, Venue, SILENCE_MS};
 
 impl From<BadArgument> for PyErr {
     fn from(error: BadArgument) -> PyErr {
@@ -92,7 +92,8 @@ fn tuples<'py>(
 ///
 /// `url` begins with ws:// or wss:// and must be the routed one (`/market/ws` or `/market/stream`): the unrouted
 /// address acknowledges and stays silent. `symbols` as frames spell them (BTCUSDT), 1 to 1024, each once.
-/// `silence_ms` and `ack_timeout_ms` may be 0: wait for ever, for a market that stands still between steps.
+/// `silence_ms` and `ack_timeout_ms` may be 0: wait for ever, for a market that stands still between steps. Without
+/// `silence_ms`, candles may keep away for a minute, which is all that a venue owes, and half a minute of grace.
 /// A PING leaves every `ping_ms`; nothing at all for `pong_timeout_ms` (0: never) after one ends the connection.
 /// `mark_price` asks for mark prices where the venue has any; `proxy` is `http://[user:password@]host:port` or socks5://.
 /// More symbols than `symbols_per_connection` (0: what the venue takes) are shared out over several connections.
@@ -146,7 +147,7 @@ impl Drop for Feed {
 #[pymethods]
 impl Feed {
     #[new]
-    #[pyo3(signature = (url, symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, pong_timeout_ms=15_000,
+    #[pyo3(signature = (url, symbols, *, silence_ms=None, ack_timeout_ms=5_000, pong_timeout_ms=15_000,
         backoff_cap_ms=30_000, rotate_after_s=(72_000.0, 82_800.0), ping_ms=15_000, queue_limit=131_072,
         venue="binance_usdm", mark_price=false, proxy="", symbols_per_connection=0))]
     #[allow(clippy::too_many_arguments)] // keywords in Python, each with a default
@@ -154,7 +155,7 @@ impl Feed {
         py: Python<'_>,
         url: String,
         symbols: Vec<String>,
-        silence_ms: i64,
+        silence_ms: Option<i64>,
         ack_timeout_ms: i64,
         pong_timeout_ms: i64,
         backoff_cap_ms: u64,
@@ -167,7 +168,7 @@ impl Feed {
         symbols_per_connection: usize,
     ) -> PyResult<Feed> {
         let venue = Venue::named(venue)?;
-        let patience = Patience { silence_ms, ack_timeout_ms, pong_timeout_ms };
+        let patience = Patience { silence_ms: silence_ms.unwrap_or(SILENCE_MS), ack_timeout_ms, pong_timeout_ms };
         check_names(symbols.iter().map(String::as_str))?;
         let mut names = Names::default();
         let settings = Settings {
@@ -272,18 +273,18 @@ impl PySession {
 #[pymethods]
 impl PySession {
     #[new]
-    #[pyo3(signature = (symbols, *, silence_ms=30_000, ack_timeout_ms=5_000, venue="binance_usdm",
+    #[pyo3(signature = (symbols, *, silence_ms=None, ack_timeout_ms=5_000, venue="binance_usdm",
         mark_price=false))]
     fn new(
         py: Python<'_>,
         symbols: Vec<String>,
-        silence_ms: i64,
+        silence_ms: Option<i64>,
         ack_timeout_ms: i64,
         venue: &str,
         mark_price: bool,
     ) -> PyResult<PySession> {
         // PING frames are the socket's, which is not here.
-        let patience = Patience { silence_ms, ack_timeout_ms, pong_timeout_ms: 0 };
+        let patience = Patience { silence_ms: silence_ms.unwrap_or(SILENCE_MS), ack_timeout_ms, pong_timeout_ms: 0 };
         let session = Session::of(Venue::named(venue)?, numbered(symbols), patience, mark_price)?;
         let mut names = Names::default();
         names.number(py, session.symbols());

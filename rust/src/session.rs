@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use crate::event::{Cut, Event, Output};
 use crate::requests::{blamed, Requests};
 use crate::scan::{one_line, shortened};
-use crate::venue::{BadArgument, BadFrame, Frame, Refusal, Venue, INTERVAL_MS};
+use crate::venue::{BadArgument, BadFrame, Frame, Refusal, Venue};
 
 /// When patience ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// A subscribed connection without any candle for so long is given up; 0 waits for ever (a market that stands still
-    /// between steps is no dead line).
+    /// A subscribed connection without any candle for so long is given up, and a symbol is told of; 0 waits for ever (a
+    /// market that stands still between steps is no dead line). Once a candle has come, mark prices are a line's life
+    /// as well: a thin market has them while nobody trades.
     pub silence_ms: i64,
     /// A SUBSCRIBE without an answer for so long ends the connection; 0 waits for ever.
     pub ack_timeout_ms: i64,
@@ -77,6 +78,7 @@ pub struct Session {
     /// Whether something was asked for that `Subscribed` has not told of.
     asks: bool,
     subscribed_at: Option<i64>,
+    /// When a candle came, or after the first one a mark price.
     last_data: Option<i64>,
 }
 
@@ -216,6 +218,8 @@ impl Session {
             },
             Ok(Frame::Mark { symbol, time, price }) => {
                 if let Some(&place) = self.places.get(symbol.as_ref()) {
+                    // Marks without any candle are the way a retired endpoint dies, not life.
+                    self.last_data = self.last_data.map(|_| now_ms);
                     out.events.push(Event::Mark { symbol: self.symbols[place].symbol.number, time, price });
                 }
             }
@@ -353,10 +357,9 @@ impl Session {
             };
             return self.on_close(cut, out);
         }
-        // Each minute owes at least one frame, so a symbol gets a whole interval on top.
         for listening in &mut self.symbols {
             let ms = now_ms - listening.heard_at.unwrap_or(subscribed_at).max(subscribed_at);
-            if ms >= INTERVAL_MS + limit_ms && !listening.told {
+            if ms >= limit_ms && !listening.told {
                 listening.told = true;
                 out.events.push(Event::Silent { symbol: Some(listening.symbol.number), ms });
             }

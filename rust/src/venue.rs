@@ -10,6 +10,11 @@ use crate::{binance, bybit};
 /// The length of a base candle; longer intervals are folded from it elsewhere.
 pub const INTERVAL_MS: i64 = 60_000;
 
+/// So long may candles keep away from a live line. No venue owes more than a frame a minute: Bybit pushes one every 1 to
+/// 60 s, Binance spot at least the closed minute, USDT-M every 250 ms but only while there is something to tell. The
+/// rest is grace. That the other side is gone is noticed sooner, by its missing pongs.
+pub const SILENCE_MS: i64 = INTERVAL_MS + 30_000;
+
 const MINUTE_MS: u64 = 60_000;
 /// Binance bans for three days at most; what is said beyond is no longer believed.
 const LONGEST_BAN_MS: u64 = 3 * 24 * 60 * MINUTE_MS;

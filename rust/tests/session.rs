@@ -1,8 +1,8 @@
 //! The conversation under a clock that the test turns.
 
 use _feed::event::{Cut, Event, Output};
-use _feed::session::{Patience, Session};
-use _feed::venue::Venue;
+use _feed::session::{numbered, Patience, Session};
+use _feed::venue::{Venue, SILENCE_MS};
 use proptest::prelude::*;
 
 const ACK: &str = r#"{"result":null,"id":1}"#;
@@ -136,6 +136,63 @@ fn data_that_stops_ends_the_connection_counted_from_the_last_candle() {
     assert_eq!(events[1..], [Event::Cut(Cut::Silent { ms: 10_000, limit_ms: 10_000 })]);
 }
 
+fn with_marks(silence_ms: i64) -> Session {
+    let patience = Patience { silence_ms, ack_timeout_ms: 5_000, pong_timeout_ms: 15_000 };
+    let mut session =
+        Session::of(Venue::BinanceUsdm, numbered(vec!["S0USDT".into()]), patience, true).expect("a session");
+    open(&mut session, 0);
+    hear(&mut session, 0, ACK);
+    session
+}
+
+const MARK: &str = r#"{"e":"markPriceUpdate","E":1626992760203,"s":"S0USDT","p":"7.6"}"#;
+
+#[test]
+fn a_thin_market_lives_by_its_mark_prices_and_its_silent_symbol_is_told() {
+    let mut session = with_marks(10_000);
+    hear(&mut session, 1_000, &frame("S0USDT", false));
+    let mut told = Vec::new();
+    for second in 2..=60 {
+        hear(&mut session, second * 1_000, MARK);
+        told.extend(tick(&mut session, second * 1_000).events);
+    }
+    assert_eq!(told, [Event::Silent { symbol: Some(0), ms: 10_000 }]);
+    // A mark price that nobody asked for is no sign of ours.
+    hear(&mut session, 65_000, &MARK.replace("S0", "S9"));
+    assert!(tick(&mut session, 69_999).events.is_empty());
+    let events = tick(&mut session, 70_000).events;
+    assert_eq!(events[1..], [Event::Cut(Cut::Silent { ms: 10_000, limit_ms: 10_000 })]);
+}
+
+#[test]
+fn mark_prices_and_never_a_candle_are_a_failure_on_each_connection() {
+    let mut session = with_marks(10_000);
+    for (opened_at, id) in [(0, 1), (20_000, 2)] {
+        if id > 1 {
+            open(&mut session, opened_at);
+            hear(&mut session, opened_at, &ACK.replace('1', "2"));
+        }
+        for second in 1..10 {
+            hear(&mut session, opened_at + second * 1_000, MARK);
+            assert!(tick(&mut session, opened_at + second * 1_000).events.is_empty());
+        }
+        assert!(!session.is_flowing());
+        let cut = Cut::AcknowledgedButSilent { ms: 10_000, limit_ms: 10_000 };
+        assert_eq!(tick(&mut session, opened_at + 10_000).events[1..], [Event::Cut(cut)]);
+    }
+}
+
+#[test]
+fn by_default_a_frame_a_minute_keeps_a_line_and_its_symbol() {
+    let mut session = with_marks(SILENCE_MS);
+    for minute in 0..5 {
+        hear(&mut session, minute * 60_000, &frame("S0USDT", true));
+        assert!(tick(&mut session, minute * 60_000 + 59_999).events.is_empty());
+    }
+    assert!(tick(&mut session, 4 * 60_000 + 89_999).events.is_empty());
+    assert_eq!(tick(&mut session, 4 * 60_000 + 90_000).events.len(), 2);
+}
+
 #[test]
 fn one_silent_symbol_is_told_once_and_again_only_after_it_spoke() {
     let mut session = session_of(2);
@@ -149,7 +206,7 @@ fn one_silent_symbol_is_told_once_and_again_only_after_it_spoke() {
         }
         told.extend(tick(&mut session, second * 1_000).events);
     }
-    let silent = Event::Silent { symbol: Some(1), ms: 70_000 };
+    let silent = Event::Silent { symbol: Some(1), ms: 10_000 };
     assert_eq!(told, [silent.clone(), silent]);
 }
 

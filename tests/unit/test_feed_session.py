@@ -99,9 +99,16 @@ def test_data_that_stops_is_cut() -> None:
     session = opened(silence_ms=10_000)
     session.on_bytes(5_000, frame())
     assert session.on_tick(14_999) == ([], [])
-    cut = "silent: no candle for 10000 ms (limit 10000)"
+    cut = "silent: no candle and no mark price for 10000 ms (limit 10000)"
     assert session.on_tick(15_000) == ([("silent", "", 10_000), ("cut", cut)], [])
     assert session.on_bytes(15_001, frame()) == ([], [])
+
+
+def test_without_a_limit_of_the_caller_s_a_frame_a_minute_is_enough() -> None:
+    session = opened()
+    session.on_bytes(MINUTE, frame())
+    assert session.on_tick(MINUTE + 89_999) == ([], [])
+    assert session.on_tick(MINUTE + 90_000)[0][0] == ("silent", "", 90_000)
 
 
 def test_one_silent_symbol_is_told_and_the_line_stays() -> None:
@@ -110,7 +117,7 @@ def test_one_silent_symbol_is_told_and_the_line_stays() -> None:
     for now_ms in range(0, 2 * MINUTE, 1_000):
         session.on_bytes(now_ms, frame(closed=False))
         told += session.on_tick(now_ms)[0]
-    assert told == [("silent", "BTCUSDT", 70_000)]
+    assert told == [("silent", "BTCUSDT", 10_000)]
     assert session.is_open
 
 

@@ -74,7 +74,7 @@ class Pace(NamedTuple):
     """How patient a line is with its socket and its bells, in wall time."""
 
     poll_s: float = 1.0
-    silence_ms: int | None = None  # None: as the venues' minutes demand; 0: a market that stands still is no dead socket
+    silence_ms: int | None = None  # None: as venues owe minutes; 0: a market that stands still is no dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
     by_clock: bool = True  # closes are missed by the venue's time; False: its market stands still between steps

@@ -320,6 +320,7 @@ class Line:
             access.market(http),
             pace.ask_after_s,
             self._clock.now_ms if self._clock is not None and pace.by_clock else None,
+            lambda ban: access.budget.ban(ban.ms, ban.words, address=ban.address),
         )
         self._feeds.append(self.feed)
         self._beating.append(self.feed)

@@ -45,10 +45,10 @@ class PublicFeed:
             f"market.rest={addresses.http}", f"market.stream={addresses.ws}", *self._overrides
         )
 
-    async def line(self, folder: Path, venue_ms: Callable[[], int] | None = None) -> Line:
+    async def line(self, folder: Path, clock: VenueClock | None = None) -> Line:
         """A line whose clock stands at 0, so that no signal is old, unless a test gives another."""
         symbols = [one.symbol for one in self.inputs.instruments]
-        clock = clock_by(venue_ms or (lambda: 0))
+        clock = clock or clock_by(lambda: 0)
         found = await paper_line(symbols, self.settings, folder, pace=REPLAY_PACE, clock=clock)
         return found.line
 

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from both_sides import assert_each_signal_entered_once
-from paper_exchange import PublicFeed, assert_equal_to_its_backtest
+from paper_exchange import PublicFeed, assert_equal_to_its_backtest, clock_by
 from proxies import proxy, socks5
+from sample_line import until
 from small_markets import SIX, made_market, quick_settings, small_settings, with_gaps
 
 from trading_system.app import PAPER_FILE
@@ -25,6 +28,7 @@ from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator import paper_venue
 from trading_system.simulator.paper_venue import PaperStateError, PaperVenue
 from trading_system.terms import origin_before
+from trading_system.venue_clock import VenueClock
 from trading_system.venues.known import MARKETS, VENUES
 from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 
@@ -157,7 +161,7 @@ async def test_a_line_started_after_an_outage_plays_the_missed_minutes_and_refus
 ) -> None:
     """Down while the market went on to its end: resting orders meet the minutes, signals of then are too old."""
     folder = tmp_path / "paper"
-    first = await feed.line(folder, venue_ms=lambda: 0)
+    first = await feed.line(folder, clock_by(lambda: 0))
     await first.start()
     await first.stop()
     market = LocalMarket(feed.server)
@@ -166,7 +170,7 @@ async def test_a_line_started_after_an_outage_plays_the_missed_minutes_and_refus
         await market.advance(end)
     last = end * 60_000
 
-    run = await feed.trade(await feed.line(folder, venue_ms=lambda: last))
+    run = await feed.trade(await feed.line(folder, clock_by(lambda: last)))
 
     assert run.summary["signals"] > 0
     assert run.summary["orders"] == 0
@@ -182,10 +186,53 @@ async def test_a_signal_is_acted_on_up_to_its_sixtieth_second(
     feed: PublicFeed, tmp_path: Path, age_ms: int, *, is_acted_on: bool
 ) -> None:
     exchange = feed.server.exchange
-    run = await feed.trade(await feed.line(tmp_path / "paper", venue_ms=lambda: exchange.now + age_ms))
+    run = await feed.trade(await feed.line(tmp_path / "paper", clock_by(lambda: exchange.now + age_ms)))
     assert (run.summary["orders"] > 0) == is_acted_on
     assert ("signal_stale" in run.summary["refused_by"]) != is_acted_on
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+async def test_no_signal_is_acted_on_after_the_machine_slept_while_the_venue_cannot_be_asked(
+    feed: PublicFeed, tmp_path: Path
+) -> None:
+    exchange, slept_ms = feed.server.exchange, 0
+
+    async def cut_off() -> int:
+        raise OSError
+
+    clock = VenueClock(cut_off, lambda: exchange.now, lambda: exchange.now + slept_ms)
+    slept_ms = 480_000
+    run = await feed.trade(await feed.line(tmp_path / "paper", clock))
+    assert run.summary["orders"] == 0
+    assert run.summary["refused_by"]["signal_stale"] == run.summary["signals"] > 0
+
+
+async def test_a_ban_of_the_stream_s_handshake_keeps_the_line_s_questions_away_as_well(
+    feed: PublicFeed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        del request
+        return web.Response(status=418, headers={"Retry-After": "300"})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", refuse)
+    banning = TestServer(app)
+    await banning.start_server()
+    feed.settings = small_settings(
+        f"market.rest={feed.settings.market.rest}", f"market.stream=ws://127.0.0.1:{banning.port}"
+    )
+    line = await feed.line(tmp_path / "paper")
+    budget = line._access.budget
+    try:
+        await line.start()
+        await until(lambda: budget.banned_ms > 0)
+        assert 290_000 < budget.banned_ms <= 300_000
+        assert budget.shut_out_ms == 0  # no stop waits on the word of the stream's host
+        (said,) = [message for message in caplog.messages if "no request before" in message]
+        assert said.endswith("UTC, for it says HTTP 418 to a stream's handshake")
+    finally:
+        await line.stop()
+        await banning.close()
 
 
 async def test_a_stop_asked_for_ends_the_run_cleanly_and_the_next_start_goes_on(

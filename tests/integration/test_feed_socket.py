@@ -13,6 +13,8 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from trading_system._feed import Feed
+from trading_system.services.data_feed.market_socket import ban_of
+from trading_system.venues.public_rest import Ban
 
 MINUTE = 60_000
 START = 1_626_992_700_000
@@ -264,6 +266,19 @@ async def test_an_exchange_that_is_not_there_is_tried_again_until_it_is() -> Non
     async with feeding(port) as ear:
         heard = await ear.until(lambda events: len(events) >= 3)
         assert all(event[0] == "cut" and event[1].startswith("connect_failed: ") for event in heard)
+
+
+async def test_a_ban_of_the_handshake_says_for_how_long_in_words_that_the_data_feed_reads() -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        del request
+        return web.Response(status=418, headers={"Retry-After": "7"})
+
+    venue = Venue()
+    venue.serve = refuse  # type: ignore[assignment, method-assign]
+    async with served(venue) as port, feeding(port) as ear:
+        ((kind, reason),) = await ear.kinds("cut")
+        assert kind == "cut"
+        assert ban_of(reason) == Ban(7_000, "HTTP 418 to a stream's handshake", address=False)
 
 
 async def test_an_exchange_that_does_not_speak_tls_is_a_failed_connection_and_no_crash() -> None:

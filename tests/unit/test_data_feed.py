@@ -34,6 +34,7 @@ from trading_system.store.errors import StoreError
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
 from trading_system.venues.market_errors import MarketAwayError
+from trading_system.venues.public_rest import Ban
 
 DAY = 1440 * MINUTE
 WEEK = 7 * DAY
@@ -274,6 +275,39 @@ async def test_when_nothing_at_all_is_heard_every_symbol_is_asked_for() -> None:
     await desk.reached(101)
     await desk.reached(101, "ETHUSDT")
     await desk.feed.stop()
+
+
+BANNED = "banned: the venue answered with HTTP 429; no attempt for 60 s"
+
+
+@pytest.mark.parametrize(
+    ("said", "banned"),
+    [
+        (("cut", BANNED), [Ban(60_000, "HTTP 429 to a stream's handshake", address=False)]),
+        (("rotation_failed", BANNED), [Ban(60_000, "HTTP 429 to a stream's handshake", address=False)]),
+        (("cut", "connect_failed: HTTP error: 502 Bad Gateway"), []),
+        (("rotation_failed", "closed: by the other side"), []),
+    ],
+)
+async def test_a_ban_of_the_socket_is_handed_on_to_who_asks_the_exchange(
+    said: tuple[str, str], banned: list[Ban]
+) -> None:
+    desk, heard = Desk(120, upto=100), []
+    history, socket = desk.history, desk.socket
+    feed = DataFeed(
+        Letterbox(desk.store, desk.bus),
+        desk.instruments,
+        origins_of(desk.instruments),
+        INTERVALS,
+        socket,
+        history,
+        leave_alone=heard.append,
+    )
+    await feed.start()
+    socket.say(said)
+    await until(lambda: feed.counts[said[0]] == 1)
+    await feed.stop()
+    assert heard == banned
 
 
 async def test_a_feed_whose_last_symbol_left_waits_for_the_next_one() -> None:

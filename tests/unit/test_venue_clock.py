@@ -101,7 +101,7 @@ async def test_where_there_is_no_answer_the_old_difference_is_kept_and_it_is_ask
     assert machine.clock.now_ms() == machine.venue_ms()
     assert machine.clock.off_ms is None
     assert [one.message for one in caplog.records] == [
-        "the venue's clock cannot be asked now; going on by the last answer"
+        "the venue's clock cannot be asked, the last answer counts: no answer"
     ]
     await machine.work(700, {617: machine.join})
     assert machine.asked == [0, 600, 610, 620]

@@ -21,7 +21,7 @@ from trading_system.rules.sequencer import Asked, ClosedCandle, accept, ask_at
 from trading_system.rules.sequencer import Sequence as Minutes
 from trading_system.services.data_feed.candle_posts import CandlePosts
 from trading_system.services.data_feed.history import History
-from trading_system.services.data_feed.market_socket import MarketSocket
+from trading_system.services.data_feed.market_socket import MarketSocket, ban_of
 from trading_system.services.data_feed.questions import Questions
 from trading_system.services.data_feed.warm_up import WarmUp
 from trading_system.services.room import Letterbox, Post
@@ -30,6 +30,7 @@ from trading_system.store.errors import StoreError
 from trading_system.venues.lasting_trouble import LastingTrouble
 from trading_system.venues.market_errors import MarketError, UnknownSymbolError
 from trading_system.venues.market_port import ClosedMinutes
+from trading_system.venues.public_rest import Ban
 
 log = logging.getLogger(__name__)
 CORRECTIONS = "corrections"
@@ -45,6 +46,7 @@ class DataFeed:
     ``longer``: the intervals (ms) to build beside the minute. ``origins``: the step before the first, by symbol.
     ``ask_after_s``: how long nothing may be heard before the exchange is asked by REST whether a close was missed.
     ``now_ms``: the exchange's time, by which closes are missed; None where the market's time does not pass by itself.
+    ``leave_alone``: is told of a ban that the exchange answered to its socket.
     """
 
     name = "data_feed"
@@ -59,6 +61,7 @@ class DataFeed:
         market: ClosedMinutes,
         ask_after_s: float = 5.0,
         now_ms: Callable[[], int] | None = None,
+        leave_alone: Callable[[Ban], None] = lambda _: None,
     ) -> None:
         self._letterbox = letterbox
         self._longer = longer
@@ -66,6 +69,7 @@ class DataFeed:
         self._posts = {one.symbol: CandlePosts(one, longer) for one in instruments}
         self._socket = socket
         self._now_ms = now_ms
+        self._leave_alone = leave_alone
         self._history = History(market, now_ms)
         self._questions = Questions(self._ask)
         self._minutes: dict[str, Minutes] = {}
@@ -302,12 +306,20 @@ class DataFeed:
                 if line := self._cut.again(f"market data: cut: {event[1]}"):
                     log.warning("%s", line)
                 self._waits_for = "socket"
+                self._hear_ban(event[1])
+            case "rotation_failed":
+                self._hear_ban(event[1])
             case "bad_frame":
                 log.warning("market data: bad_frame: %s", event[1])
                 if self._now_ms is None:  # otherwise what it may have been is asked for at its deadline
                     self._want_all()
             case "bad_mark":  # no minute is in doubt: there is nothing to ask for
                 log.warning("market data: a mark price was refused: %s", event[1])
+
+    def _hear_ban(self, reason: str) -> None:
+        """Let the market's questions wait as well when the venue bans the socket: it bans an address, no protocol."""
+        if ban := ban_of(reason):
+            self._leave_alone(ban)
 
     async def _keep_mark(self, symbol: str, time: int, price: float) -> None:
         """Keep the price by which positions are valued for whoever shows it."""

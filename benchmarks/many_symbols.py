@@ -182,6 +182,7 @@ async def whole_line() -> None:
     lives = [await life() for _ in range(RUNS)]
     updates = LINE_SYMBOLS * UPDATES_A_SECOND
     waited = [[took.waited for took in one.closes] for one in lives]
+    signals = [latest(one.with_signals) for one in lives]
     worked = [[took.worked for took in one.closes] for one in lives]
     report(
         f"The whole line, {LINE_SYMBOLS} symbols of 1m with 15m signals, on paper over a socket of another process",
@@ -190,9 +191,7 @@ async def whole_line() -> None:
             Figure("the whole line: close to stored, p99", "ms", [latest(one) for one in waited], 100.0),
             Figure("the whole line: close to stored, median", "ms cpu", [statistics.median(one) for one in worked]),
             Figure("the whole line: close to stored, p99", "ms cpu", [latest(one) for one in worked]),
-            Figure(
-                "the whole line: close to signal stored, p99", "ms", [latest(one.with_signals) for one in lives], 100.0
-            ),
+            Figure("the whole line: close to signal stored, p99", "ms", signals, 100.0),
             Figure("the whole line: processor between closes", "% of a core", [one.idle * 100 for one in lives], 5.0),
         ],
         [

@@ -18,6 +18,8 @@ use crate::venue::Venue;
 
 /// A kline frame has about 350 bytes; what is larger than this is no frame of a venue.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// The library fills its whole buffer with zeros before each read, and a busy market is a thousand reads a second.
+const READ_BUFFER_BYTES: usize = 1 << 14;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -29,8 +31,10 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects by TCP, perhaps through a proxy, TLS (for wss) and WebSocket handshake.
 pub async fn dial(venue: Venue, url: &str, proxy: Option<&Proxy>) -> Result<Socket, Cut> {
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(Some(MAX_MESSAGE_BYTES));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let connecting = async {
         let Some(proxy) = proxy else {
             let connected = connect_async_with_config(url, Some(config), true).await;

@@ -206,6 +206,16 @@ async def misbehaving(handler: Handler, **options: Any) -> AsyncIterator[Binance
 ENTRY = sent("e", OrderType.LIMIT, 1, 0.00001234, 0.001)
 
 
+async def test_a_cancel_of_what_had_executed_in_part_is_not_called_done() -> None:
+    async def cancelled(_: web.Request) -> web.Response:
+        row = {"orderId": 7, "symbol": SYMBOL, "status": "CANCELED", "clientOrderId": cid("e"), "executedQty": "0.4"}
+        return web.json_response(row)
+
+    async with misbehaving(cancelled) as adapter:
+        with pytest.raises(OutcomeUnknownError, match=r"after 0\.4 of it had executed"):
+            await adapter.cancel(SYMBOL, cid("e"), OrderType.LIMIT)
+
+
 async def test_an_order_is_sent_once_in_its_exact_words(caplog: pytest.LogCaptureFixture) -> None:
     bodies: list[str] = []
 

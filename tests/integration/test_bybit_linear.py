@@ -631,6 +631,21 @@ async def test_what_becomes_of_an_order_after_its_answer_is_said(word: str, stat
     assert await heard(said("order", row)) == [OrderChanged(cid("e"), SYMBOL, status, "id-1", why)]
 
 
+async def test_how_much_of_an_order_had_executed_when_it_ended_is_said() -> None:
+    row = order_row(orderStatus="Cancelled", cumExecQty="0.4")
+    (event,) = await heard(said("order", row))
+    assert event == OrderChanged(cid("e"), SYMBOL, OrderStatus.CANCELLED, "id-1", filled=0.4)
+
+
+async def test_a_cancel_of_what_had_executed_in_part_is_not_called_done() -> None:
+    double = Double()
+    double.say("/v5/order/cancel", {})
+    double.say("/v5/order/realtime", {"list": [order_row(orderStatus="Cancelled", cumExecQty="0.4")]})
+    async with at(double) as adapter:
+        with pytest.raises(OutcomeUnknownError, match=r"after 0\.4 of it had executed"):
+            await adapter.cancel(SYMBOL, cid("e"), OrderType.LIMIT)
+
+
 async def test_that_an_order_filled_its_trades_say() -> None:
     assert await heard(said("order", order_row(orderStatus="Filled"))) == []
 

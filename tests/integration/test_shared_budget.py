@@ -69,7 +69,8 @@ class Exchange:
             said, self.says = self.says, None
             return said
         if self.is_binance:
-            return web.json_response({"serverTime": self.clock.now_ms, "orderId": 7, "clientOrderId": "", "rows": []})
+            order = {"orderId": 7, "clientOrderId": "", "symbol": "BTCUSDT", "status": "CANCELED"}
+            return web.json_response({"serverTime": self.clock.now_ms, **order})
         result = {"timeNano": str(self.clock.now_ms * 1_000_000), "orderId": "7", "orderLinkId": "", "list": []}
         return web.json_response({"retCode": 0, "retMsg": "OK", "result": result, "time": self.clock.now_ms})
 
@@ -83,9 +84,11 @@ class Exchange:
             key, streams = Secret("key"), base.replace("http", "ws", 1)
             options = {"record": self.known.record, "clock": self.clock, "budget": self.budget}
             account = self.known.account(base, streams, key, key, **options)
-            await account.server_time_offset()
-            yield account, PublicRest(http, base, self.budget, self.clock, MANNERS[self.known.name])
-            await account.close()
+            try:
+                await account.server_time_offset()
+                yield account, PublicRest(http, base, self.budget, self.clock, MANNERS[self.known.name])
+            finally:
+                await account.close()
 
     def shuts_out(self, status: int, body: Any, headers: dict[str, str]) -> None:
         """Answer the next request with a ban."""

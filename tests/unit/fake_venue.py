@@ -62,6 +62,7 @@ class Resting:
     venue_id: str
     status: OrderStatus = OrderStatus.NEW
     seen_from_ms: int = 0
+    filled: float = 0.0
 
 
 @dataclass
@@ -110,6 +111,8 @@ class FakeVenue:
             raise NoSuchOrderError("-2011: Unknown order sent.")
         if answer != LOST:
             resting.status = OrderStatus.CANCELLED
+            if resting.filled:
+                raise OutcomeUnknownError("cancelled after a part of it had executed")
         if answer != TAKEN:
             raise OutcomeUnknownError("the answer was lost")
 
@@ -165,7 +168,7 @@ class FakeVenue:
             raise answer
 
     def _state(self, one: Resting) -> OrderState:
-        return OrderState(one.order.client_id, one.order.symbol, one.venue_id, one.status)
+        return OrderState(one.order.client_id, one.order.symbol, one.venue_id, one.status, one.filled)
 
 
 def client_id(name: str, generation: int = 0, plan: str = PLAN) -> str:

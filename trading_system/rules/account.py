@@ -49,6 +49,7 @@ from trading_system.rules.trade import (
 )
 from trading_system.rules.trade_plan import Plan
 
+MOST_EARLIER = 2
 DAY_MS = 86_400_000
 
 
@@ -67,7 +68,8 @@ class Terms(NamedTuple):
 class Slot(NamedTuple):
     """One symbol's place in the account: its trade, the orders that rest for it, and its last price.
 
-    ``gone``: the trade whose entry was taken back last; it may have filled before the venue heard of that.
+    ``gone``: the trade whose entry was taken back last; it may have filled before the venue heard of that. ``earlier``:
+    those before it, the newest first: one that came after them may never have been sent, as theirs were not settled.
     """
 
     trade: Trade | None = None
@@ -75,6 +77,23 @@ class Slot(NamedTuple):
     seen: int = 0  # the youngest order that the path has looked at
     close: float = 0.0  # 0.0 until the first priced minute
     gone: Trade | None = None
+    earlier: tuple[Trade, ...] = ()
+
+    @property
+    def taken_back(self) -> tuple[Trade, ...]:
+        """The trades whose entries were taken back last, the newest first."""
+        return () if self.gone is None else (self.gone, *self.earlier)
+
+    def freed(self) -> Slot:
+        """Return the slot without its trade, whose entry may still have filled."""
+        if self.trade is None:
+            return self
+        return self._replace(trade=None, orders=(), gone=self.trade, earlier=self.taken_back[:MOST_EARLIER])
+
+    def without(self, late: Trade) -> Slot:
+        """Return the slot when ``late`` has turned out to have filled."""
+        others = [one for one in self.taken_back if one is not late]
+        return self._replace(gone=others[0] if others else None, earlier=tuple(others[1:]))
 
 
 class Account(NamedTuple):
@@ -184,8 +203,9 @@ def book_fill(account: Account, place: int, fill: Fill, terms: Terms, facts: lis
     slot = account.slots[place]
     trade = slot.trade
     if trade is None or not fill.id.startswith(trade.plan.id, len(PREFIX)):
-        trade = _filled_late(slot, fill)
-        slot = slot._replace(gone=None, orders=())
+        late = _filled_late(slot, fill)
+        slot = slot.without(late)._replace(orders=())
+        trade = leaving(late, "late_fill")  # at market, under its stop
     facts.append(fill)
     orders = tuple(order for order in slot.orders if order.id != fill.id)
     wallet = account.wallet
@@ -252,7 +272,7 @@ def drop_entry(
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Rejection(slot.trade.plan, rule, values or {}))
-    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.gone or slot.trade))
+    return _with_slot(account, place, slot.freed())
 
 
 def close_step(account: Account, instant: Instant, terms: Terms, facts: list[Fact]) -> Account:
@@ -329,7 +349,7 @@ def withdraw(account: Account, place: int, rule: str, time: int, terms: Terms, f
     if slot.trade is None or not slot.trade.waiting:
         return account
     facts.append(Withdrawn(time, terms.instruments[place].symbol, slot.trade.plan.id, rule))
-    return _with_slot(account, place, slot._replace(trade=None, orders=(), gone=slot.gone or slot.trade))
+    return _with_slot(account, place, slot.freed())
 
 
 def leave(account: Account, place: int, reason: str, time: int, terms: Terms, facts: list[Fact]) -> Account:
@@ -364,16 +384,16 @@ class UnexpectedFillError(RuntimeError):
 
 
 def _filled_late(slot: Slot, fill: Fill) -> Trade:
-    """Return the trade whose entry filled while it was taken back: it leaves at market, under its stop.
+    """Return the trade whose entry filled while it was taken back.
 
     Raises: UnexpectedFillError for any other fill that the slot's trade does not explain.
     """
     if slot.trade is not None:
         raise UnexpectedFillError(fill, "another trade holds the symbol's slot")
-    gone = slot.gone
-    if fill.role != Role.ENTRY or gone is None or not fill.id.startswith(gone.plan.id, len(PREFIX)):
-        raise UnexpectedFillError(fill, "no trade holds the symbol's slot")
-    return leaving(gone, "late_fill")
+    for gone in slot.taken_back:
+        if fill.role == Role.ENTRY and fill.id.startswith(gone.plan.id, len(PREFIX)):
+            return gone
+    raise UnexpectedFillError(fill, "no trade holds the symbol's slot")
 
 
 def _with_slot(account: Account, place: int, slot: Slot) -> Account:

@@ -153,13 +153,17 @@ EVER = TradePoint(0, 0)
 
 
 class OrderChanged(NamedTuple):
-    """An order changed its standing otherwise than by a fill; ``reason``: why it was rejected, in the venue's words."""
+    """An order changed its standing otherwise than by a fill; ``reason``: why it was rejected, in the venue's words.
+
+    ``filled``: how much of it has executed by then, where that is said; the trades may come after it.
+    """
 
     client_id: str
     symbol: str
     status: OrderStatus
     venue_id: str
     reason: str = ""
+    filled: float = 0.0
 
 
 class StreamUp(NamedTuple):
@@ -203,7 +207,11 @@ class Venue(Protocol):
         """
 
     async def cancel(self, symbol: str, client_id: str, kind: OrderType) -> None:
-        """Take back an open order. Raises: NoSuchOrderError when it is not open, for whatever reason."""
+        """Take back an open order.
+
+        Raises: NoSuchOrderError when it is not open, for whatever reason; OutcomeUnknownError besides the others' when
+        it is gone and a part of it has executed, whose trades may still come.
+        """
 
     async def order(self, symbol: str, client_id: str, kind: OrderType) -> OrderState | None:
         """Return the standing of one order, None when the venue does not find it."""

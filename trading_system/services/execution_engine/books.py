@@ -120,7 +120,7 @@ class Books:
             return None
         self.booked[fill.symbol] = self.booked.get(fill.symbol, NONE_BOOKED).and_also(fill)
         slot = self.account.slots[place]
-        trade, gone = slot.trade, slot.gone
+        trade = slot.trade
         if is_ours(fill.client_id):
             id_ = canonical(fill.client_id)
         elif fill.client_id.startswith(SETTLED) and trade is not None:
@@ -135,7 +135,7 @@ class Books:
         else:
             log.warning("a trade that is not ours on %s: %s", fill.symbol, fill.client_id)
             return None
-        if gone is not None and id_ not in self._orders:  # of a step that is over, and whose orders are forgotten
+        for gone in slot.taken_back if id_ not in self._orders else ():  # of a step whose orders are forgotten
             self._orders |= {canonical_id(gone.plan.id, want.name): _order(gone, want) for want in wanted_orders(gone)}
         if trade is not None and id_ not in self._orders and id_ == canonical_id(trade.plan.id, "e"):
             (entry,) = wanted_orders(trade._replace(opened_at=-1))  # a part of it that an earlier life did not hear of

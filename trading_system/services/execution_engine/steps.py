@@ -20,7 +20,7 @@ def same_but_prices(one: Account, other: Account) -> bool:
     """Tell whether two accounts differ in nothing but the last prices, which the candles tell as well."""
     if len(one.slots) != len(other.slots) or one._replace(slots=()) != other._replace(slots=()):
         return False
-    return all(a[:3] == b[:3] and a.gone == b.gone for a, b in zip(one.slots, other.slots, strict=True))
+    return all(a == b._replace(close=a.close) for a, b in zip(one.slots, other.slots, strict=True))
 
 
 def step_close(time: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from trading_system.rules.matching import OrderType
+from trading_system.rules.matching import OrderType, Role
 from trading_system.venues.clock import Clock
 from trading_system.venues.errors import VenueError
 from trading_system.venues.port import OrderChanged, OrderState, OrderStatus, Venue, VenueRecord
@@ -42,11 +42,17 @@ class UnknownOrders:
         return self._record.algo_fence_ms if kind == OrderType.STOP else self._record.fence_ms
 
     def believe(self, client_id: str, said: OrderState | OrderChanged) -> None:
-        """Write the venue's own word about an order of the journal."""
+        """Write the venue's own word about an order of the journal.
+
+        An entry of which a part had executed when it ended has filled with that part: its trade may still be on its
+        way, and until it is booked it is not known whether there is a position.
+        """
         status, venue_id = said.status, said.venue_id
         if status in ENDS:
             words = f"the venue says {status}: {said.reason}" if said.reason else f"the venue says {status}"
-            self._journal.settled(client_id, ENDS[status], words)
+            order = self._journal.order(client_id)
+            in_part = said.filled > 0 and order is not None and order.role == Role.ENTRY
+            self._journal.settled(client_id, State.FILLED if in_part else ENDS[status], words)
         else:
             self._journal.acked(client_id, venue_id)
 

@@ -84,6 +84,8 @@ class VenueEvents:
         elif isinstance(event, OrderChanged):
             if self._reconciler.changed(event) and self.rejoined:  # it ended without our doing
                 await self._agreement.reach(self._books.place(event.symbol), self._now())
+                if event.filled:  # and its trades may have been missed, not only overtaken
+                    asyncio.get_running_loop().call_later(RETRY_S, self._take_in, StreamUp())
         elif isinstance(event, StreamCut):
             log.warning("user stream: %s", event.reason)
 

@@ -165,7 +165,10 @@ class BinanceUsdm:
         if kind == OrderType.STOP:
             await self._write("DELETE", STOP, {"clientAlgoId": client_id}, sent_ms)
         else:
-            await self._write("DELETE", ORDER, {"symbol": symbol, "origClientOrderId": client_id}, sent_ms)
+            body = await self._write("DELETE", ORDER, {"symbol": symbol, "origClientOrderId": client_id}, sent_ms)
+            filled = decoded(body, OrderRow).state().filled
+            if filled > 0:
+                raise OutcomeUnknownError(f"{client_id}: cancelled after {text_of(filled)} of it had executed")
 
     async def order(self, symbol: str, client_id: str, kind: OrderType) -> OrderState | None:
         """Return the standing of one order, None when the venue does not find it."""

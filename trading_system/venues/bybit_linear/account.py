@@ -151,6 +151,8 @@ class BybitLinear:
         state = await self.order(symbol, client_id, kind)
         if state is None or state.status != OrderStatus.CANCELLED:
             raise OutcomeUnknownError(f"{client_id}: asked to be cancelled, was {state and state.status} afterwards")
+        if state.filled > 0:
+            raise OutcomeUnknownError(f"{client_id}: cancelled after {text_of(state.filled)} of it had executed")
 
     async def order(self, symbol: str, client_id: str, kind: OrderType) -> OrderState | None:
         """Return the standing of one order, None when the venue does not find it."""

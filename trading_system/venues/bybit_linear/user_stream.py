@@ -10,7 +10,7 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 
-from trading_system.venues.answers import decoded, status_of
+from trading_system.venues.answers import decoded, finite, status_of
 from trading_system.venues.bybit_linear.position_stops import PositionStops
 from trading_system.venues.bybit_linear.rows import LINEAR, STATUSES, ExecutionRow, Frame, OrderRow
 from trading_system.venues.clock import Clock
@@ -107,7 +107,7 @@ class UserStream(KeptStream):
             name = self._stops.name_of(row) if row.is_stop else row.order_link_id
             status = status_of(STATUSES, row.order_status)
             if name and status != OrderStatus.FILLED:
-                yield OrderChanged(name, row.symbol, status, row.order_id, row.why)
+                yield OrderChanged(name, row.symbol, status, row.order_id, row.why, finite(row.cum_exec_qty))
 
     async def _fill(self, row: ExecutionRow) -> VenueFill | None:
         fill = row.fill(await self._door.name_of_trade(row))

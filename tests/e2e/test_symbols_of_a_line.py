@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from line_processes import PATIENCE_S, Disturbance, Play, Stage, assert_equal, played
@@ -22,8 +23,9 @@ from trading_system.research.line_rows import status_of
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest, write
 from trading_system.research.stored_candles import read_stored
-from trading_system.rules.roster import Member, State
+from trading_system.rules.roster import Change, Member, State
 from trading_system.service_run import FOLDER
+from trading_system.services.execution_engine.joining import Membership
 from trading_system.services.inbox import DONE, Inbox
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.stored_run import run_of
@@ -123,6 +125,39 @@ async def test_a_symbol_joins_and_another_leaves_and_the_backtest_of_the_store_i
     assert [trade.symbol for trade in run.record.trades] == [FIRST, THIRD]
     status = status_of(await read_line(tmp_path / "paper"))
     assert (status["symbols"], status["left"]) == ([SECOND, THIRD], [FIRST])
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["in one life", "started again meanwhile"])
+async def test_minutes_that_the_account_went_on_without_are_gaps_for_the_backtest_of_the_store_too(
+    feed: PublicFeed, tmp_path: Path, *, restarted: bool
+) -> None:
+    """The first symbol, which holds a position from minute 600 to 651, is not seen from 606 on: its end is another."""
+
+    async def looked(line: Line, change: Callable[[int], list[Change]]) -> None:
+        step = line.execution.progress.step
+        await line.execution._members.write(change(step), step)
+        await line.letterbox.store.commit()
+
+    line = await line_of(feed, tmp_path / "paper")
+    try:
+        await line.start()
+        await play(line, feed, 605)
+        with patch.object(Membership, "seen", lambda *_: []):  # as if its minutes did not come
+            await looked(line, lambda step: line.execution._members.unseen(step, [FIRST]))
+            await play(line, feed, 630)
+            line = await again(line, feed, how=restarted)
+            await play(line, feed, 670)
+        await play(line, feed)
+        run = paper_run(await run_of(line), line, 0.0)
+    finally:
+        await line.stop()
+    (absence,) = line.execution.roster.members[FIRST].absences
+    assert absence.first == feed.inputs.origin // MINUTE + 606
+    assert absence.last is not None
+    assert absence.last - absence.first >= 60
+    (trade, *_) = [trade for trade in run.record.trades if trade.symbol == FIRST]
+    assert trade.time // MINUTE >= absence.last
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
 
 

@@ -43,6 +43,7 @@ RUNS = 3
 WARM_UP = 720  # minutes of history before the line is measured
 LIVE = 240
 PAUSE_S = 0.2  # between two closes, in which what is polled gets its turn, as it does in a minute
+DRAWN_S = 1.0  # what the picture of a signal takes, which is drawn long before the next minute closes
 IDLE_S = 20.0
 
 
@@ -215,9 +216,10 @@ async def life() -> Lived:
             for _ in range(LIVE):
                 signals.done.clear()
                 closes.append(await live.close())
+                await asyncio.sleep(PAUSE_S)
                 if signals.done.is_set():
                     with_signals.append(closes[-1].waited)
-                await asyncio.sleep(PAUSE_S)
+                    await asyncio.sleep(DRAWN_S)
             cpu, began = time.process_time(), time.perf_counter()
             await asyncio.sleep(IDLE_S)
             idle = (time.process_time() - cpu) / (time.perf_counter() - began)

@@ -40,10 +40,10 @@ struct Queue {
 }
 
 impl Queue {
-    /// Whether the bell must ring now, and note that it does.
-    fn rings(&mut self, now: Instant) -> bool {
+    /// Whether the bell must ring now, and note that it does. A queue of `limit` events waits for nothing but a drain.
+    fn rings(&mut self, now: Instant, limit: usize) -> bool {
         let due = self.rung_at.map_or(true, |at| now.saturating_duration_since(at) >= SHOWN_EVERY);
-        if self.rung || self.events.is_empty() || !(self.urgent || due) {
+        if self.rung || self.events.is_empty() || !(self.urgent || due || self.events.len() >= limit) {
             return false;
         }
         self.rung = true;
@@ -113,7 +113,7 @@ impl Outbox {
             }
             waiting.push_back(event);
         }
-        let rings = queue.rings(now);
+        let rings = queue.rings(now, self.limit);
         drop(queue);
         if rings {
             self.wake.ring();
@@ -249,5 +249,17 @@ mod tests {
         assert!(!readable(&outbox));
         outbox.push_at(soon + SHOWN_EVERY, []);
         assert!(readable(&outbox), "what was held back is rung without another word");
+    }
+
+    #[test]
+    fn a_queue_that_is_full_of_what_is_only_shown_rings_at_once() {
+        let outbox = Outbox::new(2, 2).unwrap();
+        let began = Instant::now();
+        outbox.push_at(began, [mark(0, 1.0)]);
+        outbox.drain();
+        outbox.push_at(began, [mark(0, 2.0)]);
+        assert!(!readable(&outbox));
+        outbox.push_at(began, [mark(1, 3.0)]);
+        assert!(readable(&outbox), "the socket waits for this drain");
     }
 }

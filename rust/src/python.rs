@@ -88,7 +88,8 @@ fn tuples<'py>(
 /// The line to one exchange: a thread with a socket that reconnects by itself, and a queue that rings.
 ///
 /// `fileno()` is readable while events wait: `loop.add_reader(feed.fileno(), on_events)`, where `on_events` calls
-/// `drain()`. When Python is slow, running candles are merged and the socket waits; nothing else is ever dropped.
+/// `drain()`. What is only shown, running candles and mark prices, rings four times a second at the most, the newest of
+/// each symbol; everything else rings at once. When Python is slow the socket waits; nothing else is ever dropped.
 ///
 /// `url` begins with ws:// or wss:// and must be the routed one (`/market/ws` or `/market/stream`): the unrouted
 /// address acknowledges and stays silent. `symbols` as frames spell them (BTCUSDT), 1 to 1024, each once.

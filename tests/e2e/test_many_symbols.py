@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import many_symbols
 import pytest
 from market_faults import VENUES
-from measure.crowd import crowd
+from measure.crowd import crowd, line_settings
 from measure.parity import beside_its_backtest
 
 from trading_system.research.parity import compare
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 async def test_a_line_of_two_hundred_symbols_with_six_trades_at_a_time_equals_its_backtest(tmp_path: Path) -> None:
-    found = await beside_its_backtest(many_symbols.line_settings(), 200, 3, tmp_path)
+    found = await beside_its_backtest(line_settings(), 200, 3, tmp_path)
     assert found.differs == ()
     assert found.fingerprints[0] == found.fingerprints[1]
     assert found.most == 6

@@ -6,29 +6,22 @@ import statistics
 
 import many_symbols
 import pytest
-from measure.crowd import crowd
-
-from trading_system.settings import Settings
-
-
-@pytest.fixture
-def settings() -> Settings:
-    return many_symbols.line_settings()
+from measure.crowd import crowd, line_settings
 
 
 @pytest.mark.slow
-async def test_a_minute_of_five_hundred_symbols_is_stored_and_rung_in_time(settings: Settings) -> None:
-    spent = await many_symbols.closes(crowd(settings, 500, 500), upto=5, minutes=20)
+async def test_a_minute_of_five_hundred_symbols_is_stored_and_rung_in_time() -> None:
+    spent = await many_symbols.closes(crowd(line_settings(), 500, 500), upto=5, minutes=20)
     assert statistics.median(took.worked for took in spent) < 2 * 50
 
 
 @pytest.mark.slow
 async def test_the_whole_line_stores_the_signals_of_two_hundred_symbols_in_time(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(many_symbols, "LIVE", 30)
     monkeypatch.setattr(many_symbols, "WARM_UP", 480)
     monkeypatch.setattr(many_symbols, "IDLE_S", 5.0)
-    lived = await many_symbols.life(crowd(settings, 200, 510), settings)
-    assert many_symbols.latest(lived.worked) < 2 * 100
+    lived = await many_symbols.life()
+    assert many_symbols.latest([took.worked for took in lived.closes]) < 2 * 100
     assert lived.idle < 2 * 0.05

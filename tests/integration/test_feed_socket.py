@@ -155,6 +155,17 @@ async def test_candles_flow_in_order_and_running_ones_are_told_apart() -> None:
         assert {event[1] for event in heard if event[0] == "running"} == {"BTCUSDT"}
 
 
+async def test_the_last_running_candle_is_told_though_nothing_follows_it() -> None:
+    venue = Venue()
+    async with served(venue) as port, feeding(port) as ear:
+        line = await venue.next_line()
+        await ear.kinds("connected", "subscribed")
+        for price in ("7.5", "8", "8.5"):
+            await line.send_str(kline("BTCUSDT", 0, closed=False, price=price))
+        heard = await ear.until(lambda events: bool(events) and events[-1][6] == 8.5)
+        assert {event[0] for event in heard} == {"running"}
+
+
 async def test_a_cut_is_answered_by_a_new_connection_and_a_new_subscription() -> None:
     venue = Venue()
     async with served(venue) as port, feeding(port) as ear:

@@ -41,7 +41,10 @@ def candle_close_channel(symbol: str) -> str:
 
 
 def real_time_channel(symbol: str) -> str:
-    """Return the channel of the running, unclosed candle; nothing that decides listens to it."""
+    """Return the channel of the running, unclosed candle, the newest at most four times a second; it decides nothing.
+
+    Those in between, and one that comes after its own close, are left out.
+    """
     return f"{_named('symbol', symbol)}_RealTime"
 
 

@@ -18,7 +18,6 @@ TABLE: tuple[Row, ...] = (
     # Turned away at the door.
     Row(Meaning.CLOCK, codes={-1021, -5028}),
     Row(Meaning.NOT_TAKEN, codes={-1001, -1003, -1008, -1015, -1016}),
-    Row(Meaning.NOT_TAKEN, statuses={418, 429}, coded=False),
     Row(Meaning.NOT_TAKEN, codes={-4117}),  # the stop is triggering just now
     Row(Meaning.NOT_TAKEN, statuses={503}, says="service unavailable", coded=False),
     Row(Meaning.UNKNOWN, statuses=range(500, 600)),

@@ -379,3 +379,36 @@ async def test_another_producer_of_the_same_stream_shuts_the_feed_out() -> None:
     await until(lambda: desk.feed.failure is not None)
     assert "expected step" in str(desk.feed.failure)
     await desk.feed.stop()
+
+
+async def test_without_a_clock_a_symbol_that_is_not_traded_has_gaps_as_far_as_others_have_closed() -> None:
+    desk = Desk(240, "BTCUSDT", "ETHUSDT", upto=100)
+    await desk.feed.start()
+    desk.say(*range(100, 103))
+    await desk.reached(103)
+    fetched = len(desk.history.calls)
+    await desk.feed.poll()
+    await desk.feed.poll()
+    await until(lambda: len(desk.history.calls) > fetched)
+    assert await desk.head("ETHUSDT") == 100
+    desk.history.listed["ETHUSDT"] = False
+    await desk.feed.poll()
+    await desk.reached(103, "ETHUSDT")
+    assert (desk.feed.counts["gaps"], desk.feed.health().progress["halted"]) == (3, "ETHUSDT")
+    await desk.feed.stop()
+
+
+async def test_without_a_clock_too_only_a_second_list_that_lacks_a_symbol_proves_that_it_is_gone() -> None:
+    desk = Desk(240, "BTCUSDT", "ETHUSDT", upto=100)
+    await desk.feed.start()
+    desk.say(100)
+    await desk.reached(101)
+    del desk.history.listed["ETHUSDT"]
+    desk.history.failures = [UnknownSymbolError("ETHUSDT", "http://venue")]
+    await desk.feed.poll()
+    await desk.feed.poll()
+    await until(lambda: not desk.history.failures)
+    assert await desk.head("ETHUSDT") == 100
+    await desk.feed.poll()
+    await desk.reached(101, "ETHUSDT")
+    await desk.feed.stop()

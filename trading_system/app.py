@@ -273,11 +273,10 @@ class Line:
         return {one.symbol: self.origin // MINUTE_MS for one in self.instruments}
 
     def _symbol_source(self) -> SymbolSource:
-        if not self._access.paper:
-            return AccountSource(self.venue)
         http = self._access.open_http()
         self._opened.push_async_callback(http.close)
-        return PublicSource(self._access.market(http))
+        market = self._access.market(http)
+        return PublicSource(market) if self._access.paper else AccountSource(self.venue, market)
 
     def _choice(self) -> Choice | None:
         names, top = selection_of(self.settings.symbols)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trading_system.rules.grid import Instrument
 from trading_system.venues.errors import NoSuchSymbolError
@@ -25,6 +25,10 @@ class PublicSource:
             raise NoSuchSymbolError(str(error)) from error
         return found
 
+    async def traded(self) -> Mapping[str, Instrument]:
+        """Return every symbol that is traded now with its grids. Raises: MarketError."""
+        return {one.symbol: one for one in await self._market.instruments()}
+
     async def most_traded(self, count: int) -> Sequence[str]:
         """Return the symbols with the largest 24 h volume, the largest first. Raises: MarketError."""
         return await top_by_volume(self._market, count)
@@ -33,13 +37,18 @@ class PublicSource:
 class AccountSource:
     """An account at a simulated exchange, whose fees it knows; such an exchange knows no 24 h volumes."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, market: PublicMarket) -> None:
         self._venue = venue
+        self._market = market
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return the record of ``symbol``. Raises: VenueError."""
         (found,) = await self._venue.instruments([symbol])
         return found
+
+    async def traded(self) -> Mapping[str, Instrument]:
+        """Return every symbol that is traded now with its grids. Raises: MarketError."""
+        return {one.symbol: one for one in await self._market.instruments()}
 
     async def most_traded(self, count: int) -> Sequence[str]:
         """Refuse. Raises: NoSuchSymbolError."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from small_markets import SMALL_MINUTES, SMALL_SEED, made_market, small_market, small_settings, with_calm, with_gaps
 
+from trading_system.app import JOURNAL_FILE
 from trading_system.research.candle_inputs import CandleInputs
 from trading_system.research.line_view import read_line
 from trading_system.research.parity import compare
@@ -17,11 +18,14 @@ from trading_system.research.run_folder import EVENTS, step_of_fill
 from trading_system.research.runs import Run, run_backtest, write
 from trading_system.rules.matching import MINUTE_MS, Role
 from trading_system.rules.roster import Member, State, Why
+from trading_system.services.execution_engine.journal import Journal
+from trading_system.services.execution_engine.journal import State as Standing
 from trading_system.settings import Settings
 from trading_system.simulator.faults import Fault
 from trading_system.simulator.server import SimulatorServer
 
 FIRST, OTHER = "BTCUSDT", "ETHUSDT"
+BARE_MS = 2_500  # the longest that a position may be without a stop
 
 
 class WrongError(AssertionError):
@@ -106,6 +110,53 @@ def has_ended(ground: Ground, played: Played) -> None:
     member = member_of(played, FIRST)
     if (member.state, member.why) != (State.LEFT, Why.ENDED):
         raise WrongError(f"expected {FIRST} to have left as it is traded no more, was {member}")
+    _require_other_as_ever(ground, played)
+
+
+def keeps_its_trade_on_a_new_grid(ground: Ground, played: Played) -> None:
+    """Raise unless the trade went on as planned, but for the new grid, and the symbol left after it.
+
+    Raises: WrongError.
+    """
+    new_tick = played.server.exchange.books[FIRST].instrument.tick.price(1)
+    expected, found = (
+        [fill for fill in run.record.fills if fill.symbol == FIRST] for run in (ground.backtest, played.run)
+    )
+    if [(fill.id, fill.quantity) for fill in found] != [(fill.id, fill.quantity) for fill in expected]:
+        raise WrongError(f"expected the fills {expected}, was {found}")
+    if any(abs(a.price - b.price) > new_tick for a, b in zip(found, expected, strict=True)):
+        raise WrongError(f"expected prices within {new_tick:g} of {expected}, was {found}")
+    protection = played.server.state()["protection"]
+    if protection["gaps"] or protection["bare_moves"]:
+        raise WrongError(f"expected a position that always had its stop, was {protection}")
+    _require_gone_for_its_grid(ground, played, most_refused=1)
+
+
+def is_protected_on_a_new_grid(ground: Ground, played: Played) -> None:
+    """Raise unless the symbol left, with a trade that got its stop in time or, where stops come with it, without one.
+
+    Raises: WrongError.
+    """
+    protection = played.server.state()["protection"]
+    if protection["bare_moves"] or max(protection["waits_ms"], default=0) > BARE_MS:
+        raise WrongError(f"expected a stop within {BARE_MS} ms, was {protection}")
+    exits = [fill for fill in played.run.record.fills if fill.name == "x"]
+    if exits:
+        raise WrongError(f"expected no trade to be left for want of a stop, was {exits}")
+    _require_gone_for_its_grid(ground, played, most_refused=1)
+
+
+def _require_gone_for_its_grid(ground: Ground, played: Played, most_refused: int) -> None:
+    member = member_of(played, FIRST)
+    if (member.state, member.why) != (State.LEFT, Why.CHANGED):
+        raise WrongError(f"expected {FIRST} to have left for its new grid, was {member}")
+    journal = Journal(played.folder / JOURNAL_FILE)
+    try:
+        refused = [order for order in journal.orders_since(0) if order.state == Standing.REJECTED]
+    finally:
+        journal.close()
+    if len(refused) > most_refused:
+        raise WrongError(f"expected at most {most_refused} order refused, was {refused}")
     _require_other_as_ever(ground, played)
 
 

@@ -30,6 +30,8 @@ from fault_trials import (
     equals_the_backtest_with_gaps,
     grounds_of,
     has_ended,
+    is_protected_on_a_new_grid,
+    keeps_its_trade_on_a_new_grid,
 )
 
 from trading_system import replay, simulated_run
@@ -40,6 +42,7 @@ from trading_system.rules.sequencer import ClosedCandle, Read, Sequenced, Settle
 from trading_system.services.data_feed import history, service
 from trading_system.services.data_feed.history import History
 from trading_system.services.data_feed.service import DataFeed
+from trading_system.services.execution_engine import joining
 from trading_system.services.execution_engine.joining import Membership
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.server import SimulatorServer
@@ -49,6 +52,7 @@ from trading_system.venues.rest_budget import RestBudget
 
 VENUES = ("binance_usdm", "bybit_linear")
 STALLED_S = 4.0
+REFUSED_ALL_S = 20.0  # in which a line has tried every attempt at a stop and left the position
 K = FaultKind
 
 
@@ -68,6 +72,11 @@ def _no_questions() -> contextlib.AbstractContextManager[Any]:
 
 async def _never(*_: object) -> bool:
     """Take every symbol for one that is traded."""
+    return False
+
+
+def _alike(*_: object) -> bool:
+    """Take every record for the one that is known."""
     return False
 
 
@@ -118,12 +127,14 @@ BANS = Rule("a ban is waited out", lambda: patch.object(RestBudget, "banned_ms",
 CLOCK = Rule("a refused time is measured anew", _no_new_clock)
 STANDING = Rule("who is silent is looked up in the venue's list", lambda: patch.object(History, "_is_halted", _never))
 ENDING = Rule("who stays silent is let go", lambda: patch.object(Membership, "heed", lambda *_: None))
+GRIDS = Rule("a refused order's grid is read again", lambda: patch.object(joining, "_grid_differs", _alike))
 
 
 class Case(NamedTuple):
     """A number of the list of faults, what happens around the step ``at`` of an entry, and the rule that mends it.
 
-    on: which of the venue's markets it is played on. holds: raises WrongError when what must hold did not.
+    on: which of the venue's markets it is played on. holds: raises WrongError when what must hold did not. patience_s:
+    for how long the market waits for the line before the run counts as stalled.
     """
 
     number: int
@@ -132,6 +143,7 @@ class Case(NamedTuple):
     rule: Rule
     on: Callable[[Grounds], Ground] = attrgetter("one")
     holds: Callable[[Ground, Played], None] = equals_its_backtest
+    patience_s: float = STALLED_S
 
 
 def _lost(at: int) -> Fault:
@@ -175,6 +187,12 @@ CASES = (
     Case(17, "a symbol that is delisted in mid-trade", lambda at: [
         Fault(K.DELISTED, at + 4, FIRST)
     ], ENDING, attrgetter("two"), has_ended),
+    Case(17, "a tick that grows tenfold in mid-trade", lambda at: [
+        Fault(K.NEW_TICK, at + 4, FIRST)
+    ], GRIDS, attrgetter("two"), keeps_its_trade_on_a_new_grid, REFUSED_ALL_S),
+    Case(17, "a tick that grows tenfold before an entry", lambda at: [
+        Fault(K.NEW_TICK, at - 1, FIRST)
+    ], GRIDS, attrgetter("two"), is_protected_on_a_new_grid, REFUSED_ALL_S),
 )  # fmt: skip
 
 
@@ -193,7 +211,7 @@ def recovery_s(case: Case, grounds: Grounds, folder: Path) -> float:
         return servers[-1]
 
     closed: dict[int, float] = {}
-    with patch.object(simulated_run, "simulator_of", watched), patch.object(replay, "STALLED_AFTER_S", STALLED_S):
+    with patch.object(simulated_run, "simulator_of", watched), patch.object(replay, "STALLED_AFTER_S", case.patience_s):
         run = asyncio.run(
             simulated_run.run_replay(
                 ground.market,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -134,13 +134,19 @@ class Market:
 
     def __init__(self) -> None:
         self.raises: dict[str, list[Exception]] = {}
-        self.known = {"SOLUSDT": SOL, "ADAUSDT": instrument_of("ADAUSDT"), "BTCUSDT": BTC}
+        self.known = {"SOLUSDT": SOL, "ADAUSDT": instrument_of("ADAUSDT"), "BTCUSDT": BTC, "ETHUSDT": ETH}
+        self.lists = 0
         self.volumes = ["ADAUSDT", "BTCUSDT"]
         self.ready: list[str] = []
 
     async def instrument(self, symbol: str) -> Instrument:
         self._raise(symbol)
         return self.known[symbol]
+
+    async def traded(self) -> Mapping[str, Instrument]:
+        self._raise("traded")
+        self.lists += 1
+        return {symbol: one for symbol, one in self.known.items() if not self.raises.get(symbol)}
 
     async def most_traded(self, count: int) -> Sequence[str]:
         return self.volumes[:count]

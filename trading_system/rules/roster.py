@@ -39,6 +39,7 @@ class Why(StrEnum):
     BY_VOLUME = "by_volume"
     REFUSED = "refused"
     ENDED = "ended"
+    CHANGED = "changed"
 
 
 REASONS: Mapping[Why, str] = {
@@ -46,6 +47,7 @@ REASONS: Mapping[Why, str] = {
     Why.BY_VOLUME: "chosen by its 24 h volume",
     Why.REFUSED: "the venue refused it: {detail}",
     Why.ENDED: "the venue trades it no more",
+    Why.CHANGED: "the venue trades it on another grid now ({detail}); trade it on a line of its own",
 }
 """``Why`` in English."""
 
@@ -64,8 +66,9 @@ class Change(NamedTuple):
 
     step: of ``joined`` the first step that the account takes of the symbol, of ``leaving`` the first without new
     entries, of ``left`` the last that it took, of ``unseen`` the first that it took as a gap, of ``seen`` the first
-    that it took again as it was; otherwise the account's step at that moment. instrument and origin (the
-    step before the first of its history) come with ``joining``. detail: the venue's own words.
+    that it took again as it was; otherwise the account's step at that moment. instrument and origin (the step before
+    the first of its history) come with ``joining``; with ``leaving`` comes the instrument of a symbol that the venue
+    trades on another grid now. detail: the venue's own words.
     """
 
     symbol: str
@@ -103,7 +106,10 @@ class Absence(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One symbol. ``instrument`` is None while it is only asked for the first time."""
+    """One symbol. ``instrument`` is None while it is only asked for the first time.
+
+    ``changed`` is the record of a symbol that the venue trades on another grid than that of ``instrument`` by now.
+    """
 
     symbol: str
     state: State
@@ -113,6 +119,7 @@ class Member(NamedTuple):
     stints: tuple[Stint, ...] = ()
     detail: str = ""
     absences: tuple[Absence, ...] = ()
+    changed: Instrument | None = None
 
     @property
     def unseen(self) -> bool:
@@ -223,7 +230,7 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
         have = have._replace(state=state, why=change.why, detail=change.detail)
         if state == State.JOINING:
             origin = have.origin if have.instrument is not None else change.origin
-            have = have._replace(instrument=change.instrument, origin=origin)
+            have = have._replace(instrument=change.instrument, origin=origin, changed=None)
         elif state == State.JOINED:
             have = have._replace(stints=(*have.stints, Stint(change.step)))
             if symbol not in places:
@@ -233,6 +240,7 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
             leaving = change.step if last.leaving is None and state == State.LEAVING else last.leaving
             left = change.step if state == State.LEFT else None
             have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left)))
+            have = have._replace(changed=change.instrument or have.changed)
             if left is not None and have.unseen:
                 have = _seen_after(have, left)
         members[symbol] = have

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from enum import Enum, auto
 
+from trading_system.rules.changed_grid import on_tick
 from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.matching import Order, Role
 from trading_system.rules.trade import Trade
 from trading_system.services.execution_engine.books import Books
+from trading_system.services.execution_engine.joining import Membership
 from trading_system.services.execution_engine.journal import LIVE, Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 
@@ -27,8 +31,9 @@ class Left(Enum):
 class Agreement:
     """Between the books of one account and its venue. ``open`` are the places at which they do not agree yet."""
 
-    def __init__(self, books: Books, journal: Journal, reconciler: Reconciler) -> None:
-        """Keep both sides."""
+    def __init__(self, books: Books, journal: Journal, reconciler: Reconciler, members: Membership) -> None:
+        """Keep both sides, and who knows on which grids the venue trades."""
+        self._members = members
         self._books = books
         self._journal = journal
         self._reconciler = reconciler
@@ -41,13 +46,18 @@ class Agreement:
         """
         books = self._books
         symbol = books.terms.instruments[place].symbol
+        doubts = True
         for _ in range(OUTCOMES_A_STEP):
-            outcome = await self._reconciler.reconcile(symbol, books.orders_of(place), books.protection_of(place))
-            if outcome.stop_passed or outcome.unprotectable:
+            wanted, protection = self._on_the_venues_grid(symbol, place), books.protection_of(place)
+            outcome = await self._reconciler.reconcile(symbol, wanted, protection, doubts=doubts)
+            if outcome.doubted:
+                doubts = await self._members.has_new_grid(symbol)  # else there is nothing to doubt: it is asked on
+            elif outcome.stop_passed or outcome.unprotectable:
                 books.unplace(place, self._journal.live(symbol))
                 books.leave(place, time)
             elif outcome.entry_refused is not None:
                 log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
+                self._members.doubt(symbol)
                 books.unplace(place, self._journal.live(symbol))
                 books.drop_entry(place, "venue_refused")
             elif outcome.entry_filled_late and books.is_entering(place):  # the slot is its trade's, not the new one's
@@ -60,6 +70,17 @@ class Agreement:
                     self.open.discard(place)
                 return
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
+
+    def _on_the_venues_grid(self, symbol: str, place: int) -> Sequence[Order]:
+        """Return what should rest; what does not rest yet is placed on the grid that the venue has by now."""
+        orders, tick = self._books.orders_of(place), self._members.new_tick(symbol)
+        if tick is None:
+            return orders
+        live = self._journal.live(symbol)
+        return [
+            order if order.role == Role.ENTRY or any(have.is_for(order) for have in live) else on_tick(order, tick)
+            for order in orders
+        ]
 
     def unprotected(self) -> list[str]:
         """Return the symbols of positions whose whole size no stop covers that the venue has acknowledged.

@@ -53,6 +53,10 @@ class Outcome:
     """Orders that the venue says are filled, and whose fills are not booked yet."""
     refused: tuple[tuple[str, int, str], ...] = ()
     """Targets and exits that the venue keeps refusing: (client id, code, words)."""
+    doubts: bool = False
+    """Whether the first refusal of a stop or a target ends the call, so that the symbol's record can be read again."""
+    doubted: bool = False
+    """There was such a refusal."""
     unsettled: tuple[str, ...] = ()
     """Orders that should be gone or known and are not yet; the next call goes on with them."""
 
@@ -113,10 +117,13 @@ class Reconciler:
         async with self._turns[symbol]:
             await self._unknown.refresh(symbol)
 
-    async def reconcile(self, symbol: str, desired: Sequence[Order], protection: float = 0.0) -> Outcome:
+    async def reconcile(
+        self, symbol: str, desired: Sequence[Order], protection: float = 0.0, *, doubts: bool = False
+    ) -> Outcome:
         """Make what rests at the venue for ``symbol`` be ``desired``, which is sent in its own order, the stop first.
 
         protection: the price of the stop of the position that an entry among them opens; a venue may take it along.
+        doubts: see ``Outcome``.
         The first call for a symbol also finds out what happened to its orders while nobody looked.
         Raises: VenueError when that, or a position that must be known, cannot be read.
         """
@@ -126,7 +133,7 @@ class Reconciler:
                     await self._unknown.refresh(symbol)
                     self._reached(Point.DURING_RECONCILE)
                 self._refreshed.add(symbol)
-            outcome = Outcome()
+            outcome = Outcome(doubts=doubts)
             await self._agree(symbol, desired, protection, outcome)
             return outcome
 
@@ -146,7 +153,7 @@ class Reconciler:
                 continue
             standing = await self._have(symbol, order, protection, outcome)
             self._reached(Point.DURING_RECONCILE)
-            if outcome.stop_passed or outcome.unprotectable:
+            if outcome.stop_passed or outcome.unprotectable or outcome.doubted:
                 return
             if order.role == Role.STOP:
                 protected = standing == _Standing.LIVE
@@ -209,6 +216,9 @@ class Reconciler:
                     continue
             refusals.append((sent.client_id, sent.code, sent.reason))
             log.warning("%s: the venue refused %s: %s %s", symbol, *refusals[-1])
+            outcome.doubted = outcome.doubts and _may_be_of_another_grid(order, error)
+            if outcome.doubted:
+                return _Standing.MISSING
             if order.role == Role.ENTRY and not (isinstance(error, NotTakenError) and error.wait_s <= ENTRY_WAITS_S):
                 break  # after a longer wait the signal would be another one
             if isinstance(error, NothingToReduceError) or order.role == Role.EXIT:
@@ -327,6 +337,12 @@ def _keeper(live: Sequence[JournalOrder], order: Order) -> JournalOrder | None:
     """Return the live order that stands for ``order``: one that the venue has acknowledged before one it may have."""
     matching = [have for have in live if have.is_for(order)]
     return min(matching, key=lambda have: have.state != State.ACKED, default=None)
+
+
+def _may_be_of_another_grid(order: Order, error: RefusedError | None) -> bool:
+    """Tell whether a refusal may be about the price of ``order``: the position, the load or the market is not why."""
+    otherwise = isinstance(error, NothingToReduceError | NotTakenError)
+    return error is not None and not otherwise and order.role in (Role.STOP, Role.TARGET)
 
 
 def _back_off(refusals: int) -> float:

@@ -94,17 +94,17 @@ class ExecutionEngine(Room):
         self._signal_interval, self._signal_ms = signal_interval, interval_ms(signal_interval)
         self._origin = self._step = min(origins.values())
         self._books = Books(new_account(equity, len(terms.instruments), self._step * MINUTE_MS), terms)
-        self._agreement = Agreement(self._books, journal, reconciler)
+        self._wake = asyncio.Event()
+        pinned = None if joining is None or joining.choice is None else joining.choice.pinned
+        roster = new_roster(self._origin, terms.instruments, pinned)
+        self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
+        self._agreement = Agreement(self._books, journal, reconciler, self._members)
         self._snapshot = Snapshot(letterbox.store, self._exchange)
         self._commands = CommandDesk(letterbox.store, self._exchange, venue_ms)
         self._obedience = Obedience(letterbox, self._books, self._snapshot, self._commands, self._agreement, venue_ms)
         self._has_just_closed = False  # a step, and the next minute is not played yet
         self._pending = PendingSteps()
         self._held = HeldFills(venue, journal, list(origins), self._books.trading)
-        self._wake = asyncio.Event()
-        pinned = None if joining is None or joining.choice is None else joining.choice.pinned
-        roster = new_roster(self._origin, terms.instruments, pinned)
-        self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
         self._events = VenueEvents(
             venue,
             journal,

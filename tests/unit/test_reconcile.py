@@ -578,3 +578,13 @@ async def test_a_target_that_is_taken_and_then_rejected_again_and_again_is_sent_
     desk.venue.quantity = 0.0
     assert await desk.want(stop(), target()) == Outcome(flat=True)
     assert len(desk.venue.requests("place")) == 5
+
+
+async def test_a_refusal_that_may_be_of_another_grid_ends_the_call_if_the_record_can_be_read(
+    desk: Desk,
+) -> None:
+    desk.venue.placings.append(REFUSAL)
+    outcome = await desk.reconciler.reconcile(SYMBOL, [stop(), target()], doubts=True)
+    assert (outcome.doubted, outcome.unprotectable) == (True, False)
+    assert desk.venue.live() == []
+    assert await desk.want(stop(), target()) == AGREED

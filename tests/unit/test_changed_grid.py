@@ -1,0 +1,89 @@
+"""A symbol whose grid becomes another one at the venue: what must rest is placed on it, and the symbol leaves."""
+
+from __future__ import annotations
+
+import pytest
+from sample_line import until
+from sample_membership import BTC, Line
+
+from trading_system.rules.changed_grid import on_tick
+from trading_system.rules.grid import Grid
+from trading_system.rules.matching import Order, OrderType, Role
+from trading_system.rules.roster import State, Why
+from trading_system.venues.errors import NoSuchSymbolError, OutcomeUnknownError
+
+COARSER = BTC._replace(tick=Grid(1, 1))
+DAY = 1440
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "side", "price", "placed"),
+    [
+        (Role.STOP, OrderType.STOP, -1, 99.7, 99.0),
+        (Role.STOP, OrderType.STOP, 1, 100.2, 101.0),
+        (Role.TARGET, OrderType.LIMIT, -1, 104.9, 104.0),
+        (Role.TARGET, OrderType.LIMIT, 1, 95.1, 96.0),
+        (Role.STOP, OrderType.STOP, -1, 99.0, 99.0),
+        (Role.EXIT, OrderType.MARKET, -1, 0.0, 0.0),
+    ],
+)
+def test_a_stop_is_never_nearer_and_a_target_never_farther_than_planned(
+    role: Role, kind: OrderType, side: int, price: float, placed: float
+) -> None:
+    order = Order("a", role, kind, side, price, 1.0, 0)
+    assert on_tick(order, Grid(1, 1)) == order._replace(price=placed)
+
+
+async def test_a_grid_that_changed_is_found_once_a_day_and_known_to_the_next_life() -> None:
+    line = Line()
+    members = await line.live()
+    await until(lambda: not members._doubted)
+    assert members.due(line.step, []) == []
+    line.market.known["BTCUSDT"] = COARSER
+    members.day_begins(line.step + 1)
+    assert line.market.lists == 1
+    line.step += DAY
+    members.day_begins(line.step)
+    await line.settled(members, "BTCUSDT", State.LEAVING)
+    member = members.roster.members["BTCUSDT"]
+    said = ("tick 0.1 -> 1, step 0.001 -> 0.001", COARSER)
+    assert (member.why, member.detail, member.changed) == (Why.CHANGED, *said)
+    assert members.roster.members["ETHUSDT"].state == State.JOINED
+    await members.stop()
+    again = await line.live()
+    assert (again.new_tick("BTCUSDT"), again.new_tick("ETHUSDT")) == (Grid(1, 1), None)
+    await again.stop()
+
+
+async def test_what_the_venue_refuses_is_looked_up_at_once_and_a_known_grid_is_no_news() -> None:
+    line = Line()
+    members = await line.live()
+    assert not await members.has_new_grid("BTCUSDT")
+    line.market.known["BTCUSDT"] = COARSER
+    assert await members.has_new_grid("BTCUSDT")
+    assert members.new_tick("BTCUSDT") == Grid(1, 1)
+    assert not await members.has_new_grid("BTCUSDT")
+    assert [change.why for change in members.due(line.step, [])] == [Why.CHANGED]
+    await members.stop()
+
+
+async def test_a_venue_that_does_not_say_its_grids_holds_up_no_order_and_is_asked_beside_the_trading() -> None:
+    line = Line()
+    members = await line.live()
+    await until(lambda: not members._doubted)
+    line.market.known["BTCUSDT"] = COARSER
+    line.market.raises["traded"] = [OutcomeUnknownError("no answer"), OutcomeUnknownError("no answer")]
+    assert not await members.has_new_grid("BTCUSDT")
+    await line.settled(members, "BTCUSDT", State.LEAVING)
+    assert len(line.pauses) == 1
+    await members.stop()
+
+
+async def test_a_symbol_that_is_on_the_list_no_more_is_asked_for_by_its_name_before_it_leaves() -> None:
+    line = Line()
+    members = await line.live()
+    line.market.raises["ETHUSDT"] = [NoSuchSymbolError("ETHUSDT: expected a symbol that trades, was SETTLING")]
+    assert not await members.has_new_grid("ETHUSDT")
+    await line.settled(members, "ETHUSDT", State.LEAVING)
+    assert members.roster.members["ETHUSDT"].why == Why.ENDED
+    await members.stop()

@@ -16,6 +16,7 @@ from trading_system.research.line_view import read_line
 from trading_system.research.parity import compare
 from trading_system.research.run_folder import EVENTS, step_of_fill
 from trading_system.research.runs import Run, run_backtest, write
+from trading_system.research.stored_candles import read_stored
 from trading_system.rules.matching import MINUTE_MS, Role
 from trading_system.rules.roster import Member, State, Why
 from trading_system.services.execution_engine.journal import Journal
@@ -25,6 +26,7 @@ from trading_system.simulator.faults import Fault
 from trading_system.simulator.server import SimulatorServer
 
 FIRST, OTHER = "BTCUSDT", "ETHUSDT"
+OLD_S = 3.0  # an age at which a signal is not traded, where time passes at all
 BARE_MS = 2_500  # the longest that a position may be without a stop
 
 
@@ -64,7 +66,7 @@ class Played(NamedTuple):
 
 def grounds_of(venue: str, folder: Path) -> Grounds:
     """Make the markets of ``venue`` and their backtests in ``folder``."""
-    settings = small_settings(f"exchange={venue}")
+    settings = small_settings(f"exchange={venue}", f"signal_max_age={OLD_S:g}")
     two = made_market(settings, SMALL_SEED, (FIRST, OTHER), SMALL_MINUTES)
     one = _ground(settings, small_market(settings), folder / "one", 0)
     numbers = [step - 1 - one.market.origin // MINUTE_MS for step in calm_steps(one.entry)]
@@ -96,6 +98,17 @@ def equals_the_backtest_with_gaps(ground: Ground, played: Played) -> None:
     gaps = {one.symbol: range(one.at_step - first, one.at_step - first + one.steps) for one in played.faults}
     expected = played.folder / "expected"
     write(expected, run_backtest(with_gaps(ground.market, gaps), ground.settings))
+    _require_equal(played.folder, expected)
+
+
+def trades_no_late_signal(ground: Ground, played: Played) -> None:
+    """Raise unless the signal of the entry was too old to be traded, and nothing else differs. Raises: WrongError."""
+    late = asyncio.run(read_stored(played.folder)).late
+    traded = next(fill.id[2:-1] for fill in ground.backtest.record.fills if step_of_fill(fill) == ground.entry)
+    if late != {traded}:
+        raise WrongError(f"expected the signal {traded} to be too old, was {sorted(late)}")
+    expected = played.folder / "expected"
+    write(expected, run_backtest(ground.market, ground.settings, late=late))
     _require_equal(played.folder, expected)
 
 

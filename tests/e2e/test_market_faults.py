@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from fault_trials import Grounds, WrongError, grounds_of
-from market_faults import CASES, VENUES, Case, recovery_s
+from market_faults import CASES, RULES, VENUES, Case, Rule, recovery_s
 
 from trading_system.replay import LineFailedError, StalledError
+from trading_system.simulator.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +34,14 @@ def test_a_fault_costs_time_and_changes_nothing(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_without_its_rule_the_fault_does_harm(case: Case, grounds: Grounds, tmp_path: Path) -> None:
-    with case.rule.off(), pytest.raises((WrongError, StalledError, LineFailedError)) as harmed:
-        recovery_s(case, grounds, tmp_path / "run")
+    with pytest.raises((WrongError, StalledError, LineFailedError)) as harmed:
+        recovery_s(case, grounds, tmp_path / "run", ruled=False)
     # a rule that was taken away by a mistake in its replacement would prove nothing
     assert not isinstance(harmed.value.__cause__, TypeError | AttributeError | NameError)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_without_a_fault_no_rule_is_missed(rule: Rule, grounds: Grounds, tmp_path: Path) -> None:
+    """A control that does harm by itself would prove nothing of the fault that it is played with."""
+    nothing = Case(0, "nothing", lambda at: [Fault(FaultKind.CLOCK_JUMP, at, ms=0)], rule, attrgetter("two"))
+    recovery_s(nothing, grounds, tmp_path / "run", ruled=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -260,6 +262,22 @@ async def test_a_new_connection_can_be_acknowledged_and_stay_silent() -> None:
         assert client.server.wire["frames"] == before
 
 
+async def test_a_lag_holds_the_frames_back_whatever_is_asked_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = asyncio.Event()
+    async with venue(*MINUTES, faults=(Fault(FaultKind.STREAM_LAG, at_step=START + 1, ms=500),)) as client:
+        ws = await client.market_stream()
+        await client.server.advance()
+        before = client.server.wire["frames"]
+        monkeypatch.setattr("trading_system.simulator.server.asyncio", SimpleNamespace(sleep=lambda _: late.wait()))
+        advancing = asyncio.create_task(client.server.advance())
+        _, rows = await client.request("GET", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=2)
+        assert rows[0][0] == (START + 1) * 60_000
+        assert client.server.wire["frames"] == before
+        late.set()
+        await advancing
+        assert await closes(ws, 2) == [1, 2]
+
+
 async def rows_under(fault: Fault) -> list[list[str]]:
     async with venue(*MINUTES, faults=(fault,)) as client:
         await client.server.advance()
@@ -271,7 +289,7 @@ async def rows_under(fault: Fault) -> list[list[str]]:
 
 
 async def test_candles_by_rest_can_be_stale_holed_empty_or_other_than_the_streams_for_one_request() -> None:
-    assert await rows_under(Fault(FaultKind.STALE_REST, nth=1)) == [["0", "2.5"], ["1", "2.5"]]
+    assert await rows_under(Fault(FaultKind.STALE_REST, nth=1)) == [["0", "2.5"], ["1", "0"]]
     assert await rows_under(Fault(FaultKind.MISSING_ROW, nth=1)) == [["0", "2.5"], ["2", "0"]]
     assert await rows_under(Fault(FaultKind.EMPTY_REST, at_step=START + 2)) == []
     assert await rows_under(Fault(FaultKind.CHANGED_REST, nth=1)) == [["0", "5"], ["1", "5"], ["2", "0"]]

@@ -229,8 +229,15 @@ def _require_place(fault: Fault) -> None:
         raise FaultError(f"expected the symbol that is {fault.kind}, was none")
 
 
+def _as_a_minute_ago(rows: list[Row]) -> list[Row]:
+    """Return the rows of a minute ago: what has closed since was the running minute, and without a trade so far."""
+    *closed, newest = rows[:-1] or rows
+    price = newest.open
+    return [*closed, newest._replace(high=price, low=price, close=price, volume=0.0)]
+
+
 _DAMAGES: dict[FaultKind, Callable[[list[Row]], list[Row]]] = {
-    FaultKind.STALE_REST: lambda rows: rows[:-1],  # as the answer was a minute ago: what just closed is not over yet
+    FaultKind.STALE_REST: _as_a_minute_ago,
     FaultKind.MISSING_ROW: lambda rows: rows[:-2] + rows[-1:],
     FaultKind.EMPTY_REST: lambda _: [],
     FaultKind.CHANGED_REST: lambda rows: [row._replace(volume=row.volume * 2) for row in rows],

@@ -81,6 +81,7 @@ class SimulatorServer:
         self._outbox: deque[_Minute | UserFrame | _StepEnd] = deque()
         self._runner: web.ServerRunner | None = None
         self._handling = 0
+        self._is_lagging = False
         self._shown = True
         self.protection = ProtectionWatch(exchange.books, wall_ms)
         exchange.listener = self
@@ -117,7 +118,9 @@ class SimulatorServer:
                 self._outbox.append(_StepEnd(self.exchange.step))
                 lag_s = self._disturbances.lag_s(self.exchange.step)
                 if lag_s:
+                    self._is_lagging = True
                     await asyncio.sleep(lag_s)
+                    self._is_lagging = False
             await self._flush()
             if self.exchange.step % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -228,7 +231,8 @@ class SimulatorServer:
                 with suppress(ConnectionError):  # whoever asked may be gone; what was done stays done
                     await response.prepare(request)
                     await response.write_eof()
-            await self._flush()
+            if not self._is_lagging:
+                await self._flush()
         finally:
             self._handling -= 1
         if answer.lost and request.transport is not None:

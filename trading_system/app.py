@@ -30,11 +30,12 @@ from trading_system.rules.symbols import selection_of
 from trading_system.secret import Secret
 from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine.awaiting import Awaiting
-from trading_system.services.execution_engine.joining import Choice, Joining, SymbolSource
+from trading_system.services.execution_engine.joining import Choice, Joining
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.points import Reached, unwatched
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
+from trading_system.services.execution_engine.symbol_source import SymbolSource
 from trading_system.services.heartbeat import Beating, Heartbeat
 from trading_system.services.indicator_engine.service import IndicatorEngine
 from trading_system.services.monitoring_engine.service import MonitoringEngine

@@ -119,6 +119,7 @@ ENGLISH: Mapping[str, str] = {
     "why_member.by_volume": "by volume",
     "why_member.refused": "refused by the exchange",
     "why_member.ended": "not traded any more",
+    "why_member.changed": "traded on another grid",
     "side.long": "long",
     "side.short": "short",
     "pattern.order_block": "order_block",

@@ -45,7 +45,7 @@ from trading_system.rules.sequencer import ClosedCandle, Read, Sequenced, Settle
 from trading_system.services.data_feed import history, service
 from trading_system.services.data_feed.history import History
 from trading_system.services.data_feed.questions import Questions
-from trading_system.services.execution_engine import joining
+from trading_system.services.execution_engine import doubts
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.joining import Membership
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
@@ -132,7 +132,7 @@ CLOCK = Rule("a refused time is measured anew", _no_new_clock)
 STANDING = Rule("who is silent is looked up in the venue's list", lambda: patch.object(History, "_is_halted", _never))
 ENDING = Rule("who stays silent is let go", lambda: patch.object(Membership, "heed", lambda *_: None))
 AGES = Rule("a signal that comes too late is not traded", lambda: patch.object(Ages, "dated", _whatever_its_age))
-GRIDS = Rule("a refused order's grid is read again", lambda: patch.object(joining, "_grid_differs", _alike))
+GRIDS = Rule("a refused order's grid is read again", lambda: patch.object(doubts, "has_other_grid", _alike))
 RULES = (REPAIR, ORDER, CALM, PROOF, BANS, CLOCK, STANDING, ENDING, AGES, GRIDS)
 
 

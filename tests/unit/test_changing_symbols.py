@@ -238,7 +238,7 @@ async def test_a_quiet_market_that_is_traded_stays() -> None:
     for _ in range(SILENT_STEPS):
         line.step += 1
         members.heed({0: minute(line.step, gap=True)})
-    await until(lambda: not members._doubted)
+    await until(lambda: not len(members.doubts))
     assert members.due(line.step, []) == []
     await members.stop()
 

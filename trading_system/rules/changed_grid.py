@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from trading_system.rules.grid import Grid
+from trading_system.rules.grid import Grid, Instrument
 from trading_system.rules.matching import Order
+
+
+def has_other_grid(before: Instrument, now: Instrument) -> bool:
+    """Tell whether prices or sizes of a symbol are on another grid now."""
+    return (before.tick, before.step) != (now.tick, now.step)
 
 
 def on_tick(order: Order, tick: Grid) -> Order:

@@ -42,16 +42,6 @@ class Why(StrEnum):
     CHANGED = "changed"
 
 
-REASONS: Mapping[Why, str] = {
-    Why.BY_HAND: "a person asked for it",
-    Why.BY_VOLUME: "chosen by its 24 h volume",
-    Why.REFUSED: "the venue refused it: {detail}",
-    Why.ENDED: "the venue trades it no more",
-    Why.CHANGED: "the venue trades it on another grid now ({detail}); trade it on a line of its own",
-}
-"""``Why`` in English."""
-
-
 class Place(Enum):
     """What the account does with a symbol in a step."""
 

@@ -11,7 +11,7 @@ from trading_system.rules.client_ids import canonical_id
 from trading_system.rules.matching import Order, Role
 from trading_system.rules.trade import Trade
 from trading_system.services.execution_engine.books import Books
-from trading_system.services.execution_engine.joining import Membership
+from trading_system.services.execution_engine.doubts import Doubts
 from trading_system.services.execution_engine.journal import LIVE, Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 
@@ -31,9 +31,9 @@ class Left(Enum):
 class Agreement:
     """Between the books of one account and its venue. ``open`` are the places at which they do not agree yet."""
 
-    def __init__(self, books: Books, journal: Journal, reconciler: Reconciler, members: Membership) -> None:
+    def __init__(self, books: Books, journal: Journal, reconciler: Reconciler, doubts: Doubts) -> None:
         """Keep both sides, and who knows on which grids the venue trades."""
-        self._members = members
+        self._doubts = doubts
         self._books = books
         self._journal = journal
         self._reconciler = reconciler
@@ -51,13 +51,13 @@ class Agreement:
             wanted, protection = self._on_the_venues_grid(symbol, place), books.protection_of(place)
             outcome = await self._reconciler.reconcile(symbol, wanted, protection, doubts=doubts)
             if outcome.doubted:
-                doubts = await self._members.has_new_grid(symbol)  # else there is nothing to doubt: it is asked on
+                doubts = await self._doubts.has_new_grid(symbol)  # else there is nothing to doubt: it is asked on
             elif outcome.stop_passed or outcome.unprotectable:
                 books.unplace(place, self._journal.live(symbol))
                 books.leave(place, time)
             elif outcome.entry_refused is not None:
                 log.warning("%s: the venue refused the entry: %s", symbol, outcome.entry_refused)
-                self._members.doubt(symbol)
+                self._doubts.about(symbol)
                 books.unplace(place, self._journal.live(symbol))
                 books.drop_entry(place, "venue_refused")
             elif outcome.entry_filled_late and books.is_entering(place):  # the slot is its trade's, not the new one's
@@ -73,7 +73,7 @@ class Agreement:
 
     def _on_the_venues_grid(self, symbol: str, place: int) -> Sequence[Order]:
         """Return what should rest; what does not rest yet is placed on the grid that the venue has by now."""
-        orders, tick = self._books.orders_of(place), self._members.new_tick(symbol)
+        orders, tick = self._books.orders_of(place), self._doubts.new_tick(symbol)
         if tick is None:
             return orders
         live = self._journal.live(symbol)

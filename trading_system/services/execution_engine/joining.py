@@ -10,39 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from trading_system.rules.account import DAY_MS, SymbolStep
-from trading_system.rules.grid import Grid, Instrument, text_of
+from trading_system.rules.changed_grid import has_other_grid
+from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.roster import Change, Member, Place, Roster, State, Why
 from trading_system.rules.symbol_commands import Asked, asked_for, chosen
+from trading_system.services.execution_engine.doubts import Doubts, GridChangedError
+from trading_system.services.execution_engine.symbol_source import PASSING, SymbolSource
 from trading_system.services.roster_log import RosterLog
 from trading_system.store.port import Store
-from trading_system.venues.errors import NoSuchSymbolError, NotTakenError, RefusedError, VenueError
+from trading_system.venues.errors import NoSuchSymbolError, NotTakenError, RefusedError
 
 log = logging.getLogger(__name__)
 
 ASKING_AGAIN_S = 5.0
 CHOSEN = "symbols_chosen"  # a document: its step is that of the last choice by volume
 EVERY_STEP = 1 << 62
-READ_AGAIN_S = 2.0  # of a position's stop that was refused: longer than that the venue is not asked why
 SILENT_STEPS = 60  # minutes without a candle after which the venue is asked whether it trades a symbol at all
-PASSING = (VenueError, RuntimeError)
-"""What keeps a question from its answer for now."""
-
-
-class SymbolSource(Protocol):
-    """Where a symbol is looked up that the line does not trade yet."""
-
-    async def instrument(self, symbol: str) -> Instrument:
-        """Return the record of ``symbol``. Raises: NoSuchSymbolError; for what may pass another of ``PASSING``."""
-
-    async def traded(self) -> Mapping[str, Instrument]:
-        """Return every symbol that is traded now with its grids. Raises: one of ``PASSING``."""
-
-    async def most_traded(self, count: int) -> Sequence[str]:
-        """Return the symbols with the largest 24 h volume in quote currency, the largest first."""
 
 
 class Choice(NamedTuple):
@@ -86,14 +73,13 @@ class Membership:
         self._ready: set[str] = set()  # joining, and the venue takes their orders
         self._found: list[Change] = []
         self._silent: dict[str, int] = {}  # how many minutes in a row a symbol had no candle
-        self._doubted: set[str] = set()
-        self._changed: dict[str, Instrument] = {}  # records with other grids than the line's, as they were found
-        self._read_day: int | None = None
         self._wanted: Sequence[str] | None = None  # the newest choice by volume
         self._has_chosen = False  # and it is not written down yet
         self._choose = False
         self._chosen_day: int | None = None
         self._seek = asyncio.Event()
+        source = None if joining is None else joining.source
+        self.doubts = Doubts(source, lambda: self.roster, self._find, self._seek.set)
         self._task: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
@@ -127,10 +113,7 @@ class Membership:
         if self._joining is None:
             return
         day = step * MINUTE_MS // DAY_MS
-        if self._read_day is None or day > self._read_day:
-            self._read_day = day
-            self._doubted.update(one.symbol for one in self.roster.of_state(State.JOINED))
-            self._seek.set()
+        self.doubts.day_begins(day)
         if self._joining.choice is not None and (self._chosen_day is None or day > self._chosen_day):
             self._choose = True
             self._seek.set()
@@ -161,50 +144,7 @@ class Membership:
                 continue
             silent = self._silent[symbol] = self._silent.get(symbol, 0) + 1
             if silent % SILENT_STEPS == 0 and not said.leaving:
-                self.doubt(symbol)
-
-    def doubt(self, symbol: str) -> None:
-        """Ask beside the trading whether the venue still trades a symbol, and on the grid that the line knows."""
-        if self._joining is not None:
-            self._doubted.add(symbol)
-            self._seek.set()
-
-    def new_tick(self, symbol: str) -> Grid | None:
-        """Return the venue's price grid of a symbol where it is another than the line's, None where it is not."""
-        changed = self._changed.get(symbol) or self.roster.members[symbol].changed
-        return None if changed is None else changed.tick
-
-    async def has_new_grid(self, symbol: str) -> bool:
-        """Read the venue's record of a symbol at once, as an order was refused; True when it has another grid now.
-
-        A venue that does not answer soon has said nothing, and is asked beside the trading.
-        """
-        if self._joining is None:
-            return False
-        try:
-            async with asyncio.timeout(READ_AGAIN_S):
-                now = (await self._joining.source.traded()).get(symbol)
-        except (*PASSING, TimeoutError) as error:
-            log.warning("the record of %s cannot be read now (%s)", symbol, error)
-            now = None
-        if now is None:
-            self.doubt(symbol)
-            return False
-        return self._compare(now)
-
-    def _compare(self, now: Instrument) -> bool:
-        """Let a symbol leave whose grid is another one than when it was read last; True when it is."""
-        member = self.roster.members[now.symbol]
-        before = self._changed.get(now.symbol) or member.changed or member.instrument
-        if before is None or not _grid_differs(before, now):
-            return False
-        pairs = (("tick", before.tick, now.tick), ("step", before.step, now.step))
-        said = ", ".join(f"{name} {_spacing(old)} -> {_spacing(new)}" for name, old, new in pairs)
-        log.warning("%s takes no new entries and leaves when it is flat: its grid changed, %s", now.symbol, said)
-        self._changed[now.symbol] = now
-        self._found.append(Change(now.symbol, State.LEAVING, 0, Why.CHANGED, now, detail=said))
-        self._wake()
-        return True
+                self.doubts.about(symbol)
 
     # --- what is to be written down; each returns changes that ``write`` stores
 
@@ -289,7 +229,7 @@ class Membership:
             if one.state == State.LEFT:
                 self._arrived.pop(one.symbol, None)
                 self._ready.discard(one.symbol)
-                self._changed.pop(one.symbol, None)
+                self.doubts.forget(one.symbol)
         self._taken_until = -1
         self.look_at(step + 1)
         self._seek.set()
@@ -303,6 +243,10 @@ class Membership:
         for kept in self._arrived.values():
             for old in [one for one in kept if one < step]:
                 del kept[old]
+
+    def _find(self, change: Change) -> None:
+        self._found.append(change)
+        self._wake()
 
     def _names(self, places: Iterable[int]) -> frozenset[str]:
         return frozenset(self.roster.places[place] for place in places)
@@ -344,8 +288,7 @@ class Membership:
             for member in self.roster.of_state(State.ASKED, State.JOINING):
                 if member.symbol not in self._ready and not any(one.symbol == member.symbol for one in self._found):
                     whole = await self._make_ready(joining, member.symbol) and whole
-            if self._doubted:
-                whole = await self._settle_doubts(joining) and whole
+            whole = await self.doubts.settle() and whole
             if not whole:
                 await joining.sleep(ASKING_AGAIN_S)
                 self._seek.set()
@@ -358,36 +301,6 @@ class Membership:
             return False
         self._choose = False
         self._wake()
-        return True
-
-    async def _settle_doubts(self, joining: Joining) -> bool:
-        """Look the symbols in doubt up in the venue's list; False when some have to be asked for again."""
-        try:
-            traded = await joining.source.traded()
-        except PASSING as error:
-            log.warning("what the venue trades cannot be asked now (%s); asking again", error)
-            return False
-        whole = True
-        for symbol in sorted(self._doubted):
-            if symbol in traded:
-                self._compare(traded[symbol])
-                self._doubted.discard(symbol)
-            else:
-                whole = await self._ask_whether_it_trades(joining, symbol) and whole
-        return whole
-
-    async def _ask_whether_it_trades(self, joining: Joining, symbol: str) -> bool:
-        """Let a symbol leave that the venue trades no more; False when it has to be asked again."""
-        try:
-            await joining.source.instrument(symbol)
-        except NoSuchSymbolError as error:
-            log.warning("%s takes no new entries and leaves when it is flat: %s", symbol, error)
-            self._found.append(Change(symbol, State.LEAVING, 0, Why.ENDED, detail=str(error)))
-            self._wake()
-        except PASSING as error:
-            log.warning("whether %s is traded cannot be asked now (%s); asking again", symbol, error)
-            return False
-        self._doubted.discard(symbol)
         return True
 
     async def _make_ready(self, joining: Joining, symbol: str) -> bool:
@@ -430,17 +343,6 @@ def _as_before(member: Member, instrument: Instrument) -> Instrument:
     before = member.instrument
     if before is None:
         return instrument
-    if _grid_differs(before, instrument):
-        raise NoSuchSymbolError(
-            f"{member.symbol}: expected the grid with which this line traded it before, was another one; trade it on "
-            "a line of its own"
-        )
+    if has_other_grid(before, instrument):
+        raise GridChangedError(before, instrument)
     return before
-
-
-def _grid_differs(before: Instrument, now: Instrument) -> bool:
-    return (before.tick, before.step) != (now.tick, now.step)
-
-
-def _spacing(grid: Grid) -> str:
-    return text_of(grid.price(1))

@@ -98,7 +98,7 @@ class ExecutionEngine(Room):
         pinned = None if joining is None or joining.choice is None else joining.choice.pinned
         roster = new_roster(self._origin, terms.instruments, pinned)
         self._members = Membership(letterbox.store, self._exchange, roster, joining, self._wake.set)
-        self._agreement = Agreement(self._books, journal, reconciler, self._members)
+        self._agreement = Agreement(self._books, journal, reconciler, self._members.doubts)
         self._snapshot = Snapshot(letterbox.store, self._exchange)
         self._commands = CommandDesk(letterbox.store, self._exchange, venue_ms)
         self._obedience = Obedience(letterbox, self._books, self._snapshot, self._commands, self._agreement, venue_ms)

@@ -1,0 +1,145 @@
+"""What a venue may have changed about a symbol that the line trades: whether it trades it, and on which grid.
+
+It is asked beside the trading, again and again until it answers; at once only where a position waits for its stop. Who
+is traded no more, or on another grid, takes no new entries and leaves when it is flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from trading_system.rules.changed_grid import has_other_grid
+from trading_system.rules.grid import Grid, Instrument, text_of
+from trading_system.rules.roster import Change, Roster, State, Why
+from trading_system.services.execution_engine.symbol_source import PASSING, SymbolSource
+from trading_system.venues.errors import NoSuchSymbolError
+
+log = logging.getLogger(__name__)
+
+READ_AGAIN_S = 2.0  # a position whose stop was refused waits no longer for the reason
+
+
+class Doubts:
+    """The symbols in doubt, and the grids that turned out to be others.
+
+    source: who is asked, None for nobody. roster: returns the symbols as they stand. found: is told of who must leave.
+    seek: is called when there is something to ask.
+    """
+
+    def __init__(
+        self,
+        source: SymbolSource | None,
+        roster: Callable[[], Roster],
+        found: Callable[[Change], None],
+        seek: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._roster = roster
+        self._found = found
+        self._seek = seek
+        self._waiting: set[str] = set()
+        self._changed: dict[str, Instrument] = {}  # as they were found in this life
+        self._day: int | None = None
+
+    def __len__(self) -> int:
+        """Return how many symbols are in doubt."""
+        return len(self._waiting)
+
+    def about(self, *symbols: str) -> None:
+        """Ask beside the trading whether the venue still trades symbols, and on the grids that the line knows."""
+        if self._source is not None and symbols:
+            self._waiting.update(symbols)
+            self._seek()
+
+    def day_begins(self, day: int) -> None:
+        """Ask about every symbol that is traded, once in each ``day`` (UTC days since 1970)."""
+        if self._day is None or day > self._day:
+            self._day = day
+            self.about(*(one.symbol for one in self._roster().of_state(State.JOINED)))
+
+    def forget(self, symbol: str) -> None:
+        """Let go of a symbol that has left."""
+        self._changed.pop(symbol, None)
+
+    def new_tick(self, symbol: str) -> Grid | None:
+        """Return the venue's price grid of a symbol where it is another than the line's, None where it is not."""
+        changed = self._changed.get(symbol) or self._roster().members[symbol].changed
+        return None if changed is None else changed.tick
+
+    async def has_new_grid(self, symbol: str) -> bool:
+        """Read the venue's record of a symbol at once, as an order was refused; True when it has another grid now.
+
+        A venue that does not answer soon has said nothing, and is asked beside the trading.
+        """
+        if self._source is None:
+            return False
+        try:
+            async with asyncio.timeout(READ_AGAIN_S):
+                now = (await self._source.traded()).get(symbol)
+        except (*PASSING, TimeoutError) as error:
+            log.warning("the record of %s cannot be read now (%s)", symbol, error)
+            now = None
+        if now is None:
+            self.about(symbol)
+            return False
+        return self._compare(now)
+
+    async def settle(self) -> bool:
+        """Look the symbols in doubt up in the venue's list; False when some have to be asked for again."""
+        if self._source is None or not self._waiting:
+            return True
+        try:
+            traded = await self._source.traded()
+        except PASSING as error:
+            log.warning("what the venue trades cannot be asked now (%s); asking again", error)
+            return False
+        whole = True
+        for symbol in sorted(self._waiting):
+            if symbol in traded:
+                self._compare(traded[symbol])
+                self._waiting.discard(symbol)
+            else:
+                whole = await self._ask_whether_it_trades(self._source, symbol) and whole
+        return whole
+
+    def _compare(self, now: Instrument) -> bool:
+        """Let a symbol leave whose grid is another one than when it was read last; True when it is."""
+        member = self._roster().members[now.symbol]
+        before = self._changed.get(now.symbol) or member.changed or member.instrument
+        if before is None or not has_other_grid(before, now):
+            return False
+        said = str(GridChangedError(before, now))
+        log.warning("%s takes no new entries and leaves when it is flat: %s", now.symbol, said)
+        self._changed[now.symbol] = now
+        self._found(Change(now.symbol, State.LEAVING, 0, Why.CHANGED, now, detail=said))
+        return True
+
+    async def _ask_whether_it_trades(self, source: SymbolSource, symbol: str) -> bool:
+        """Let a symbol leave that is on the list no more, if asking by its name says so too; False to ask again."""
+        try:
+            await source.instrument(symbol)
+        except NoSuchSymbolError as error:
+            log.warning("%s takes no new entries and leaves when it is flat: %s", symbol, error)
+            self._found(Change(symbol, State.LEAVING, 0, Why.ENDED, detail=str(error)))
+        except PASSING as error:
+            log.warning("whether %s is traded cannot be asked now (%s); asking again", symbol, error)
+            return False
+        self._waiting.discard(symbol)
+        return True
+
+
+class GridChangedError(NoSuchSymbolError):
+    """The venue trades a symbol on another grid than the one with which the line has traded it."""
+
+    def __init__(self, before: Instrument, now: Instrument) -> None:
+        super().__init__(
+            f"{now.symbol}: expected tick {_spacing(before.tick)} and step {_spacing(before.step)}, with which this "
+            f"line traded it, was tick {_spacing(now.tick)} and step {_spacing(now.step)}; trade it on a line of its "
+            "own"
+        )
+
+
+def _spacing(grid: Grid) -> str:
+    return text_of(grid.price(1))

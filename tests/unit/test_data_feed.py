@@ -33,7 +33,7 @@ from trading_system.services.room import CANDLES, Letterbox
 from trading_system.store.errors import StoreError
 from trading_system.store.memory import MemoryStore
 from trading_system.store.port import Stream
-from trading_system.venues.market_errors import MarketAwayError
+from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 from trading_system.venues.public_rest import Ban
 
 DAY = 1440 * MINUTE

@@ -32,6 +32,11 @@ class Book:
     halted: tuple[int, int | None] | None = None  # after which step it stopped trading, and up to which; None: for ever
     resting: tuple[Order, ...] | None = None  # what matching sees; None when orders or position changed since
 
+    @property
+    def symbol(self) -> str:
+        """The symbol's name."""
+        return self.instrument.symbol
+
     def row(self, step: int) -> Row:
         """Return a minute of the market: none while the symbol is not traded."""
         return NOT_TRADED if self.halts(step) else self.tape.row(step)

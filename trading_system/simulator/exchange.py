@@ -7,7 +7,7 @@ It decides what an order request is answered and when time moves. How orders fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,9 @@ from trading_system.rules.matching import (
 )
 from trading_system.simulator.admission import goes_off, require_allowed
 from trading_system.simulator.books import NOT_TRADED, Book
-from trading_system.simulator.fingerprint import exit_of, line_of, stop_of
+from trading_system.simulator.exchange_listener import Deaf, Listener
+from trading_system.simulator.fingerprint import line_of
+from trading_system.simulator.order_register import OrderRegister
 from trading_system.simulator.orders import (
     LIQUIDATED,
     SETTLED,
@@ -38,6 +40,7 @@ from trading_system.simulator.orders import (
 )
 from trading_system.simulator.refusals import Refusal, RefusedError
 from trading_system.simulator.tape import LiveTape, Row, Tape, TapeError
+from trading_system.simulator.trade_log import TradeLog
 
 
 class Advanced(NamedTuple):
@@ -57,38 +60,6 @@ class Fences(NamedTuple):
     order_ms: int = 50
     algo_ms: int = 50
     not_found_gap_ms: int = 20
-
-
-class Listener(Protocol):
-    """Who is told what happens, in order. ``now`` is market time in ms UTC."""
-
-    def minute_closed(self, step: int, symbol: str, row: Row) -> None:
-        """Hear that a minute with prices is over."""
-
-    def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
-        """Hear of an order: NEW, TRADE, CANCELED, EXPIRED, or CALCULATED for a liquidation."""
-
-    def algo_changed(self, order: VenueOrder, now: int) -> None:
-        """Hear of a conditional order; its status says what happened."""
-
-    def account_changed(self, symbol: str, reason: str, now: int) -> None:
-        """Hear that the wallet and the position of ``symbol`` changed."""
-
-
-class Deaf:
-    """A listener that lets everything pass."""
-
-    def minute_closed(self, step: int, symbol: str, row: Row) -> None:
-        """Ignore it."""
-
-    def order_changed(self, order: VenueOrder, execution: str, trade: Trade | None, now: int) -> None:
-        """Ignore it."""
-
-    def algo_changed(self, order: VenueOrder, now: int) -> None:
-        """Ignore it."""
-
-    def account_changed(self, symbol: str, reason: str, now: int) -> None:
-        """Ignore it."""
 
 
 class Exchange:
@@ -131,17 +102,19 @@ class Exchange:
             raise TapeError(f"expected a start between {self.first_step - 1} and {self.last_step}, was {start_step}")
         self.step = start_step
         self.now = start_step * MINUTE_MS
-        self.orders: dict[int, VenueOrder] = {}
+        self.register = OrderRegister()
         self._funding = funding or {}
         self.funded: list[Funding] = []
         """Every funding of a position so far, oldest first."""
-        self._trades: list[Trade] = []
-        self._forgotten = 0  # trades before the first of those
-        self._by_client: dict[tuple[bool, str], int] = {}
-        self._number = 0
+        self.traded = TradeLog()
         self._turn = 0
         self._turns = list(self.books.values())
         self._coming: dict[str, Book] = {}  # admitted in the middle of a minute
+
+    @property
+    def orders(self) -> dict[int, VenueOrder]:
+        """Every order that is remembered, by its number."""
+        return self.register.orders
 
     def admit(self, instrument: Instrument, tape: LiveTape, leverage: int) -> None:
         """Trade one more symbol from the next step on; one that is traded already stays as it is."""
@@ -175,7 +148,7 @@ class Exchange:
 
     def standing(self) -> Advanced:
         """Return where the market stands, without moving it."""
-        return Advanced(self.step, self._forgotten + len(self._trades), self.step >= self.last_step)
+        return Advanced(self.step, self.traded.newest, self.step >= self.last_step)
 
     def _play(self, book: Book) -> bool:
         """Follow one symbol's minute to its next fill; False when the minute is over."""
@@ -238,9 +211,9 @@ class Exchange:
         self.now = max(self.now, match.time)
         met = match.order
         if met.role == Role.LIQUIDATION:
-            order = self._child(book, f"{LIQUIDATED}{self._number + 1}", met.side, met.quantity, match.time)
+            order = self.register.child(book.symbol, LIQUIDATED, met.side, met.quantity, match.time)
         elif met.id == SETTLED:
-            order = self._child(book, f"{SETTLED}{self._number + 1}", met.side, met.quantity, match.time)
+            order = self.register.child(book.symbol, SETTLED, met.side, met.quantity, match.time)
         else:
             order = self.orders[int(met.id)]
         algo = order if order.algo else None
@@ -257,7 +230,7 @@ class Exchange:
         book.open.pop(order.number, None)
         book.resting = None
         identity = (
-            self._forgotten + len(self._trades) + 1,
+            self.traded.newest + 1,
             order.number,
             order.client_id,
             order.symbol,
@@ -265,7 +238,7 @@ class Exchange:
             met.role,
         )
         trade = Trade(*identity, match.price, met.quantity, fee, realised, match.maker, match.time, closed)
-        self._trades.append(trade)
+        self.traded.kept.append(trade)
         if met.role == Role.ENTRY and book.position.side == met.side:
             asked = algo or order
             for kind, price in ((OrderType.STOP, asked.stop), (OrderType.TOUCH, asked.target)):
@@ -296,11 +269,8 @@ class Exchange:
 
         One that the price is beyond already is rejected, and the position stays as it was.
         """
-        self._number += 1
         side = -book.position.side
-        wish = ("", book.instrument.symbol, side, kind, price, 0.0)
-        order = VenueOrder(self._number, *wish, False, True, True, self.now, self.now, entry=entry)
-        self.orders[order.number] = order
+        order = self.register.of_position(book.symbol, side, kind, price, entry, self.now)
         if goes_off(kind, side, price, book.last):
             order.status = "REJECTED"
         else:
@@ -314,20 +284,12 @@ class Exchange:
     def _trigger(self, book: Book, algo: VenueOrder, quantity: float, time: int) -> VenueOrder:
         """Turn a conditional order into a market order of its own number and its own client id."""
         book.open.pop(algo.number)
-        child = self._child(book, f"algo-{self._number + 1}", algo.side, quantity, time)
+        child = self.register.child(book.symbol, "algo-", algo.side, quantity, time)
         child.parent, child.reduce_only = algo.number, algo.reduce_only or algo.close_position
         algo.child, algo.status, algo.updated = child.number, "TRIGGERED", time
         self.listener.algo_changed(algo, self.now)
         self.listener.order_changed(child, "NEW", None, self.now)
         return child
-
-    def _child(self, book: Book, client_id: str, side: int, quantity: float, time: int) -> VenueOrder:
-        self._number += 1
-        wish = (client_id, book.instrument.symbol, side, OrderType.MARKET, 0.0, quantity)
-        order = VenueOrder(self._number, *wish, False, False, False, time, time)
-        self.orders[order.number] = order
-        self._by_client[False, client_id] = order.number
-        return order
 
     # --- requests
 
@@ -341,7 +303,7 @@ class Exchange:
         if known is not None and known.open:
             raise RefusedError(Refusal.ID_IN_USE)
         require_allowed(book, request, self.available())
-        order = self._taken(request, "NEW")
+        order = self.register.take(request, self.now, "NEW")
         book.open[order.number] = order
         book.resting = None
         if order.algo:
@@ -352,19 +314,8 @@ class Exchange:
 
     def reject(self, request: OrderRequest) -> VenueOrder:
         """Take an order in and say afterwards that it is rejected: a venue that answers before it decides."""
-        order = self._taken(request, "REJECTED")
+        order = self.register.take(request, self.now, "REJECTED")
         self.listener.order_changed(order, "REJECTED", None, self.now)
-        return order
-
-    def _taken(self, request: OrderRequest, status: str) -> VenueOrder:
-        self._number += 1
-        client_id = request.client_id or f"sim-{self._number}"
-        wish = (client_id, request.symbol, request.side, request.type, request.price, request.quantity)
-        flags = (request.reduce_only, request.algo, request.close_position)
-        order = VenueOrder(self._number, *wish, *flags, self.now, self.now, status)
-        order.stop, order.target, order.post_only = request.stop, request.target, request.post_only
-        self.orders[order.number] = order
-        self._by_client[order.algo, client_id] = order.number
         return order
 
     def set_position_order(self, symbol: str, kind: OrderType, price: float) -> None:
@@ -373,7 +324,7 @@ class Exchange:
         Raises: RefusedError without a position, and when the price is beyond it already.
         """
         book = self._traded(symbol)
-        known, opened = book.held_by_position(kind), self._entry_before(symbol)
+        known, opened = book.held_by_position(kind), self.traded.entry_before(symbol)
         if not book.position.side or opened is None:
             raise RefusedError(Refusal.NOTHING_TO_REDUCE)
         if price and goes_off(kind, -book.position.side, price, book.last):
@@ -398,9 +349,8 @@ class Exchange:
         wish = (order.symbol, order.side, order.type, wanted[1], wanted[0], order.client_id)
         flags = (order.reduce_only, order.algo, order.close_position, order.stop, order.target, order.post_only)
         require_allowed(book, OrderRequest(*wish, *flags), self.available(), instead_of=order)
-        self._number += 1
         order.price, order.quantity = wanted
-        order.amended, order.updated, book.resting = self._number, self.now, None
+        order.amended, order.updated, book.resting = self.register.next_number(), self.now, None
         if order.algo:
             self.listener.algo_changed(order, self.now)
         else:
@@ -480,8 +430,7 @@ class Exchange:
 
     def find(self, *, algo: bool, number: int = 0, client_id: str = "") -> VenueOrder | None:
         """Return an order by number, or the newest one with the client id; None when the service has none such."""
-        order = self.orders.get(number or self._by_client.get((algo, client_id), 0))
-        return order if order is not None and order.algo == algo else None
+        return self.register.find(algo=algo, number=number, client_id=client_id)
 
     def open_orders(self, symbol: str | None, *, algo: bool) -> Iterator[VenueOrder]:
         """Yield the open orders of one service, of one symbol or of all, oldest first within a symbol."""
@@ -490,53 +439,30 @@ class Exchange:
 
     def trades(self) -> list[Trade]:
         """Return every trade of the account so far, or those that are not forgotten, oldest first."""
-        return list(self._trades)
+        return list(self.traded.kept)
 
     def forget(self, kept: int) -> None:
         """Let go of all trades but the newest ``kept``, and of the ended orders behind them.
 
         What is open, what the kept trades came from and the newest orders stay: nobody can still ask for others.
         """
-        newest = self._trades[-kept:]
-        ends = [trade for trade in newest if trade.settles or trade.role == Role.LIQUIDATION]
-        ended = [self._entry_before(trade.symbol, trade.id) for trade in ends]
-        held = [self._entry_before(symbol) for symbol, book in self.books.items() if book.position.side]
-        first = min(trade.id for trade in (*newest, *ended, *held) if trade is not None)
-        self._trades, self._forgotten = self._trades[first - 1 - self._forgotten :], first - 1
-        needed = {trade.order for trade in self._trades} | set(list(self.orders)[-2 * kept :])
+        self.traded.forget(kept, [symbol for symbol, book in self.books.items() if book.position.side])
+        needed = {trade.order for trade in self.traded.kept} | set(list(self.orders)[-2 * kept :])
         needed |= {self.orders[number].parent for number in needed} | {self.orders[number].child for number in needed}
         needed |= {self.orders[number].entry for number in needed if number}
-        self.orders = {number: order for number, order in self.orders.items() if order.open or number in needed}
-        self._by_client = {key: number for key, number in self._by_client.items() if number in self.orders}
+        self.register.keep(needed)
+
+    def fingerprint_lines(self) -> list[str]:
+        """Return one canonical line a trade, ``kind|id|time|price|qty|fee``, oldest first."""
+        return [line_of(trade, self.owner(trade)) for trade in self.traded.kept]
+
+    def owner(self, trade: Trade) -> str:
+        """Return the client id that a trade belongs to; the venue's own ending of a position to the entry it ends."""
+        return self.traded.owner(trade, self.orders)
 
     def available(self) -> float:
         """Return the part of the wallet that no position or waiting entry holds, in quote currency."""
         return self.wallet - sum(book.margin for book in self.books.values())
-
-    def fingerprint_lines(self) -> list[str]:
-        """Return one canonical line a trade, ``kind|id|time|price|qty|fee``, oldest first."""
-        return [line_of(trade, self.owner(trade)) for trade in self._trades]
-
-    def owner(self, trade: Trade) -> str:
-        """Return the client id that a trade belongs to; the venue's own ending of a position to the entry it ends."""
-        if trade.role == Role.LIQUIDATION:
-            entry = self._entry_before(trade.symbol, trade.id)
-            return "" if entry is None else self.owner(entry)
-        if trade.settles:
-            entry = self._entry_before(trade.symbol, trade.id)
-            return "" if entry is None else exit_of(self.owner(entry))
-        parent = self.orders[trade.order].parent
-        if not parent:
-            return trade.client_id
-        asked = self.orders[parent]
-        if not asked.entry:
-            return asked.client_id
-        return stop_of(self.orders[asked.entry].client_id) if asked.type == OrderType.STOP else ""
-
-    def _entry_before(self, symbol: str, before: int | None = None) -> Trade | None:
-        """Return the newest trade that opened a position in ``symbol``, of those with an id below ``before``."""
-        entries = (each for each in reversed(self._trades) if each.symbol == symbol and each.role == Role.ENTRY)
-        return next((each for each in entries if before is None or each.id < before), None)
 
     def _end(self, order: VenueOrder, status: str) -> None:
         book = self.books[order.symbol]

@@ -68,8 +68,8 @@ def pack_exchange(exchange: Exchange) -> bytes:
         )
         for symbol, book in exchange.books.items()
     ]
-    progress = (exchange.step, exchange.now, exchange._turn, exchange._number, exchange.wallet)
-    memory = (list(exchange.orders.values()), exchange.trades(), books, exchange._forgotten)
+    progress = (exchange.step, exchange.now, exchange._turn, exchange.register.number, exchange.wallet)
+    memory = (list(exchange.orders.values()), exchange.trades(), books, exchange.traded.forgotten)
     return msgspec.json.encode(ExchangeState(*progress, *memory))
 
 
@@ -92,11 +92,8 @@ def restore_exchange(exchange: Exchange, payload: bytes) -> None:
     exchange.step, exchange.now, exchange.wallet = state.step, state.now, state.wallet
     played = [book.symbol for book in state.books][: state.turn]
     exchange._turn = sum(1 for symbol in exchange.books if played and symbol <= played[-1])
-    exchange._number = state.number
-    exchange._trades, exchange._forgotten = list(state.trades), state.forgotten
-    exchange.orders = {order.number: order for order in state.orders}
-    # in the order of their numbers, so that the newest order of an id is the one that is found by it
-    exchange._by_client = {(order.algo, order.client_id): order.number for order in state.orders}
+    exchange.register.restore(state.orders, state.number)
+    exchange.traded.kept, exchange.traded.forgotten = list(state.trades), state.forgotten
     for kept in state.books:
         if kept.symbol not in exchange.books:  # flat, and traded no more
             continue

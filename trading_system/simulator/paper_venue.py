@@ -13,7 +13,8 @@ from pathlib import Path
 
 from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS, FillRules, Minute, OrderType, Role
-from trading_system.simulator.exchange import Deaf, Exchange
+from trading_system.simulator.exchange import Exchange
+from trading_system.simulator.exchange_listener import Deaf
 from trading_system.simulator.exchange_state import StateError, pack_exchange, restore_exchange
 from trading_system.simulator.orders import OrderRequest, Trade
 from trading_system.simulator.orders import VenueOrder as BookedOrder

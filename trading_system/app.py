@@ -78,6 +78,8 @@ class Pace(NamedTuple):
     silence_ms: int | None = None  # None: as venues owe minutes; 0: a market that stands still is no dead socket
     ask_after_s: float = 5.0
     backoff_cap_ms: int = 30_000
+    ping_ms: int = 15_000  # how often it is asked whether the other side is still there
+    pong_timeout_ms: int = 15_000  # 0: whoever does not answer that is waited for
     by_clock: bool = True  # closes are missed by the venue's time; False: its market stands still between steps
 
 
@@ -307,6 +309,8 @@ class Line:
             venue=access.known.name,
             silence_ms=pace.silence_ms,
             backoff_cap_ms=pace.backoff_cap_ms,
+            ping_ms=pace.ping_ms,
+            pong_timeout_ms=pace.pong_timeout_ms,
             mark_price=access.paper,  # an exchange that stands still has no price but the last one
             proxy=access.proxy.reveal(),
         )

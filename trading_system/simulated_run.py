@@ -84,12 +84,14 @@ async def run_replay(
     *,
     faults: FaultScript | None = None,
     alerts: Mode | None = None,
+    pace: Pace = REPLAY_PACE,
     warmed: Callable[[int], None] = lambda _: None,
     stepped: Callable[[int], None] = lambda _: None,
 ) -> Run:
     """Trade ``inputs`` through the whole line over the simulator's wire, in lockstep.
 
-    ``warmed`` gets the minutes fetched by REST, ``stepped`` each closed step.
+    ``pace``: how patient the line is; its clock must not pass. ``warmed`` gets the minutes fetched by REST,
+    ``stepped`` each closed step.
     Raises: WireMismatchError when the exchange's trades and the account's fills differ; what ``conduct`` raises.
     """
     if (folder / STORE_FILE).exists():
@@ -101,7 +103,7 @@ async def run_replay(
     began = time.perf_counter()
     try:
         access = simulated_access(settings, addresses.http, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
-        line = Line(folder, settings, inputs.instruments, inputs.origin, access, REPLAY_PACE, alerts=alerts)
+        line = Line(folder, settings, inputs.instruments, inputs.origin, access, pace, alerts=alerts)
         run = await trade_line(line, lambda: conduct(LocalLine(line), LocalMarket(server), stepped), warmed)
         seconds = time.perf_counter() - began
     finally:

@@ -37,6 +37,7 @@ from fault_trials import (
 )
 
 from trading_system import replay, simulated_run
+from trading_system.app import Pace
 from trading_system.research.runs import write
 from trading_system.rules import sequencer
 from trading_system.rules.account import SymbolStep
@@ -48,6 +49,7 @@ from trading_system.services.data_feed.questions import Questions
 from trading_system.services.execution_engine import doubts
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.joining import Membership
+from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.server import SimulatorServer
 from trading_system.venues.binance_usdm.account import BinanceUsdm
@@ -56,16 +58,25 @@ from trading_system.venues.rest_budget import RestBudget
 
 VENUES = ("binance_usdm", "bybit_linear")
 STALLED_S = 4.0
+HARMS = (WrongError, replay.StalledError, replay.LineFailedError)
 LONGEST_JUMP = 10  # steps: an idle line lets the market play on to the next close of a signal's candle
 REFUSED_ALL_S = 20.0  # in which a line has tried every attempt at a stop and left the position
 K = FaultKind
 
 
 class Rule(NamedTuple):
-    """A repair rule: its name, and how a test takes it away."""
+    """A repair rule: its name, and how a test takes it away while a line runs.
+
+    pace: how a rule that is a matter of patience is taken away, from the start on.
+    """
 
     name: str
-    off: Callable[[], contextlib.AbstractContextManager[Any]]
+    off: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    pace: Callable[[Pace], Pace] = lambda pace: pace
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
 
 
 async def _never(*_: object) -> bool:
@@ -121,7 +132,7 @@ def _no_new_clock() -> Iterator[None]:
         yield
 
 
-REPAIR = Rule("what the socket lost is asked for by REST", lambda: patch.object(Questions, "want", lambda *_: None))
+REPAIR = Rule("what the socket lost is asked for by REST", lambda: patch.object(Questions, "want", _nothing))
 ORDER = Rule("each minute once and in order", lambda: patch.object(service, "accept", _as_it_comes))
 CALM = Rule("a minute without a trade is a minute", lambda: patch.object(service, "accept", _nothing_without_a_trade))
 PROOF = Rule(
@@ -130,10 +141,9 @@ PROOF = Rule(
 BANS = Rule("a ban is waited out", lambda: patch.object(RestBudget, "banned_ms", 0))
 CLOCK = Rule("a refused time is measured anew", _no_new_clock)
 STANDING = Rule("who is silent is looked up in the venue's list", lambda: patch.object(History, "_is_halted", _never))
-ENDING = Rule("who stays silent is let go", lambda: patch.object(Membership, "heed", lambda *_: None))
+ENDING = Rule("who stays silent is let go", lambda: patch.object(Membership, "heed", _nothing))
 AGES = Rule("a signal that comes too late is not traded", lambda: patch.object(Ages, "dated", _whatever_its_age))
 GRIDS = Rule("a refused order's grid is read again", lambda: patch.object(doubts, "has_other_grid", _alike))
-RULES = (REPAIR, ORDER, CALM, PROOF, BANS, CLOCK, STANDING, ENDING, AGES, GRIDS)
 
 
 class Case(NamedTuple):
@@ -141,7 +151,7 @@ class Case(NamedTuple):
 
     on: which of the venue's markets it is played on. holds: raises WrongError when what must hold did not. patience_s:
     for how long the market waits for the line before the run counts as stalled. ages: the venue's time goes on from
-    each close, so that a signal grows old; otherwise it stands still with the market.
+    each close, so that a signal grows old; otherwise it stands still with the market. pace: how patient the line is.
     """
 
     number: int
@@ -152,6 +162,7 @@ class Case(NamedTuple):
     holds: Callable[[Ground, Played], None] = equals_its_backtest
     patience_s: float = STALLED_S
     ages: bool = False
+    pace: Pace = REPLAY_PACE
 
 
 def _lost(at: int) -> Fault:
@@ -228,79 +239,141 @@ def _aged() -> Iterator[None]:
         yield
 
 
-def recovery_s(case: Case, grounds: Grounds, folder: Path, *, ruled: bool = True) -> float:
+class VoidError(AssertionError):
+    """A control that proves nothing."""
+
+
+class Play:
+    """One run of a line through ``faults``: what was seen of it stays when it ends in an error.
+
+    ruled: with the rule of the ``case``. Otherwise it is taken away shortly before the first fault: until then it has
+    other work, at the start above all, and a control that fails there would say nothing of the fault.
+    """
+
+    def __init__(self, case: Case, ground: Ground, faults: Sequence[Fault], *, ruled: bool) -> None:
+        self._case = case
+        self._ground = ground
+        self._faults = faults
+        self._since = min(fault.at_step for fault in case.faults(ground.entry))
+        self._ruled = ruled
+        self._closed: dict[int, float] = {}
+        self._servers: list[SimulatorServer] = []
+        self._taken = contextlib.ExitStack()
+        self._is_taken = False
+
+    @property
+    def longest_s(self) -> float:
+        """The longest time that a step took from the first fault on, in seconds."""
+        before = max(step for step in self._closed if step < self._since)
+        steps = sorted(step for step in self._closed if step >= before)
+        return max(self._closed[b] - self._closed[a] for a, b in pairwise(steps))
+
+    @property
+    def missed(self) -> Sequence[Fault]:
+        """The faults that have not happened although the market has come to their step."""
+        (server,) = self._servers
+        return [fault for fault in server.faults.waiting if fault.at_step <= server.exchange.step]
+
+    def to_its_end(self, folder: Path) -> Played:
+        """Play. Raises: WrongError when the line asks a venue that has banned it; what ``run_replay`` raises."""
+        made = simulated_run.simulator_of
+
+        def watched(*args: Any) -> SimulatorServer:
+            self._servers.append(made(*args))
+            return self._servers[-1]
+
+        pace = self._case.pace if self._ruled else self._case.rule.pace(self._case.pace)
+        with (
+            self._taken,
+            _aged() if self._case.ages else contextlib.nullcontext(),
+            patch.object(simulated_run, "simulator_of", watched),
+            patch.object(replay, "STALLED_AFTER_S", self._case.patience_s),
+        ):
+            run = asyncio.run(
+                simulated_run.run_replay(
+                    self._ground.market,
+                    self._ground.settings,
+                    folder,
+                    faults=FaultScript(self._faults),
+                    pace=pace,
+                    stepped=self._step,
+                )
+            )
+        write(folder, run)
+        (server,) = self._servers
+        if server.state()["asked_in_ban"]:
+            raise WrongError(f"expected no request during a ban, was {server.state()['asked_in_ban']}")
+        return Played(run, folder, server, self._faults)
+
+    def _step(self, step: int) -> None:
+        if not self._ruled and not self._is_taken and step >= self._since - LONGEST_JUMP:
+            self._taken.enter_context(self._case.rule.off())
+            self._is_taken = True
+        self._closed[step] = time.perf_counter()
+
+
+def recovery_s(case: Case, grounds: Grounds, folder: Path) -> float:
     """Play ``case`` and return the longest time that a step took from the first fault on, in seconds.
 
-    ruled: with the rule; otherwise it is taken away shortly before the first fault, so that only the fault can tell.
     Raises: WrongError when what must hold did not, or when the line asks a venue that has banned it.
     """
     ground = case.on(grounds)
-    faults = case.faults(ground.entry)
-    first = min(fault.at_step for fault in faults)
-    off = contextlib.ExitStack()
-    servers: list[SimulatorServer] = []
-    made = simulated_run.simulator_of
+    play = Play(case, ground, case.faults(ground.entry), ruled=True)
+    case.holds(ground, play.to_its_end(folder))
+    if play.missed:
+        raise WrongError(f"expected every fault to happen, was {play.missed} waiting")
+    return play.longest_s
 
-    def watched(*args: Any) -> SimulatorServer:
-        servers.append(made(*args))
-        return servers[-1]
 
-    closed: dict[int, float] = {}
+def harm_without_rule(case: Case, grounds: Grounds, folder: Path) -> Exception:
+    """Play ``case`` without its rule and return what it led to.
 
-    def stepped(step: int) -> None:
-        nonlocal ruled
-        closed[step] = time.perf_counter()
-        if not ruled and step >= first - LONGEST_JUMP:
-            off.enter_context(case.rule.off())
-            ruled = True
+    Raises: VoidError when it led to nothing, or to something before the faults had happened.
+    """
+    ground = case.on(grounds)
+    play = Play(case, ground, case.faults(ground.entry), ruled=False)
+    try:
+        case.holds(ground, play.to_its_end(folder))
+    except HARMS as error:
+        if play.missed:
+            raise VoidError(f"expected harm of all faults so far, was {error} before {play.missed}") from error
+        if isinstance(error.__cause__, TypeError | AttributeError | NameError):
+            raise VoidError(f"expected a rule taken away, was a mistake in its replacement: {error}") from error
+        return error
+    raise VoidError(f"expected harm without the rule {case.rule.name!r}, was none")
 
-    aged = _aged() if case.ages else contextlib.nullcontext()
-    with (
-        off,
-        aged,
-        patch.object(simulated_run, "simulator_of", watched),
-        patch.object(replay, "STALLED_AFTER_S", case.patience_s),
-    ):
-        run = asyncio.run(
-            simulated_run.run_replay(
-                ground.market,
-                ground.settings,
-                folder,
-                faults=FaultScript(faults),
-                stepped=stepped,
-            )
-        )
-    write(folder, run)
-    (server,) = servers
-    if server.faults.waiting:
-        raise WrongError(f"expected every fault to happen, was {server.faults.waiting} waiting")
-    if server.state()["asked_in_ban"]:
-        raise WrongError(f"expected no request during a ban, was {server.state()['asked_in_ban']}")
-    case.holds(ground, Played(run, folder, server, faults))
-    before = max(step for step in closed if step < first)
-    steps = sorted(step for step in closed if step >= before)
-    return max(closed[b] - closed[a] for a, b in pairwise(steps))
+
+def miss_no_rule(case: Case, grounds: Grounds, folder: Path) -> None:
+    """Play the market of ``case`` without its faults and without its rule, which nothing needs then.
+
+    Raises: WrongError, StalledError or LineFailedError when it is missed all the same, so that a control which fails
+    without it would prove nothing about the fault.
+    """
+    on = case.on(grounds)
+    ground = grounds.one if on is grounds.calm else on  # there it is the market that is at fault
+    equals_its_backtest(ground, Play(case, ground, [], ruled=False).to_its_end(folder))
 
 
 def main() -> int:
-    """Print the table for every venue; 1 when something that must hold did not, or held without its rule."""
-    wrong = 0
-    sys.stdout.write(f"{'venue':14}{'no':>3}  {'fault':44}{'recovery':>9}  without its rule\n")
+    """Print the table for every venue; 1 when something that must hold did not, or a control proves nothing."""
+    void = 0
+    sys.stdout.write(f"{'venue':14}{'no':>3}  {'fault':48}{'recovery':>9}  without its rule\n")
     with tempfile.TemporaryDirectory() as place:
         for venue in VENUES:
-            grounds = grounds_of(venue, Path(place) / venue)
+            folder = Path(place) / venue
+            grounds = grounds_of(venue, folder)
             for n, case in enumerate(CASES):
-                took = recovery_s(case, grounds, Path(place) / venue / f"with-{n}")
-                outcome = "EQUAL ALL THE SAME"
+                took = recovery_s(case, grounds, folder / f"with-{n}")
                 try:
-                    recovery_s(case, grounds, Path(place) / venue / f"without-{n}", ruled=False)
-                except (WrongError, replay.StalledError, replay.LineFailedError) as error:
-                    outcome = f"{type(error).__name__} ({case.rule.name})"
-                else:
-                    wrong += 1
-                sys.stdout.write(f"{venue:14}{case.number:>3}  {case.name:44}{took:>7.2f} s  {outcome}\n")
+                    outcome = type(harm_without_rule(case, grounds, folder / f"without-{n}")).__name__
+                    miss_no_rule(case, grounds, folder / f"neither-{n}")
+                except (VoidError, *HARMS) as error:
+                    outcome = f"VOID: {error}"
+                    void += 1
+                row = f"{venue:14}{case.number:>3}  {case.name:48}{took:>7.2f} s  {outcome} ({case.rule.name})"
+                sys.stdout.write(f"{row}\n")
                 sys.stdout.flush()
-    return int(wrong > 0)
+    return int(void > 0)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from small_markets import SMALL_MINUTES, SMALL_SEED, made_market, small_market, small_settings, with_calm, with_gaps
+from small_markets import (
+    SMALL_MINUTES,
+    SMALL_SEED,
+    made_market,
+    small_market,
+    small_settings,
+    with_calm,
+    with_gaps,
+    with_twice_the_volume,
+)
 
 from trading_system.app import JOURNAL_FILE
+from trading_system.database import open_store
 from trading_system.research.candle_inputs import CandleInputs
-from trading_system.research.line_view import read_line
+from trading_system.research.line_view import read_line, store_of
 from trading_system.research.parity import compare
 from trading_system.research.run_folder import EVENTS, step_of_fill
 from trading_system.research.runs import Run, run_backtest, write
 from trading_system.research.stored_candles import read_stored
 from trading_system.rules.matching import MINUTE_MS, Role
 from trading_system.rules.roster import Member, State, Why
+from trading_system.services.data_feed.service import CORRECTIONS
 from trading_system.services.execution_engine.journal import Journal
 from trading_system.services.execution_engine.journal import State as Standing
 from trading_system.settings import Settings
@@ -99,6 +110,32 @@ def equals_the_backtest_with_gaps(ground: Ground, played: Played) -> None:
     expected = played.folder / "expected"
     write(expected, run_backtest(with_gaps(ground.market, gaps), ground.settings))
     _require_equal(played.folder, expected)
+
+
+def keeps_what_came_first(ground: Ground, played: Played) -> None:
+    """Raise unless REST's numbers count for the minute that was lost, and are noted beside those of the later ones.
+
+    Raises: WrongError.
+    """
+    lost = played.faults[0].at_step
+    expected = played.folder / "expected"
+    market = with_twice_the_volume(ground.market, FIRST, lost - 1 - ground.market.origin // MINUTE_MS)
+    write(expected, run_backtest(market, ground.settings))
+    _require_equal(played.folder, expected)
+    noted = asyncio.run(_corrections(played.folder))
+    volumes = {int(row["open_time"]): float(row["volume"]) for row in ground.market.candles[FIRST]}
+    wanted = {step: 2 * volumes[(step - 1) * MINUTE_MS] for step in (lost + 1, lost + 2)}
+    if noted != wanted:
+        raise WrongError(f"expected the volumes {wanted} to be noted as corrections, was {noted}")
+
+
+async def _corrections(folder: Path) -> dict[int, float]:
+    """Return the volume of each row that was noted beside the line's own, by its step."""
+    store = open_store(store_of(folder))
+    try:
+        return {one.step: json.loads(one.payload)["volume"] for one in await store.documents(CORRECTIONS)}
+    finally:
+        await store.close()
 
 
 def trades_no_late_signal(ground: Ground, played: Played) -> None:

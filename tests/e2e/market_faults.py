@@ -33,10 +33,11 @@ from fault_trials import (
     has_ended,
     is_protected_on_a_new_grid,
     keeps_its_trade_on_a_new_grid,
+    keeps_what_came_first,
     trades_no_late_signal,
 )
 
-from trading_system import replay, simulated_run
+from trading_system import replay, simulated_run, venue_access
 from trading_system.app import Pace
 from trading_system.research.runs import write
 from trading_system.rules import sequencer
@@ -46,19 +47,29 @@ from trading_system.rules.sequencer import ClosedCandle, Read, Sequenced, Settle
 from trading_system.services.data_feed import history, service
 from trading_system.services.data_feed.history import History
 from trading_system.services.data_feed.questions import Questions
+from trading_system.services.data_feed.service import DataFeed
 from trading_system.services.execution_engine import doubts
 from trading_system.services.execution_engine.ages import Ages
 from trading_system.services.execution_engine.joining import Membership
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.simulator.faults import Fault, FaultKind, FaultScript
 from trading_system.simulator.server import SimulatorServer
+from trading_system.venues import public_rest
 from trading_system.venues.binance_usdm.account import BinanceUsdm
 from trading_system.venues.bybit_linear.rest import Rest as BybitRest
-from trading_system.venues.rest_budget import RestBudget
+from trading_system.venues.clock import Clock
+from trading_system.venues.rest_budget import BudgetTerms, RestBudget
 
 VENUES = ("binance_usdm", "bybit_linear")
 STALLED_S = 4.0
+RULED_S = 20.0  # a line that has its rule is given time, also on a busy machine
+SHUT_OUT_MS = 1_500
 HARMS = (WrongError, replay.StalledError, replay.LineFailedError)
+NEVER_S = 1e9
+# What nobody brings is not asked for by REST, so that nothing but the age of the line can tell.
+PINGING = REPLAY_PACE._replace(ask_after_s=NEVER_S, ping_ms=100, pong_timeout_ms=500)
+LISTENING = REPLAY_PACE._replace(ask_after_s=NEVER_S, silence_ms=800)
+BEFORE = 3  # steps between a fault and the entry: the market plays them at once
 LONGEST_JUMP = 10  # steps: an idle line lets the market play on to the next close of a signal's candle
 REFUSED_ALL_S = 20.0  # in which a line has tried every attempt at a stop and left the position
 K = FaultKind
@@ -102,6 +113,13 @@ def _as_it_comes(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) 
     return Sequenced(sequencer.Sequence(last), came, (), None, len(came))
 
 
+def _newest_wins(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) -> Sequenced:
+    """Take the newest row of a minute that waits for a hole to be filled."""
+    again = {candle.open_time for candle in candles}
+    early = tuple(candle for candle in sequence.early if candle.open_time not in again)
+    return sequencer.accept(sequence._replace(early=early), candles)
+
+
 def _nothing_without_a_trade(sequence: sequencer.Sequence, candles: Sequence[ClosedCandle]) -> Sequenced:
     """Take a minute in which nobody traded for one that the exchange does not have."""
     return sequencer.accept(sequence, [one if one.volume else sequencer.gap_at(one.open_time) for one in candles])
@@ -113,6 +131,17 @@ def _first_answer_is_the_truth(start: int, read: Read, earlier: Read | None) -> 
     rows = {row.open_time: row for row in read.page.rows}
     end = read.page.rows[-1].open_time + MINUTE_MS if read.page.rows else start
     return Settled(tuple(rows.get(at, sequencer.gap_at(at)) for at in range(start, end, MINUTE_MS)))
+
+
+@contextlib.contextmanager
+def _asked_once() -> Iterator[None]:
+    """Put no question a second time, whatever came of the first one."""
+
+    async def no_poll(_: DataFeed) -> None:
+        """Ask for nothing that is overdue."""
+
+    with patch.object(DataFeed, "poll", no_poll), patch.object(public_rest, "ATTEMPTS", 1):
+        yield
 
 
 @contextlib.contextmanager
@@ -133,7 +162,11 @@ def _no_new_clock() -> Iterator[None]:
 
 
 REPAIR = Rule("what the socket lost is asked for by REST", lambda: patch.object(Questions, "want", _nothing))
+AGAIN = Rule("a question without an answer is put again", _asked_once)
+PONGS = Rule("a line that answers no PING is given up", pace=lambda pace: pace._replace(pong_timeout_ms=0))
+AGE = Rule("a line that brings no data is given up", pace=lambda pace: pace._replace(silence_ms=0))
 ORDER = Rule("each minute once and in order", lambda: patch.object(service, "accept", _as_it_comes))
+TRUTH = Rule("the first row of a minute is its truth", lambda: patch.object(service, "accept", _newest_wins))
 CALM = Rule("a minute without a trade is a minute", lambda: patch.object(service, "accept", _nothing_without_a_trade))
 PROOF = Rule(
     "a row is closed, or a gap, by proof alone", lambda: patch.object(history, "settle", _first_answer_is_the_truth)
@@ -150,8 +183,9 @@ class Case(NamedTuple):
     """A number of the list of faults, what happens around the step ``at`` of an entry, and the rule that mends it.
 
     on: which of the venue's markets it is played on. holds: raises WrongError when what must hold did not. patience_s:
-    for how long the market waits for the line before the run counts as stalled. ages: the venue's time goes on from
-    each close, so that a signal grows old; otherwise it stands still with the market. pace: how patient the line is.
+    for how long the market waits for a line without the rule before the run counts as stalled. ages: the venue's time
+    goes on from each close, so that a signal grows old; otherwise it stands still with the market. pace: how patient
+    the line is.
     """
 
     number: int
@@ -165,20 +199,23 @@ class Case(NamedTuple):
     pace: Pace = REPLAY_PACE
 
 
+def _cut(at: int) -> Fault:
+    """Cut the line so long before an entry that the market plays on to its signal before anybody can come back."""
+    return Fault(K.CUT, at - BEFORE)
+
+
 def _lost(at: int) -> Fault:
     return Fault(K.MISSING_CLOSE, at)
 
 
 CASES = (
-    Case(1, "cut without a word", lambda at: [Fault(K.CUT, at)], REPAIR),
+    Case(1, "cut without a word", lambda at: [_cut(at)], REPAIR),
     Case(1, "closed with 1000, 1006, 1008", lambda at: [
-        Fault(K.CLOSED, at - 2), Fault(K.CLOSED, at, code=1006), Fault(K.CLOSED, at + 2, code=1008)
+        Fault(K.CLOSED, at - BEFORE), Fault(K.CLOSED, at, code=1006), Fault(K.CLOSED, at + 2, code=1008)
     ], REPAIR),
-    Case(1, "half open", lambda at: [Fault(K.HALF_OPEN, at), Fault(K.CUT, at + 3)], REPAIR),
-    Case(1, "a shutdown that is announced", lambda at: [Fault(K.SHUTDOWN, at), Fault(K.CUT, at + 1)], REPAIR),
-    Case(2, "acknowledged but silent", lambda at: [
-        Fault(K.SILENT_SUBSCRIPTION, at), Fault(K.CUT, at + 3)
-    ], REPAIR),
+    Case(1, "half open", lambda at: [Fault(K.HALF_OPEN, at - BEFORE)], PONGS, pace=PINGING),
+    Case(1, "a shutdown that is announced", lambda at: [Fault(K.SHUTDOWN, at - BEFORE)], REPAIR),
+    Case(2, "acknowledged but silent", lambda at: [Fault(K.SILENT_SUBSCRIPTION, at - BEFORE)], AGE, pace=LISTENING),
     Case(3, "a close three steps late", lambda at: [Fault(K.LATE_CLOSE, at, steps=3)], REPAIR),
     Case(3, "a close that never comes", lambda at: [_lost(at)], REPAIR),
     Case(3, "a close twice", lambda at: [Fault(K.DUPLICATED_CLOSE, at)], ORDER),
@@ -188,12 +225,22 @@ CASES = (
     Case(3, "half a frame", lambda at: [Fault(K.CORRUPTED_FRAME, at)], REPAIR),
     Case(4, "REST of a minute ago", lambda at: [_lost(at), Fault(K.STALE_REST, at, count=3)], PROOF),
     Case(4, "a row that REST lacks", lambda at: [_lost(at), Fault(K.MISSING_ROW, at)], PROOF),
-    Case(4, "REST without a row", lambda at: [_lost(at), Fault(K.EMPTY_REST, at, count=3)], REPAIR),
+    Case(4, "REST without a row", lambda at: [
+        _cut(at), Fault(K.EMPTY_REST, at - BEFORE, count=3)
+    ], AGAIN),
+    Case(4, "REST with other volumes than the stream", lambda at: [
+        _lost(at - BEFORE), Fault(K.CHANGED_REST, at - BEFORE)
+    ], TRUTH, holds=keeps_what_came_first),
     Case(5, "minutes without a trade", lambda at: [_lost(calm_steps(at)[2])], CALM, attrgetter("calm")),
     Case(5, "minutes without a trade that are not pushed", lambda at: [
         _lost(step) for step in calm_steps(at)
     ], REPAIR, attrgetter("calm")),
-    Case(8, "a limit that becomes a ban", lambda at: [Fault(K.CUT, at), Fault(K.RATE_LIMITED, at, ms=1_500)], BANS),
+    Case(8, "a limit that becomes a ban", lambda at: [
+        _cut(at), Fault(K.RATE_LIMITED, at - BEFORE, ms=1_500)
+    ], BANS),
+    Case(8, "an address that is shut out", lambda at: [
+        _cut(at), Fault(K.FORBIDDEN, at - BEFORE, ms=SHUT_OUT_MS)
+    ], BANS),
     Case(13, "a clock that jumps back", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=-8_000)], CLOCK),
     Case(13, "a clock that jumps ahead", lambda at: [Fault(K.CLOCK_JUMP, at - 1, ms=8_000)], CLOCK),
     Case(13, "a clock that drifts", lambda at: [Fault(K.CLOCK_DRIFT, at - 60, ms=100)], CLOCK),
@@ -201,8 +248,12 @@ CASES = (
     Case(14, "a stream that lags while REST has nothing", lambda at: [
         Fault(K.STREAM_LAG, at - 2, ms=5_000), Fault(K.EMPTY_REST, at - 2, count=10_000)
     ], AGES, holds=trades_no_late_signal, patience_s=20.0, ages=True),
-    Case(15, "a venue that is away", lambda at: [Fault(K.CUT, at), Fault(K.MAINTENANCE, at, count=6)], REPAIR),
-    Case(15, "a page instead of an answer", lambda at: [Fault(K.CUT, at), Fault(K.HTML, at, count=3)], REPAIR),
+    Case(15, "a venue that is away", lambda at: [
+        _cut(at), Fault(K.MAINTENANCE, at - BEFORE, count=6)
+    ], AGAIN),
+    Case(15, "a page instead of an answer", lambda at: [
+        _cut(at), Fault(K.HTML, at - BEFORE, count=3)
+    ], AGAIN),
     Case(17, "a symbol that is halted for seven minutes", lambda at: [
         Fault(K.HALTED, at + 1, FIRST, steps=7)
     ], STANDING, attrgetter("two"), equals_the_backtest_with_gaps),
@@ -237,6 +288,11 @@ def _aged() -> Iterator[None]:
         patch.object(simulated_run, "Line", partial(simulated_run.Line, venue_ms=venue_ms)),
     ):
         yield
+
+
+def _soon_let_in(terms: BudgetTerms, clock: Clock) -> RestBudget:
+    """Keep away from a venue that shuts an address out, and does not say for how long, for seconds, not minutes."""
+    return RestBudget(terms._replace(forbidden_ms=SHUT_OUT_MS), clock)
 
 
 class VoidError(AssertionError):
@@ -287,7 +343,8 @@ class Play:
             self._taken,
             _aged() if self._case.ages else contextlib.nullcontext(),
             patch.object(simulated_run, "simulator_of", watched),
-            patch.object(replay, "STALLED_AFTER_S", self._case.patience_s),
+            patch.object(venue_access, "RestBudget", _soon_let_in),
+            patch.object(replay, "STALLED_AFTER_S", RULED_S if self._ruled else self._case.patience_s),
         ):
             run = asyncio.run(
                 simulated_run.run_replay(

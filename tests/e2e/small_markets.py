@@ -84,6 +84,13 @@ def with_calm(inputs: CandleInputs, symbol: str, numbers: Sequence[int]) -> Cand
     return replace(inputs, candles={**inputs.candles, symbol: rows})
 
 
+def with_twice_the_volume(inputs: CandleInputs, symbol: str, number: int) -> CandleInputs:
+    """The same market with another volume in one minute, by its number from the origin."""
+    rows = inputs.candles[symbol].copy()
+    rows["volume"][number] *= 2
+    return replace(inputs, candles={**inputs.candles, symbol: rows})
+
+
 def real_days(file: Path, folder: Path, settings: Settings, rows: slice, drop: Sequence[int] = ()) -> CandleInputs:
     """Rows of a real candle file, written to a small file of their own and read like any other."""
     lines = gzip.decompress(file.read_bytes()).decode().splitlines()

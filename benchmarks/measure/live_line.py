@@ -18,6 +18,7 @@ from trading_system.app import Line
 from trading_system.paper_run import paper_line
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.settings import Settings
+from trading_system.venue_clock import VenueClock
 
 READY_S = 120.0
 
@@ -78,7 +79,13 @@ class LiveLine:
         market = self._settings.market.model_copy(update={"rest": rest, "stream": stream})
         settings = self._settings.model_copy(update={"market": market})
         names = [f"C{n:03d}USDT" for n in range(symbols)]
-        made = await paper_line(names, settings, self._folder, alerts="PAPER", venue_ms=self._venue_ms)
+        made = await paper_line(
+            names,
+            settings,
+            self._folder,
+            alerts="PAPER",
+            clock=VenueClock(_nothing_off, self._venue_ms, self._venue_ms),
+        )
         self.line = made.line
         self._opened.push_async_callback(self.line.stop)
         await self.line.start()
@@ -112,6 +119,10 @@ class LiveLine:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await execution.moved.wait()
+
+
+async def _nothing_off() -> int:
+    return 0
 
 
 def _pipes(process: Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:

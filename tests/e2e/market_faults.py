@@ -36,6 +36,7 @@ from fault_trials import (
     keeps_what_came_first,
     trades_no_late_signal,
 )
+from paper_exchange import clock_by
 
 from trading_system import replay, simulated_run, venue_access
 from trading_system.app import Pace
@@ -285,7 +286,7 @@ def _aged() -> Iterator[None]:
 
     with (
         patch.object(SimulatorServer, "minute_closed", closing),
-        patch.object(simulated_run, "Line", partial(simulated_run.Line, venue_ms=venue_ms)),
+        patch.object(simulated_run, "Line", partial(simulated_run.Line, clock=clock_by(venue_ms))),
     ):
         yield
 

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from trading_system.app import STORE_FILE, Line, Mode, Pace
+from trading_system.app import Line, Mode, Pace
 from trading_system.contracts import SERVICES
-from trading_system.database import open_store
-from trading_system.line_terms import begun, hold_to_symbols
+from trading_system.kept_line import kept_line
 from trading_system.replay import STALLED_AFTER_S, StalledError, require_alive
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
-from trading_system.rules.grid import Instrument
 from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.roster import State
 from trading_system.rules.symbols import selection_of
@@ -56,19 +54,18 @@ async def paper_line(
     """
     settings = settings.model_copy(update={"symbols": tuple(symbols)})
     access = paper_access(settings)
-    kept = await _kept(folder, settings)
-    async with access.open_http() as http:
-        market = access.market(http)
-        if kept is None:
-            instruments = await market.instruments(await selected(market, symbols))
-            now = await market.running_minute(instruments[0].symbol)
-            origin = head = origin_before(now, settings)
-        else:
-            origin, instruments, head = kept
-            now = await market.running_minute(instruments[0].symbol)
+    kept = await kept_line(folder, settings)
     if clock is None:
         clock = VenueClock.of(access)
         await clock.measure()
+    if kept is not None:
+        (origin, instruments, head), now = kept, clock.now_ms()
+    else:
+        async with access.open_http() as http:
+            market = access.market(http)
+            instruments = await market.instruments(await selected(market, symbols))
+            now = await market.running_minute(instruments[0].symbol)
+            origin = head = origin_before(now, settings)
     line = Line(
         folder,
         settings,
@@ -157,21 +154,3 @@ async def _traded_to_the_end(line: Line) -> None:
             )
         line.execution.moved.clear()
         await asyncio.wait({asyncio.create_task(line.execution.moved.wait())}, timeout=LOOK_S)
-
-
-async def _kept(folder: Path, settings: Settings) -> tuple[int, tuple[Instrument, ...], int] | None:
-    """Return origin and instruments of the folder's line and the close of its last minute; None without a line."""
-    path = folder / STORE_FILE
-    if not settings.database_url and not path.exists():
-        return None
-    store = open_store(settings.database_url or f"sqlite:///{path.resolve()}")
-    try:
-        line = await begun(store)
-        if line is None:
-            return None
-        await hold_to_symbols(store, settings.symbols)
-        origin, instruments = line
-        head = await store.head(Stream(CANDLES, instruments[0].exchange, instruments[0].symbol))
-        return origin, instruments, origin if head is None else head * MINUTE_MS
-    finally:
-        await store.close()

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import aiohttp
 
-from trading_system.app import STORE_FILE, Line, Mode, Pace
+from trading_system.app import Line, Mode, Pace
 from trading_system.contracts import SERVICES
-from trading_system.database import open_bus, open_store
-from trading_system.line_terms import begun, hold_to_symbols
+from trading_system.database import open_bus
+from trading_system.kept_line import kept_line
 from trading_system.paper_run import PAPER_PACE, selected
 from trading_system.replay import LineFailedError, report_moves
 from trading_system.rules.grid import Instrument
@@ -241,13 +241,8 @@ class ServiceProcess:
         return kept
 
     async def _kept(self, folder: Path) -> Begun | None:
-        store = open_store(self._settings.database_url or f"sqlite:///{(folder / STORE_FILE).resolve()}")
-        try:
-            kept = await begun(store)
-            await hold_to_symbols(store, self._settings.symbols)
-        finally:
-            await store.close()
-        return None if kept is None else Begun(*kept)
+        kept = await kept_line(folder, self._settings)
+        return None if kept is None else Begun(kept.origin, kept.instruments)
 
     async def _beginning(self, http: aiohttp.ClientSession) -> Begun:
         settings, symbols = self._settings, sorted(self._settings.symbols)

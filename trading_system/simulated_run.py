@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from trading_system.app import JOURNAL_FILE, STORE_FILE, Line, Mode, Pace
+from trading_system.kept_line import kept_line
 from trading_system.replay import (
     LocalLine,
     LocalMarket,
@@ -26,6 +27,7 @@ from trading_system.replay import (
 from trading_system.research.candle_inputs import CandleInputs, InputError
 from trading_system.research.run_folder import fill_line, fingerprint
 from trading_system.research.runs import Run
+from trading_system.rules.grid import Instrument
 from trading_system.rules.interval_table import interval_ms
 from trading_system.rules.matching import MINUTE_MS, FillRules
 from trading_system.secret import Secret
@@ -36,7 +38,7 @@ from trading_system.simulator.faults import FaultScript
 from trading_system.simulator.rehearsal import MarketClock, play_on
 from trading_system.simulator.server import SimulatorServer, wall_clock_ms
 from trading_system.stored_run import WireMismatchError, run_of
-from trading_system.venue_access import simulated_access
+from trading_system.venue_access import VenueAccess, simulated_access
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.network_trouble import network_trouble
 
@@ -180,11 +182,8 @@ async def run_simulator(
                 "line, or start a new `trading-system exchange`"
             )
         access = simulated_access(settings, base, Secret(SIMULATED_KEY), Secret(SIMULATED_SECRET))
-        venue = access.account()
-        try:
-            instruments = await venue.instruments(sorted(symbols))
-        finally:
-            await venue.close()
+        kept = await kept_line(folder, settings.model_copy(update={"symbols": tuple(sorted(symbols))}))
+        instruments = await _records(access, symbols) if kept is None else kept.instruments
         origin = (state["first_step"] - 1) * MINUTE_MS
         line = Line(folder, settings, instruments, origin, access, REPLAY_PACE, alerts=alerts, reached=reached)
 
@@ -200,6 +199,14 @@ async def run_simulator(
         state = await state_of(http, base)
     seconds = time.perf_counter() - began
     return closed_run(run, trades["lines"], state["wire"], state["faults"], seconds)
+
+
+async def _records(access: VenueAccess, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+    venue = access.account()
+    try:
+        return await venue.instruments(sorted(symbols))
+    finally:
+        await venue.close()
 
 
 async def serve_exchange(

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from conducted import conducted
-from small_markets import small_market, small_settings
+from small_markets import made_market, small_market, small_settings
 
 from trading_system.line_terms import OtherLineError
 from trading_system.research.candle_inputs import InputError
@@ -51,6 +51,19 @@ async def test_a_finished_line_started_again_says_the_same_and_one_of_other_term
             await run_simulator(exchange, ["BTCUSDT"], other, folder)
     with pytest.raises(InputError, match=r"the line that made the 5 trades of this exchange, was a new one"):
         await run_simulator(exchange, ["BTCUSDT"], settings, tmp_path / "new")
+
+
+async def test_a_symbol_that_the_exchange_has_let_go_since_keeps_no_line_from_starting(
+    settings: Settings, tmp_path: Path
+) -> None:
+    symbols = ["ADAUSDT", "BTCUSDT"]
+    server = simulator_of(made_market(settings, 3, symbols, 780), settings)
+    async with conducted(server) as url:
+        first = await run_simulator(url, symbols, settings, tmp_path / "line")
+        assert not server.exchange.books["ADAUSDT"].position.side
+        server.exchange.delist("ADAUSDT")
+        again = await run_simulator(url, symbols, settings, tmp_path / "line")
+    assert again.summary["fingerprint"] == first.summary["fingerprint"]
 
 
 @pytest.mark.parametrize("same_folder", [True, False], ids=["on its folder", "in a folder of its own"])

@@ -23,7 +23,7 @@ from trading_system.research.line_rows import status_of
 from trading_system.research.line_view import read_line
 from trading_system.research.runs import run_backtest, write
 from trading_system.research.stored_candles import read_stored
-from trading_system.rules.roster import Change, Member, State
+from trading_system.rules.roster import Change, Member, State, Why
 from trading_system.service_run import FOLDER
 from trading_system.services.execution_engine.joining import Membership
 from trading_system.services.inbox import DONE, Inbox
@@ -211,3 +211,22 @@ def test_eight_processes_follow_the_store_when_their_symbols_change(tmp_path: Pa
     write(tmp_path / "backtest", tested)
     assert_equal(tmp_path / "apart", tmp_path / "backtest")
     assert done.fingerprint == tested.summary["fingerprint"]
+
+
+async def test_a_symbol_that_ended_while_the_line_was_down_keeps_the_others_from_nothing(
+    feed: PublicFeed, tmp_path: Path
+) -> None:
+    line = await line_of(feed, tmp_path / "paper")
+    try:
+        await line.start()
+        await play(line, feed, 660)
+        feed.server.exchange.delist(FIRST)
+        line = await again(line, feed, how=True)
+        await play(line, feed)
+        run = paper_run(await run_of(line), line, 0.0)
+    finally:
+        await line.stop()
+    left = line.execution.roster.members[FIRST]
+    assert (left.state, left.why) == (State.LEFT, Why.ENDED)
+    assert line.execution.progress.step == feed.server.exchange.last_step
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)

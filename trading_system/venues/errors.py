@@ -42,6 +42,11 @@ class NotTakenError(RefusedError):
         super().__init__(code, message)
 
 
+def left_alone(left_s: float) -> NotTakenError:
+    """Return that a request did not leave, as the venue wants no more for ``left_s`` seconds."""
+    return NotTakenError(0, f"not sent, as the venue wants to be left alone for another {left_s:.1f} s", left_s)
+
+
 class NoSuchSymbolError(VenueError):
     """The venue does not trade a symbol, or not as it did before: its sentence says what would mend it."""
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from trading_system.venues.clock import Clock
-from trading_system.venues.errors import NotTakenError
+from trading_system.venues.errors import left_alone
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class RestBudget:
         """Send nothing while this address is shut out. Raises: NotTakenError."""
         left_s = self.shut_out_ms / 1000
         if left_s > 0:
-            raise NotTakenError(0, f"not sent, as the venue wants to be left alone for another {left_s:.1f} s", left_s)
+            raise left_alone(left_s)
 
     def _wait_ms(self, weight: int, limit: int) -> int:
         return self.banned_ms or self._wait_for_room_ms(weight, limit)

@@ -1,8 +1,8 @@
 """Signals in; orders, fills and the account out. One worker does everything in order, so nothing here races.
 
 The account of ``rules/account.py`` says what should rest; ``reconcile.py`` makes the venue agree. A step is closed when
-every symbol has brought it. What a crash interrupts is done again from the last snapshot: the same step gives the same
-orders, and the journal knows which of them are out already.
+every symbol has brought it, or the account goes on without one as a stored fact. What a crash interrupts is done again
+from the last snapshot: the same step gives the same orders, and the journal knows which of them are out already.
 """
 
 from __future__ import annotations

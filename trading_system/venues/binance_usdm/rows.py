@@ -170,13 +170,6 @@ class SymbolRow(msgspec.Struct):
     quote: str = msgspec.field(default="USDT", name="quoteAsset")
 
 
-class VolumeRow(msgspec.Struct, rename="camel"):
-    """``{"symbol":"BTCUSDT","quoteVolume":"15246.1","volume":"...", ...}`` of the last 24 hours."""
-
-    symbol: str
-    quote_volume: float
-
-
 class ExchangeInfo(msgspec.Struct):
     """``{"symbols":[...], ...}``."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from trading_system.venues.outcomes import Meaning, Row
 
 TOO_FREQUENT_S = 600.0
-UNSAID_S = 5.0  # the window of its limits, where it names no end
 """How long an address that came too often is shut out (HTTP 403): each request meanwhile makes it longer."""
+UNSAID_S = 5.0  # the window of its limits, where it names no end
 
-_ADDRESS_SHUT_OUT = 403
+ADDRESS_SHUT_OUT = 403
 _TOO_MANY = 429
 TOO_MANY_VISITS = frozenset({10006, 10018})
 
@@ -28,7 +28,7 @@ TABLE: tuple[Row, ...] = (
     Row(Meaning.CLOCK, codes={10002}),
     Row(Meaning.NOT_TAKEN, codes=TOO_MANY_VISITS),
     Row(Meaning.NOT_TAKEN, codes={110079}),  # the order is being processed just now
-    Row(Meaning.NOT_TAKEN, statuses={_ADDRESS_SHUT_OUT}, coded=False),
+    Row(Meaning.NOT_TAKEN, statuses={ADDRESS_SHUT_OUT}, coded=False),
     Row(Meaning.REFUSED, statuses={400, 401, 404}, coded=False),
     # Answers about orders and settings.
     Row(Meaning.ALREADY_SO, codes={34040, 110025, 110026, 110043}),
@@ -49,7 +49,7 @@ def waiting_s(status: int, code: int | None, reset_at: str | None, venue_now_ms:
 
     reset_at: the header ``X-Bapi-Limit-Reset-Timestamp``, ms UTC.
     """
-    if status == _ADDRESS_SHUT_OUT and code is None:
+    if status == ADDRESS_SHUT_OUT and code is None:
         return TOO_FREQUENT_S
     if code not in TOO_MANY_VISITS and status != _TOO_MANY:
         return 0.0

@@ -16,11 +16,11 @@ from yarl import URL
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
 from trading_system.venues.bybit.manners import ADDRESS_TOO_MANY
-from trading_system.venues.bybit_linear.outcomes import TABLE, TOO_FREQUENT_S, waiting_s
+from trading_system.venues.bybit_linear.outcomes import ADDRESS_SHUT_OUT, TABLE, waiting_s
 from trading_system.venues.bybit_linear.rows import Envelope, Page, Row, ServerTime
 from trading_system.venues.bybit_linear.signing import Params, body_of, query_of, signed_headers
 from trading_system.venues.clock import Clock, clock_offset
-from trading_system.venues.errors import NotTakenError, OutcomeUnknownError, VenueError
+from trading_system.venues.errors import OutcomeUnknownError, VenueError, left_alone
 from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of
 from trading_system.venues.port import VenueRecord
@@ -171,7 +171,7 @@ class Rest:
         return answer.result
 
     def _hear_ban(self, path: str, answer: Answer, wait_s: float) -> None:
-        if wait_s == TOO_FREQUENT_S or answer.code == ADDRESS_TOO_MANY:
+        if answer.status == ADDRESS_SHUT_OUT or answer.code == ADDRESS_TOO_MANY:
             self._budget.ban(round(wait_s * 1000), answer.message)
             return
         self._quiet_until[path] = self._clock.wall_ms() + round(wait_s * 1000)
@@ -181,7 +181,7 @@ class Rest:
         """Send nothing there while the venue wants it so. Raises: NotTakenError."""
         left = (self._quiet_until.get(path, 0) - self._clock.wall_ms()) / 1000
         if left > 0:
-            raise NotTakenError(0, f"not sent, as the venue wants to be left alone for another {left:.1f} s", left)
+            raise left_alone(left)
 
 
 def _read(status: int, body: bytes, reset_at: str | None) -> Answer:

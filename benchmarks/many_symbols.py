@@ -44,7 +44,7 @@ WARM_UP = 720  # minutes of history before the line is measured
 LIVE = 240
 PAUSE_S = 0.2  # between two closes, in which what is polled gets its turn, as it does in a minute
 DRAWN_S = 1.0  # what the picture of a signal takes, which is drawn long before the next minute closes
-IDLE_S = 20.0
+IDLE_S = 60.0  # a whole minute, for not all of it is alike
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ class LiveVenue:
         self._server: SimulatorServer = simulator_of(self._inputs, settings)
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
         self._listened_to = asyncio.Event()
+        self._closed = time.monotonic()
 
     async def open(self) -> tuple[str, str]:
         """Open both ports; return the base URLs of REST and of the streams."""
@@ -60,7 +61,7 @@ class LiveVenue:
         await self._listened_to.wait()
         self._upto += 1
         await self._server.advance()  # what the socket says is also there to be asked for
-        began = time.monotonic()
+        began = self._closed = time.monotonic()
         for stream, frame in sent:
             await self._send(stream, frame)
         return began
@@ -77,7 +78,7 @@ class LiveVenue:
             row = self._row(symbol)
             row = row._replace(volume=row.volume * (1 + moment % 60))  # no two alike that follow each other
             frame = kline_frame(symbol, row, closed=False, step=self._steps[symbol])
-            await self._send(f"{symbol.lower()}@kline_1m", frame.encode())
+            await self._send(f"{symbol.lower()}@kline_1m", _sent_at(frame, row.open_time + self._age_ms()))
             turn += 1
 
     async def mark(self) -> None:
@@ -92,6 +93,10 @@ class LiveVenue:
                     f'"P":"{price:.8f}","i":"{price:.8f}","r":"0.00010000","T":{now // 1000 * 1000}}}'
                 )
                 await self._send(f"{symbol.lower()}@markPrice@1s", frame.encode())
+
+    def _age_ms(self) -> int:
+        """Return how old the minute is that is being traded, which ends when it is told to."""
+        return min(round((time.monotonic() - self._closed) * 1000), MINUTE_MS - 1)
 
     def _row(self, symbol: str) -> Row:
         """Return the minute that is being traded."""
@@ -115,6 +120,12 @@ class LiveVenue:
             await socket.send_json({"result": None, "id": said["id"]})
         del self._sockets[socket]
         return socket
+
+
+def _sent_at(frame: str, time_ms: int) -> bytes:
+    """Return a kline event that says it was sent at ``time_ms``."""
+    _, _, rest = frame.partition(',"s":')
+    return f'{{"e":"kline","E":{time_ms},"s":{rest}'.encode()
 
 
 async def main(arguments: Sequence[str]) -> None:

@@ -24,6 +24,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_millis(50);
+/// How long the thread sleeps after a reading while no minute can close: a wake-up costs more than the frame that it is
+/// for, and hundreds of symbols cause a thousand a second.
+const REST: Duration = Duration::from_millis(20);
+/// Closes come when a minute is over, some of them seconds late: at these ages of a minute (ms) there are none.
+const NONE_CLOSES: std::ops::Range<i64> = 10_000..59_000;
 /// Messages read in one go before timers and the rest of the shell get their turn.
 const BURST: usize = 256;
 
@@ -82,6 +87,8 @@ pub struct Connection {
     tick: Interval,
     ping: Interval,
     ping_due: bool,
+    /// All that was there is read, and nothing can close for a while.
+    rests: bool,
 }
 
 impl Connection {
@@ -101,6 +108,7 @@ impl Connection {
             tick: timer(TICK),
             ping: timer(ping_every),
             ping_due: false,
+            rests: false,
         };
         let now_ms = connection.now_ms();
         connection.session.on_open(now_ms, &mut connection.output);
@@ -132,11 +140,13 @@ impl Connection {
     /// Waits for the next thing to happen and lets the session see it. Safe to cancel: nothing is taken from the socket
     /// that the session does not get.
     pub async fn step(&mut self) {
+        self.rests = false;
         tokio::select! {
             message = self.socket.next() => {
                 let now_ms = self.now_ms();
                 self.take(now_ms, message);
-                self.take_ready(now_ms);
+                let is_empty = self.take_ready(now_ms);
+                self.rests = is_empty && self.session.is_in_time() && may_rest(&self.output.events);
             }
             _ = self.tick.tick() => {
                 // What already lies in the socket was not silence: read it before time is judged.
@@ -148,13 +158,15 @@ impl Connection {
         }
     }
 
-    fn take_ready(&mut self, now_ms: i64) {
+    /// Takes what is there already, up to a burst; tells whether that was all.
+    fn take_ready(&mut self, now_ms: i64) -> bool {
         for _ in 0..BURST {
             match self.socket.next().now_or_never() {
                 Some(message) if self.session.is_open() => self.take(now_ms, message),
-                _ => return,
+                _ => return true,
             }
         }
+        false
     }
 
     fn take(&mut self, now_ms: i64, message: Option<Result<Message, Error>>) {
@@ -199,6 +211,14 @@ impl Connection {
         self.session.on_close(cut, &mut self.output);
     }
 
+    /// Lets the whole thread sleep, if nothing that matters can come meanwhile: a task that only waited would leave the
+    /// socket with the poller, which wakes the thread for each frame all the same.
+    pub fn rest(&mut self) {
+        if std::mem::take(&mut self.rests) {
+            std::thread::sleep(REST);
+        }
+    }
+
     /// The events since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.output.events)
@@ -208,5 +228,50 @@ impl Connection {
     pub async fn close(mut self) {
         // Whether the goodbye arrives changes nothing: the socket is dropped either way.
         let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
+    }
+}
+
+/// Whether all of this is only shown, and the newest running candle says that its minute is far from a close.
+fn may_rest(events: &[Event]) -> bool {
+    let ages: Option<Vec<Option<i64>>> = events
+        .iter()
+        .map(|event| match event {
+            Event::Running { candle, .. } => Some(Some(candle.event_time - candle.open_time)),
+            Event::Mark { .. } => Some(None),
+            _ => None,
+        })
+        .collect();
+    ages.and_then(|ages| ages.into_iter().flatten().last()).is_some_and(|age| NONE_CLOSES.contains(&age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_rest;
+    use crate::event::{Candle, Event};
+
+    fn at(age_ms: i64) -> Candle {
+        let open_time = 1_626_992_700_000;
+        Candle { open_time, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0, event_time: open_time + age_ms }
+    }
+
+    fn running(age_ms: i64) -> Event {
+        Event::Running { symbol: 0, candle: at(age_ms) }
+    }
+
+    #[test]
+    fn reading_rests_within_a_minute_and_never_about_its_close() {
+        assert!(may_rest(&[running(10_000)]));
+        assert!(may_rest(&[running(58_999), Event::Mark { symbol: 0, time: 0, price: 1.0 }]));
+        for age in [-1, 0, 9_999, 59_000, 60_000] {
+            assert!(!may_rest(&[running(30_000), running(age)]), "{age}");
+        }
+    }
+
+    #[test]
+    fn reading_does_not_rest_after_anything_that_is_not_only_shown() {
+        assert!(!may_rest(&[]));
+        assert!(!may_rest(&[Event::Mark { symbol: 0, time: 0, price: 1.0 }]), "which tells no minute");
+        assert!(!may_rest(&[Event::Candle { symbol: 0, candle: at(60_000) }, running(30_000)]));
+        assert!(!may_rest(&[running(30_000), Event::Leaving]));
     }
 }

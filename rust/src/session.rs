@@ -180,6 +180,11 @@ impl Session {
         }
     }
 
+    /// Whether the market's time passes by itself: one that stands still between steps may close a minute at any moment.
+    pub fn is_in_time(&self) -> bool {
+        self.patience.silence_ms > 0
+    }
+
     /// A PING leaves, of the socket's or of the venue's own kind: something must be heard now.
     pub fn on_ping(&mut self, now_ms: i64) {
         self.pinged_at.get_or_insert(now_ms);

@@ -153,7 +153,10 @@ impl Line {
                 Happening::Told(None) => break,
                 Happening::Told(Some(command)) => self.change(command).await,
                 Happening::Room => {}
-                Happening::Lead => self.hear_lead().await,
+                Happening::Lead => {
+                    self.hear_lead().await;
+                    self.rest();
+                }
                 Happening::Next => self.hear_next().await,
                 Happening::Dialled(result) => self.dialled(result).await,
                 Happening::Old => self.start_dial(),
@@ -279,6 +282,13 @@ impl Line {
             }
         } else if leaving && self.next.is_none() && self.dial.is_none() {
             self.start_dial();
+        }
+    }
+
+    /// Rests with the connection that speaks, while no other is under way.
+    fn rest(&mut self) {
+        if let (Some(lead), None, None) = (&mut self.lead, &self.next, &self.dial) {
+            lead.rest();
         }
     }
 

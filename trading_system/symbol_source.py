@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from trading_system.rules.grid import Instrument
-from trading_system.venues.errors import NoSuchSymbolError
-from trading_system.venues.market_errors import UnknownSymbolError
+from trading_system.venues.errors import EndedSymbolError, HaltedSymbolError, NoSuchSymbolError
+from trading_system.venues.market_errors import NotTradedError, UnknownSymbolError
 from trading_system.venues.market_port import PublicMarket, top_by_volume
 from trading_system.venues.port import Venue
 
@@ -21,6 +21,8 @@ class PublicSource:
         """Return the record of ``symbol``. Raises: NoSuchSymbolError; MarketError."""
         try:
             (found,) = await self._market.instruments([symbol])
+        except NotTradedError as error:
+            raise (EndedSymbolError if error.for_good else HaltedSymbolError)(str(error)) from error
         except UnknownSymbolError as error:
             raise NoSuchSymbolError(str(error)) from error
         return found

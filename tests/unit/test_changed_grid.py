@@ -9,8 +9,8 @@ from sample_membership import BTC, Line
 from trading_system.rules.changed_grid import on_tick
 from trading_system.rules.grid import Grid
 from trading_system.rules.matching import Order, OrderType, Role
-from trading_system.rules.roster import State, Why
-from trading_system.venues.errors import NoSuchSymbolError, OutcomeUnknownError
+from trading_system.rules.roster import Change, State, Why
+from trading_system.venues.errors import OutcomeUnknownError
 
 COARSER = BTC._replace(tick=Grid(1, 1))
 DAY = 1440
@@ -80,11 +80,30 @@ async def test_a_venue_that_does_not_say_its_grids_holds_up_no_order_and_is_aske
     await members.stop()
 
 
-async def test_a_symbol_that_is_on_the_list_no_more_is_asked_for_by_its_name_before_it_leaves() -> None:
+async def test_a_symbol_that_left_is_no_more_in_doubt_and_who_left_meanwhile_is_not_compared() -> None:
     line = Line()
     members = await line.live()
-    line.market.raises["ETHUSDT"] = [NoSuchSymbolError("ETHUSDT: expected a symbol that trades, was SETTLING")]
-    assert not await members.doubts.has_new_grid("ETHUSDT")
-    await line.settled(members, "ETHUSDT", State.LEAVING)
-    assert members.roster.members["ETHUSDT"].why == Why.ENDED
+    await until(lambda: not len(members.doubts))
+    line.market.raises["traded"] = [OutcomeUnknownError("no answer")] * 3
+    members.doubts.about("BTCUSDT")
+    await members.write([Change("BTCUSDT", State.LEFT, line.step)], line.step)
+    assert not len(members.doubts)
+    line.market.raises.clear()
+    line.market.known["BTCUSDT"] = COARSER
+    assert not await members.doubts.has_new_grid("BTCUSDT")
     await members.stop()
+
+
+async def test_a_grid_that_changes_while_its_symbol_leaves_is_known_to_the_next_life_too() -> None:
+    line = Line()
+    members = await line.live()
+    await members.write([Change("BTCUSDT", State.LEAVING, line.step + 1)], line.step)
+    line.market.known["BTCUSDT"] = COARSER
+    assert await members.doubts.has_new_grid("BTCUSDT")
+    await members.write(members.due(line.step, []), line.step)
+    member = members.roster.members["BTCUSDT"]
+    assert (member.state, member.why, member.changed) == (State.LEAVING, Why.BY_HAND, COARSER)
+    await members.stop()
+    again = await line.live()
+    assert again.doubts.new_tick("BTCUSDT") == Grid(1, 1)
+    await again.stop()

@@ -21,7 +21,7 @@ from trading_system.rules.symbols import SymbolError, selection_of
 from trading_system.services.execution_engine.joining import SILENT_STEPS, Choice, Membership
 from trading_system.services.roster_log import RosterLog
 from trading_system.simulator.paper_venue import PaperVenue
-from trading_system.venues.errors import NoSuchSymbolError, OutcomeUnknownError, RefusedError
+from trading_system.venues.errors import EndedSymbolError, NoSuchSymbolError, OutcomeUnknownError, RefusedError
 from trading_system.venues.port import VenueOrder
 
 
@@ -219,8 +219,8 @@ async def test_the_symbols_are_chosen_once_a_day_and_not_again_by_the_next_life_
 
 async def test_a_symbol_that_the_venue_trades_no_more_takes_no_new_entries_and_the_others_go_on() -> None:
     line = Line()
-    line.market.raises["BTCUSDT"] = [NoSuchSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
     members = await line.live()
+    line.market.raises["BTCUSDT"] = [EndedSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
     for _ in range(SILENT_STEPS):
         line.step += 1
         members.heed({0: minute(line.step, gap=True), 1: minute(line.step)})

@@ -51,6 +51,14 @@ class NoSuchSymbolError(VenueError):
     """The venue does not trade a symbol, or not as it did before: its sentence says what would mend it."""
 
 
+class HaltedSymbolError(NoSuchSymbolError):
+    """The venue lists a symbol and does not trade it for now; it may at any time."""
+
+
+class EndedSymbolError(NoSuchSymbolError):
+    """The venue lists a symbol as one that it will never trade again."""
+
+
 class NoSuchOrderError(VenueError):
     """The venue knows no open order by this name: it is filled, cancelled, expired, never arrived, or not seen yet."""
 

@@ -49,9 +49,10 @@ class UnknownSymbolError(MarketError):
 
 
 class NotTradedError(UnknownSymbolError):
-    """A symbol that the venue lists, but does not trade now."""
+    """A symbol that the venue lists, but does not trade now. ``for_good``: by its status it never will again."""
 
-    def __init__(self, symbol: str, where: str, status: str) -> None:
+    def __init__(self, symbol: str, where: str, status: str, *, for_good: bool) -> None:
+        self.for_good = for_good
         MarketError.__init__(
             self,
             f"{symbol}: expected a symbol that trades at {where}, was {status}; give another one, or wait until it "

@@ -42,6 +42,7 @@ class RestMarket(ABC):
     name: ClassVar[str]
     manners: ClassVar[Manners]
     trades: ClassVar[str]  # the status of what trades
+    ended: ClassVar[frozenset[str]]  # the statuses of what will never trade again
 
     def __init__(
         self,
@@ -64,15 +65,21 @@ class RestMarket(ABC):
         if symbols is None:
             symbols = [symbol for symbol, row in rows.items() if row.status == self.trades and row.ours]
         for symbol in symbols:
-            if symbol not in rows:
+            status = rows[symbol].status if symbol in rows else await self._unlisted(symbol)
+            if status is None:
                 raise UnknownSymbolError(symbol, self._rest.base, rows)
-            if rows[symbol].status != self.trades:
-                raise NotTradedError(symbol, self._rest.base, rows[symbol].status)
+            if status != self.trades or symbol not in rows:
+                raise NotTradedError(symbol, self._rest.base, status, for_good=status in self.ended)
         return tuple(self._instrument(symbol, rows[symbol]) for symbol in symbols)
 
     @abstractmethod
     async def _listed(self) -> Mapping[str, Listed]:
         """Return the venue's list by symbol. Raises: MarketError."""
+
+    async def _unlisted(self, symbol: str) -> str | None:
+        """Return the status of a symbol that is not on the list, None if there is none. Raises: MarketError."""
+        del symbol
+        return None
 
     @abstractmethod
     def _knows_no_symbol(self, refused: RefusedQuestionError) -> bool:

@@ -1,7 +1,9 @@
 """What a venue may have changed about a symbol that the line trades: whether it trades it, and on which grid.
 
 It is asked beside the trading, again and again until it answers; at once only where a position waits for its stop. Who
-is traded no more, or on another grid, takes no new entries and leaves when it is flat.
+is traded on another grid, or never again, takes no new entries and leaves when it is flat. A halt or a maintenance ends
+nothing: whether a symbol is traded at all is asked only of who was silent for long, and a list answers nothing as long
+as nothing of the line trades.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from trading_system.rules.changed_grid import has_other_grid
 from trading_system.rules.grid import Grid, Instrument, text_of
 from trading_system.rules.roster import Change, Roster, State, Why
 from trading_system.services.execution_engine.symbol_source import PASSING, SymbolSource
-from trading_system.venues.errors import NoSuchSymbolError
+from trading_system.venues.errors import EndedSymbolError, HaltedSymbolError, NoSuchSymbolError
+from trading_system.venues.lasting_trouble import LastingTrouble
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +42,33 @@ class Doubts:
         self._roster = roster
         self._found = found
         self._seek = seek
-        self._waiting: set[str] = set()
+        self._waiting: set[str] = set()  # for their grids to be compared
+        self._silent: set[str] = set()  # and whether they are traded at all
+        self._missed: set[str] = set()  # silent, and looked for in vain once
+        self._trouble = LastingTrouble()
         self._changed: dict[str, Instrument] = {}  # as they were found in this life
         self._day: int | None = None
 
     def __len__(self) -> int:
         """Return how many symbols are in doubt."""
-        return len(self._waiting)
+        return len(self._waiting | self._silent)
 
     def about(self, *symbols: str) -> None:
-        """Ask beside the trading whether the venue still trades symbols, and on the grids that the line knows."""
+        """Ask beside the trading whether the venue still trades symbols on the grids that the line knows."""
         if self._source is not None and symbols:
             self._waiting.update(symbols)
             self._seek()
+
+    def silent(self, symbol: str) -> None:
+        """Ask beside the trading whether the venue trades a symbol at all, of which nothing was heard for long."""
+        if self._source is not None:
+            self._silent.add(symbol)
+            self._seek()
+
+    def heard(self, symbol: str) -> None:
+        """Know that a symbol is traded: it was silent, and no more."""
+        self._silent.discard(symbol)
+        self._missed.discard(symbol)
 
     def day_begins(self, day: int) -> None:
         """Ask about every symbol that is traded, once in each ``day`` (UTC days since 1970)."""
@@ -61,6 +78,8 @@ class Doubts:
 
     def forget(self, symbol: str) -> None:
         """Let go of a symbol that has left."""
+        self.heard(symbol)
+        self._waiting.discard(symbol)
         self._changed.pop(symbol, None)
 
     def new_tick(self, symbol: str) -> Grid | None:
@@ -88,25 +107,37 @@ class Doubts:
 
     async def settle(self) -> bool:
         """Look the symbols in doubt up in the venue's list; False when some have to be asked for again."""
-        if self._source is None or not self._waiting:
+        if self._source is None or not len(self):
             return True
+        waiting, silent = set(self._waiting), set(self._silent)  # who comes in doubt meanwhile is asked for anew
         try:
             traded = await self._source.traded()
         except PASSING as error:
-            log.warning("what the venue trades cannot be asked now (%s); asking again", error)
-            return False
-        whole = True
-        for symbol in sorted(self._waiting):
-            if symbol in traded:
-                self._compare(traded[symbol])
-                self._waiting.discard(symbol)
-            else:
-                whole = await self._ask_whether_it_trades(self._source, symbol) and whole
-        return whole
+            return self._ask_again(f"what the venue trades cannot be asked now ({error})")
+        trades = any(one.symbol in traded for one in self._roster().of_state(State.JOINED, State.LEAVING))
+        for symbol in sorted((waiting | silent) & traded.keys()):
+            self.heard(symbol)
+            self._compare(traded[symbol])
+        absent = sorted((silent - traded.keys()) & self._silent)
+        said = [await self._has_settled(self._source, symbol, others_trade=trades) for symbol in absent]
+        if waiting and not trades:
+            return self._ask_again("the venue trades nothing of this line now")
+        self._waiting -= waiting  # who does not trade now has no grid to compare: the next refusal asks, or the day
+        if all(said) and self._trouble.over():
+            log.info("what the venue trades can be asked again")
+        return all(said)
+
+    def _ask_again(self, trouble: str) -> bool:
+        said = self._trouble.again(f"{trouble}; asking again")
+        if said is not None:
+            log.warning("%s", said)
+        return False
 
     def _compare(self, now: Instrument) -> bool:
         """Let a symbol leave whose grid is another one than when it was read last; True when it is."""
         member = self._roster().members[now.symbol]
+        if member.state not in (State.JOINED, State.LEAVING):  # it left while the venue was asked
+            return False
         before = self._changed.get(now.symbol) or member.changed or member.instrument
         if before is None or not has_other_grid(before, now):
             return False
@@ -116,17 +147,28 @@ class Doubts:
         self._found(Change(now.symbol, State.LEAVING, 0, Why.CHANGED, now, detail=said))
         return True
 
-    async def _ask_whether_it_trades(self, source: SymbolSource, symbol: str) -> bool:
-        """Let a symbol leave that is on the list no more, if asking by its name says so too; False to ask again."""
+    async def _has_settled(self, source: SymbolSource, symbol: str, *, others_trade: bool) -> bool:
+        """Let a silent symbol leave that is on the list no more, if asking by its name says so too.
+
+        One that the venue does not know at all must be missed a second time, after as long a silence again. Returns
+        False to ask again.
+        """
         try:
             await source.instrument(symbol)
+        except HaltedSymbolError:
+            self._missed.discard(symbol)
         except NoSuchSymbolError as error:
-            log.warning("%s takes no new entries and leaves when it is flat: %s", symbol, error)
-            self._found(Change(symbol, State.LEAVING, 0, Why.ENDED, detail=str(error)))
+            if not isinstance(error, EndedSymbolError) and not others_trade:
+                return self._ask_again(f"whether {symbol} is traded at all cannot be told now ({error})")
+            if isinstance(error, EndedSymbolError) or symbol in self._missed:
+                log.warning("%s takes no new entries and leaves when it is flat: %s", symbol, error)
+                self._found(Change(symbol, State.LEAVING, 0, Why.ENDED, detail=str(error)))
+            self._missed.add(symbol)
         except PASSING as error:
-            log.warning("whether %s is traded cannot be asked now (%s); asking again", symbol, error)
-            return False
-        self._waiting.discard(symbol)
+            return self._ask_again(f"whether {symbol} is traded at all cannot be asked now ({error})")
+        else:
+            self._missed.discard(symbol)
+        self._silent.discard(symbol)
         return True
 
 

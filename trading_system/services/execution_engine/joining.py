@@ -26,7 +26,7 @@ from trading_system.venues.errors import NoSuchSymbolError, NotTakenError, Refus
 
 log = logging.getLogger(__name__)
 
-ASKING_AGAIN_S = 5.0
+ASKING_AGAIN_S, SELDOM_AGAIN_S = 5.0, 60.0  # the first pause before a question is put again, and the longest
 CHOSEN = "symbols_chosen"  # a document: its step is that of the last choice by volume
 EVERY_STEP = 1 << 62
 SILENT_STEPS = 60  # minutes without a candle after which the venue is asked whether it trades a symbol at all
@@ -140,11 +140,12 @@ class Membership:
         for place, said in symbols.items():
             symbol = self.roster.places[place]
             if not said.minute.gap:
-                self._silent.pop(symbol, None)
+                if self._silent.pop(symbol, 0):
+                    self.doubts.heard(symbol)
                 continue
             silent = self._silent[symbol] = self._silent.get(symbol, 0) + 1
             if silent % SILENT_STEPS == 0 and not said.leaving:
-                self.doubts.about(symbol)
+                self.doubts.silent(symbol)
 
     # --- what is to be written down; each returns changes that ``write`` stores
 
@@ -258,7 +259,7 @@ class Membership:
             case State.JOINING:
                 return state == State.ASKED
             case State.LEAVING:
-                return state == State.JOINED
+                return state == State.JOINED or (state == State.LEAVING and change.instrument is not None)
             case _:
                 return state in (State.ASKED, State.JOINING)
 
@@ -268,6 +269,9 @@ class Membership:
             case State.JOINING:
                 return change._replace(step=step, origin=self._origin(step))
             case State.LEAVING:
+                member = self.roster.members[change.symbol]
+                if member.state == State.LEAVING:  # on another grid by now, and why it leaves stays as it was
+                    return change._replace(step=step + 1, why=member.why, detail=member.detail)
                 return change._replace(step=step + 1)
             case _:
                 return change._replace(step=step)
@@ -279,6 +283,7 @@ class Membership:
     # --- beside the trading
 
     async def _seek_all(self, joining: Joining) -> None:
+        pause = ASKING_AGAIN_S
         while True:
             await self._seek.wait()
             self._seek.clear()
@@ -289,8 +294,11 @@ class Membership:
                 if member.symbol not in self._ready and not any(one.symbol == member.symbol for one in self._found):
                     whole = await self._make_ready(joining, member.symbol) and whole
             whole = await self.doubts.settle() and whole
-            if not whole:
-                await joining.sleep(ASKING_AGAIN_S)
+            if whole:
+                pause = ASKING_AGAIN_S
+            else:
+                await joining.sleep(pause)
+                pause = min(pause * 2, SELDOM_AGAIN_S)
                 self._seek.set()
 
     async def _choose_now(self, joining: Joining, choice: Choice) -> bool:

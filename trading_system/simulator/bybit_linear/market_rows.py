@@ -20,8 +20,10 @@ def base_of(instrument: Instrument) -> str:
 
 
 def status_of(book: Book, step: int) -> str:
-    """Return whether a symbol is traded in the minute of ``step``."""
-    return "Closed" if book.halts(step) else "Trading"
+    """Return the word for a symbol in the minute of ``step``: a halt has none of its own, a pause to settle has."""
+    if book.halts(step):
+        return "Closed" if book.ended_after is not None else "Settling"
+    return "Trading"
 
 
 def instrument_row(book: Book, status: str) -> Json:

@@ -95,6 +95,7 @@ class BinanceMarket(RestMarket):
     name = "binance"
     manners = BinanceManners()
     trades = "TRADING"
+    ended = frozenset[str]()  # BREAK is said of a halt, of a maintenance and of what is gone alike
     wire = SPOT
 
     async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:

@@ -17,7 +17,7 @@ from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
 from trading_system.venues.binance.manners import BinanceManners
-from trading_system.venues.binance_usdm.market import USDM_BUDGET
+from trading_system.venues.binance_usdm.market import ENDED, USDM_BUDGET
 from trading_system.venues.binance_usdm.outcomes import TABLE
 from trading_system.venues.binance_usdm.rows import (
     TRADING,
@@ -41,7 +41,14 @@ from trading_system.venues.binance_usdm.signing import payload_of, signed_payloa
 from trading_system.venues.binance_usdm.stop_children import FOREIGN_NAMES, StopChildren
 from trading_system.venues.binance_usdm.user_stream import HEARTBEAT_S, Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock, clock_offset
-from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError, VenueError
+from trading_system.venues.errors import (
+    EndedSymbolError,
+    HaltedSymbolError,
+    NoSuchOrderError,
+    NoSuchSymbolError,
+    OutcomeUnknownError,
+    VenueError,
+)
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.network_trouble import network_trouble
 from trading_system.venues.outcomes import Meaning, error_of, meaning_of, waiting_time
@@ -132,7 +139,8 @@ class BinanceUsdm:
             if symbol not in rows:
                 raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
             if rows[symbol].status != TRADING:
-                raise NoSuchSymbolError(f"expected {symbol} to be traded, was {rows[symbol].status} at the venue")
+                kind = EndedSymbolError if rows[symbol].status in ENDED else HaltedSymbolError
+                raise kind(f"expected {symbol} to be traded, was {rows[symbol].status} at the venue")
             rates = decoded(await self._read("/fapi/v1/commissionRate", {"symbol": symbol}), CommissionRow)
             brackets = decoded(await self._read("/fapi/v1/leverageBracket", {"symbol": symbol}), list[BracketsRow])
             own = next((row for row in brackets if row.symbol == symbol), BracketsRow(symbol, []))

@@ -6,6 +6,7 @@ from trading_system.venues.binance.market import BinanceMarket, BinanceWire
 from trading_system.venues.rest_budget import BudgetTerms
 
 USDM_BUDGET = BudgetTerms("binance_usdm", 2_400, 60_000)
+ENDED = frozenset({"PRE_SETTLE", "SETTLING", "PRE_DELIVERING", "DELIVERING", "DELIVERED", "CLOSE"})
 _WEIGHTS = ((100, 1), (500, 2), (1001, 5))  # fewer rows than: weight
 
 
@@ -21,4 +22,5 @@ class BinanceUsdmMarket(BinanceMarket):
     """The public market of Binance USDT-M; what trades is its perpetual contracts."""
 
     name = "binance_usdm"
+    ended = ENDED
     wire = USDM

@@ -14,7 +14,7 @@ from trading_system.rules.matching import MINUTE_MS
 from trading_system.rules.sequencer import ClosedCandle, Page
 from trading_system.venues.bybit.manners import PARAMETER, BybitManners
 from trading_system.venues.kline_rows import candle_of, in_order
-from trading_system.venues.market_errors import MarketAwayError
+from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 from trading_system.venues.public_rest import RefusedQuestionError, json_of
 from trading_system.venues.rest_budget import BudgetTerms
 from trading_system.venues.rest_market import QUOTE, Listed, RestMarket
@@ -22,6 +22,7 @@ from trading_system.venues.rest_market import QUOTE, Listed, RestMarket
 Row = TypeVar("Row")
 
 PAGE = 1000
+ENDED = frozenset({"Delivering", "Closed"})
 NO_MORE_PAGES = 1000  # of instruments; a cursor that never ends is a broken answer
 
 
@@ -78,6 +79,13 @@ class SymbolRow(msgspec.Struct, rename="camel"):
     contract_type: str | None = None
 
 
+class Standing(msgspec.Struct):
+    """``{"symbol":"BTCUSDT","status":"Closed", ...}``."""
+
+    symbol: str
+    status: str
+
+
 class TickerRow(msgspec.Struct, rename="camel"):
     """``{"symbol":"BTCUSDT","turnover24h":"243765620.65", ...}``."""
 
@@ -93,6 +101,7 @@ class Time(msgspec.Struct):
 
 _klines = json_of(Listing[list[int | float | str]])
 _symbols = json_of(Listing[SymbolRow])
+_standings = json_of(Listing[Standing])
 _tickers = json_of(Listing[TickerRow])
 _time = json_of(Time)
 
@@ -103,6 +112,7 @@ class BybitMarket(RestMarket):
     name = "bybit"
     manners = BybitManners()
     trades = "Trading"
+    ended = ENDED
     wire = SPOT
 
     async def minutes(self, symbol: str, start: int, most: int = 0, *, urgent: bool = False) -> Page:
@@ -170,6 +180,15 @@ class BybitMarket(RestMarket):
             if not cursor:
                 return rows
         raise MarketAwayError(self._rest.base, f"instruments without an end, after {NO_MORE_PAGES} pages")
+
+    async def _unlisted(self, symbol: str) -> str | None:
+        """Return the status of a symbol asked for by its name: the list holds only what trades."""
+        params = {"category": self.wire.category, "symbol": symbol}
+        try:
+            listing = await self._get("/v5/market/instruments-info", params, 1, _standings, symbol=symbol)
+        except UnknownSymbolError:
+            return None
+        return next((row.status for row in listing.result.rows if row.symbol == symbol), None)
 
     def _row(self, row: SymbolRow) -> Listed:
         lots = row.lot_size_filter

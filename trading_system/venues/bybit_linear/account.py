@@ -16,6 +16,7 @@ from trading_system.rules.grid import Instrument, text_of
 from trading_system.rules.matching import OrderType
 from trading_system.secret import Secret
 from trading_system.venues.answers import decoded
+from trading_system.venues.bybit.market import ENDED
 from trading_system.venues.bybit_linear.market import LINEAR_BUDGET
 from trading_system.venues.bybit_linear.position_stops import PositionStops
 from trading_system.venues.bybit_linear.rest import Rest
@@ -35,7 +36,14 @@ from trading_system.venues.bybit_linear.rows import (
 from trading_system.venues.bybit_linear.signing import Params, stream_signature
 from trading_system.venues.bybit_linear.user_stream import Door, UserStream
 from trading_system.venues.clock import Clock, SystemClock
-from trading_system.venues.errors import NoSuchOrderError, NoSuchSymbolError, OutcomeUnknownError
+from trading_system.venues.errors import (
+    EndedSymbolError,
+    HaltedSymbolError,
+    NoSuchOrderError,
+    NoSuchSymbolError,
+    OutcomeUnknownError,
+    RefusedError,
+)
 from trading_system.venues.loopback import require_loopback
 from trading_system.venues.port import (
     BYBIT_LINEAR,
@@ -111,12 +119,29 @@ class BybitLinear:
         rows, rates = {row.symbol: row for row in info}, {row.symbol: row for row in fees}
         records = []
         for symbol in symbols:
+            if symbol not in rows:
+                await self._require_known(symbol)
             if symbol not in rows or symbol not in rates:
                 raise NoSuchSymbolError(f"expected {symbol} among the {len(rows)} symbols of the venue, was not")
             asked: Params = {**linear, "symbol": symbol}
             risks = decoded(await self._rest.ask("/v5/market/risk-limit", asked), Page[RiskRow]).rows
             records.append(instrument_of(self.record.name, rows[symbol], rates[symbol], risks))
         return tuple(records)
+
+    async def _require_known(self, symbol: str) -> None:
+        """Ask for a symbol by its name, as the list holds only what trades.
+
+        Raises: HaltedSymbolError; EndedSymbolError; nothing where the venue does not know it.
+        """
+        asked: Params = {"category": LINEAR, "symbol": symbol}
+        try:
+            rows = decoded(await self._rest.ask("/v5/market/instruments-info", asked), Page[InstrumentRow]).rows
+        except RefusedError:
+            return
+        for row in rows:
+            if row.symbol == symbol:
+                kind = EndedSymbolError if row.status in ENDED else HaltedSymbolError
+                raise kind(f"expected {symbol} to be traded, was {row.status} at the venue")
 
     async def place(self, order: VenueOrder, sent_ms: int) -> Ack:
         """Send ``order`` once: an entry with its stop, a later stop as the new price of the position's."""

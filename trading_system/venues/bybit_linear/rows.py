@@ -182,11 +182,12 @@ class LotSizeFilter(msgspec.Struct, rename="camel"):
 
 
 class InstrumentRow(msgspec.Struct, rename="camel"):
-    """``{"symbol":"BTCUSDT","priceFilter":{...},"lotSizeFilter":{...}, ...}``."""
+    """``{"symbol":"BTCUSDT","status":"Trading","priceFilter":{...},"lotSizeFilter":{...}, ...}``."""
 
     symbol: str
     price_filter: PriceFilter
     lot_size_filter: LotSizeFilter
+    status: str = "Trading"
 
 
 class FeeRow(msgspec.Struct, rename="camel"):

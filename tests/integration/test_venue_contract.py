@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import wished_orders
 from odd_clocks import SkewedClock
-from simulated_venue import CALM, KEY, SECRET, SYMBOL, Prices, cid, next_of, running
+from simulated_venue import CALM, KEY, SECRET, START, SYMBOL, Prices, cid, next_of, running
 from wished_orders import wanted
 
 from trading_system.rules.matching import OrderType
@@ -19,7 +19,10 @@ from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Outcome, Reconciler
 from trading_system.simulator.faults import Fault, FaultKind
 from trading_system.simulator.server import SimulatorServer
+from trading_system.symbol_source import AccountSource, PublicSource
 from trading_system.venues.errors import (
+    EndedSymbolError,
+    HaltedSymbolError,
     NoSuchOrderError,
     NoSuchSymbolError,
     NothingToReduceError,
@@ -29,6 +32,7 @@ from trading_system.venues.errors import (
     StopPassedError,
 )
 from trading_system.venues.known import VENUES
+from trading_system.venues.market_port import AccountTerms
 from trading_system.venues.port import (
     LIQUIDATED,
     KnownStops,
@@ -43,6 +47,8 @@ from trading_system.venues.port import (
     VenueRecord,
     answering_at_once,
 )
+from trading_system.venues.proxy import open_http
+from trading_system.venues.rest_budget import RestBudget, unmetered
 
 FALL = (100.0, 100.5, 90.0, 91.0)
 RISE = (100.0, 112.0, 99.9, 111.0)
@@ -111,6 +117,30 @@ async def test_the_instrument_is_the_record_that_the_exchange_was_made_of(name: 
         assert record == at.server.exchange.books[SYMBOL].instrument
         with pytest.raises(NoSuchSymbolError, match="NOSUCH"):
             await account.instruments(["NOSUCH"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(FaultKind.HALTED, START + 1, SYMBOL, steps=5), HaltedSymbolError),
+        (Fault(FaultKind.DELISTED, START + 1, SYMBOL), EndedSymbolError),
+    ],
+)
+async def test_a_halt_is_told_from_an_end_by_the_account_and_by_the_market(
+    name: str, fault: Fault, error: type[NoSuchSymbolError]
+) -> None:
+    async with trading(name, CALM, CALM, faults=(fault,)) as (at, account), open_http() as http:
+        await advance(at)
+        known = VENUES[name].market
+        budget = RestBudget(unmetered(known.budget), at.clock)
+        market = known.open(http, at.http, budget, at.clock, AccountTerms(0.0, 0.0, 0.0))
+        for source in (PublicSource(market), AccountSource(account, market)):
+            assert await source.traded() == {}
+            with pytest.raises(error, match=SYMBOL):
+                await source.instrument(SYMBOL)
+            with pytest.raises(NoSuchSymbolError, match="NOSUCH") as unknown:
+                await source.instrument("NOSUCH")
+            assert type(unknown.value) is NoSuchSymbolError
 
 
 async def test_mode_leverage_and_margin_are_set_and_what_is_so_already_is_fine(name: str) -> None:

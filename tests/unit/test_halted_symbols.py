@@ -65,8 +65,9 @@ async def test_in_a_maintenance_of_the_whole_venue_nobody_leaves_and_it_is_asked
     line = Line()
     line.market.raises |= {symbol: [error] * OFTEN for symbol in line.market.known}
     members = await line.live()
-    is_silent(line, members, 0, 1, steps=2 * SILENT_STEPS)
-    await until(lambda: len(line.pauses) >= 6)
+    for pauses in (3, 6):
+        is_silent(line, members, 0, 1)
+        await until(lambda pauses=pauses: len(line.pauses) >= pauses)
     assert members.due(line.step, []) == []
     assert line.pauses[:6] == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
     line.market.raises.clear()

@@ -47,6 +47,7 @@ class PublicVenue:
         self.answers: list[web.Response] = []
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.page_of_symbols = 1000
+        self.odd_rows: dict[str, dict[str, Any]] = {}  # by symbol, what its row says otherwise
         self.weights: list[tuple[int, int]] = []
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -79,7 +80,10 @@ class PublicVenue:
             case "time":
                 weight, said = 1, {"serverTime": self.clock.now_ms}
             case "exchangeInfo":
-                weight, said = (20 if spot else 1), {"symbols": [self._binance_symbol(name) for name in self.symbols]}
+                weight, said = (
+                    (20 if spot else 1),
+                    {"symbols": [self._binance_symbol(name) | self.odd_rows.get(name, {}) for name in self.symbols]},
+                )
             case "ticker/24hr":
                 volumes = [{"symbol": name, "quoteVolume": f"{n}.5"} for n, name in enumerate(self.symbols)]
                 weight, said = (80 if spot else 40), volumes
@@ -131,7 +135,10 @@ class PublicVenue:
                 names = list(self.symbols)[begin : begin + self.page_of_symbols]
                 end = begin + self.page_of_symbols
                 cursor = str(end) if end < len(self.symbols) else ""
-                result = {"list": [self._bybit_symbol(name) for name in names], "nextPageCursor": cursor}
+                result = {
+                    "list": [self._bybit_symbol(name) | self.odd_rows.get(name, {}) for name in names],
+                    "nextPageCursor": cursor,
+                }
             case "tickers":
                 volumes = [{"symbol": name, "turnover24h": f"{n}.5"} for n, name in enumerate(self.symbols)]
                 result = {"list": volumes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
@@ -120,6 +120,31 @@ async def test_a_symbol_that_does_not_trade_is_named_with_its_standing(desk: Des
     with pytest.raises(NotTradedError, match=r"ETHUSDT: expected a symbol that trades at .*, was (BREAK|PreLaunch)"):
         await desk.market.instruments(["ETHUSDT"])
     assert await desk.market.trading() == {"BTCUSDT": True, "ETHUSDT": False}
+    assert [one.symbol for one in await desk.market.instruments()] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"filters": [], "priceFilter": {"tickSize": ""}},
+        {"filters": "none", "priceFilter": None},
+        {"filters": [{"filterType": 7}], "lotSizeFilter": [1]},
+    ],
+)
+async def test_a_record_that_cannot_be_read_is_that_symbols_alone(
+    desk: Desk, odd: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.venue.odd_rows["ETHUSDT"] = odd
+    for _ in range(3):
+        assert [one.symbol for one in await desk.market.instruments()] == ["BTCUSDT"]
+    assert len([one for one in caplog.records if "ETHUSDT is left out of what trades" in one.getMessage()]) == 1
+    assert await desk.market.trading() == {"BTCUSDT": True, "ETHUSDT": True}
+    with pytest.raises(MarketAwayError, match="a record of ETHUSDT without tick, step or least notional"):
+        await desk.market.instruments(["ETHUSDT"])
+
+
+async def test_a_row_without_a_name_is_none(desk: Desk) -> None:
+    desk.venue.odd_rows["ETHUSDT"] = {"symbol": None}
     assert [one.symbol for one in await desk.market.instruments()] == ["BTCUSDT"]
 
 

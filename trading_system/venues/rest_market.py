@@ -5,22 +5,43 @@ Paths, parameters and rows are each venue's own; what it lists it says as ``List
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import aiohttp
+import msgspec
 
 from trading_system.rules.grid import GridError, Instrument, grid_of_text
 from trading_system.venues.clock import Clock
 from trading_system.venues.market_errors import MarketAwayError, NotTradedError, UnknownSymbolError
 from trading_system.venues.market_port import AccountTerms
-from trading_system.venues.public_rest import Manners, PublicRest, RefusedQuestionError
+from trading_system.venues.public_rest import Manners, PublicRest, RefusedQuestionError, json_of
 from trading_system.venues.rest_budget import RestBudget
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 QUOTE = "USDT"
+
+
+class Standing(msgspec.Struct):
+    """``{"symbol":"BTCUSDT","status":"Closed", ...}``: what must be read of a row, whatever else is in it."""
+
+    symbol: str
+    status: str
+
+
+class _Named(Protocol):
+    @property
+    def symbol(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=_Named)
+_bare = json_of(Standing)
 
 
 class Listed(NamedTuple):
@@ -54,16 +75,21 @@ class RestMarket(ABC):
     ) -> None:
         self._rest = PublicRest(http, base, budget, clock, self.manners)
         self._terms = terms
+        self._unreadable: set[str] = set()  # symbols whose records were left out, and were named
 
     async def trading(self) -> Mapping[str, bool]:
         """Return every listed symbol, True for those whose status says that they trade."""
         return {symbol: row.status == self.trades for symbol, row in (await self._listed()).items()}
 
     async def instruments(self, symbols: Sequence[str] | None = None) -> tuple[Instrument, ...]:
-        """Return the records of ``symbols`` by the venue's filters, None: of all that trade and are ours."""
+        """Return the records of ``symbols`` by the venue's filters, None: of all that trade and are ours.
+
+        A record that cannot be read is an error for who asks for it by name, and is left out of all.
+        """
         rows = await self._listed()
         if symbols is None:
-            symbols = [symbol for symbol, row in rows.items() if row.status == self.trades and row.ours]
+            traded = [symbol for symbol, row in rows.items() if row.status == self.trades and row.ours]
+            return tuple(one for symbol in traded if (one := self._if_readable(symbol, rows[symbol])) is not None)
         for symbol in symbols:
             status = rows[symbol].status if symbol in rows else await self._unlisted(symbol)
             if status is None:
@@ -71,6 +97,30 @@ class RestMarket(ABC):
             if status != self.trades or symbol not in rows:
                 raise NotTradedError(symbol, self._rest.base, status, for_good=status in self.ended)
         return tuple(self._instrument(symbol, rows[symbol]) for symbol in symbols)
+
+    def _if_readable(self, symbol: str, row: Listed) -> Instrument | None:
+        try:
+            return self._instrument(symbol, row)
+        except MarketAwayError as error:
+            if symbol not in self._unreadable:
+                self._unreadable.add(symbol)
+                log.warning("%s is left out of what trades: %s", symbol, error)
+            return None
+
+    def _each(
+        self, rows: Sequence[msgspec.Raw], read: Callable[[bytes], Row], said: Callable[[Row], Listed]
+    ) -> dict[str, Listed]:
+        """Return the rows of a list by symbol, each judged alone: one without a name or a standing is left out."""
+        listed: dict[str, Listed] = {}
+        for raw in rows:
+            try:
+                row = read(raw)
+                listed[row.symbol] = said(row)
+            except msgspec.MsgspecError:
+                with contextlib.suppress(msgspec.MsgspecError):
+                    bare = _bare(raw)
+                    listed[bare.symbol] = Listed(bare.status, True, "", "", "")  # by its filters nobody can trade it
+        return listed
 
     @abstractmethod
     async def _listed(self) -> Mapping[str, Listed]:

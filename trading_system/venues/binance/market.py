@@ -63,9 +63,9 @@ class SymbolRow(msgspec.Struct, rename="camel"):
 
 
 class ExchangeInfo(msgspec.Struct):
-    """``{"symbols":[...], ...}``."""
+    """``{"symbols":[...], ...}``; each row is read alone."""
 
-    symbols: list[SymbolRow]
+    symbols: list[msgspec.Raw]
 
 
 class ServerTime(msgspec.Struct, rename="camel"):
@@ -85,6 +85,7 @@ NO_FILTER = Filter("")
 
 _klines = json_of(list[list[int | float | str]])
 _exchange_info = json_of(ExchangeInfo)
+_symbol = json_of(SymbolRow)
 _server_time = json_of(ServerTime)
 _tickers = json_of(list[TickerRow])
 
@@ -139,7 +140,7 @@ class BinanceMarket(RestMarket):
     async def _listed(self) -> Mapping[str, Listed]:
         path = f"{self.wire.prefix}/exchangeInfo"
         info = await self._get(path, {}, self.wire.instruments_weight, _exchange_info)
-        return {row.symbol: self._row(row) for row in info.symbols}
+        return self._each(info.symbols, _symbol, self._row)
 
     def _row(self, row: SymbolRow) -> Listed:
         filters = {one.filter_type: one for one in row.filters}

@@ -17,7 +17,7 @@ from trading_system.venues.kline_rows import candle_of, in_order
 from trading_system.venues.market_errors import MarketAwayError, UnknownSymbolError
 from trading_system.venues.public_rest import RefusedQuestionError, json_of
 from trading_system.venues.rest_budget import BudgetTerms
-from trading_system.venues.rest_market import QUOTE, Listed, RestMarket
+from trading_system.venues.rest_market import QUOTE, Listed, RestMarket, Standing
 
 Row = TypeVar("Row")
 
@@ -79,13 +79,6 @@ class SymbolRow(msgspec.Struct, rename="camel"):
     contract_type: str | None = None
 
 
-class Standing(msgspec.Struct):
-    """``{"symbol":"BTCUSDT","status":"Closed", ...}``."""
-
-    symbol: str
-    status: str
-
-
 class TickerRow(msgspec.Struct, rename="camel"):
     """``{"symbol":"BTCUSDT","turnover24h":"243765620.65", ...}``."""
 
@@ -100,7 +93,8 @@ class Time(msgspec.Struct):
 
 
 _klines = json_of(Listing[list[int | float | str]])
-_symbols = json_of(Listing[SymbolRow])
+_symbols = json_of(Listing[msgspec.Raw])
+_symbol = json_of(SymbolRow)
 _standings = json_of(Listing[Standing])
 _tickers = json_of(Listing[TickerRow])
 _time = json_of(Time)
@@ -175,7 +169,7 @@ class BybitMarket(RestMarket):
         for _ in range(NO_MORE_PAGES):
             params = {"category": self.wire.category, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
             listing = await self._get("/v5/market/instruments-info", params, 1, _symbols)
-            rows |= {row.symbol: self._row(row) for row in listing.result.rows}
+            rows |= self._each(listing.result.rows, _symbol, self._row)
             cursor = listing.result.next_page_cursor or ""
             if not cursor:
                 return rows

@@ -23,6 +23,7 @@ from trading_system.rules.risk import RiskRules
 from trading_system.rules.trade_plan import Plan
 from trading_system.rules.words import candle_dto, signal_dto
 from trading_system.services.execution_engine.awaiting import Awaiting
+from trading_system.services.execution_engine.joining import Joining
 from trading_system.services.execution_engine.journal import Journal, State
 from trading_system.services.execution_engine.reconcile import Reconciler
 from trading_system.services.execution_engine.service import ExecutionEngine
@@ -92,6 +93,7 @@ class Desk:
         self.record = answering_at_once(BINANCE_USDM)
         self.venue_ms = self.clock.wall_ms if live else None
         self.awaiting: Awaiting | None = None
+        self.joining: Joining | None = None
 
     async def live(self) -> None:
         """Begin a life from what store, journal and venue hold."""
@@ -110,6 +112,7 @@ class Desk:
             equity=10_000.0,
             signal_interval="15m",
             venue_ms=self.venue_ms,
+            joining=self.joining,
             awaiting=self.awaiting,
         )
         await self.execution.start()

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from trading_system.rules.changed_grid import on_tick
+from trading_system.rules.changed_grid import on_grid
 from trading_system.rules.client_ids import canonical_id
+from trading_system.rules.grid import text_of
 from trading_system.rules.matching import Order, Role
 from trading_system.rules.trade import Trade
 from trading_system.services.execution_engine.books import Books
@@ -38,6 +39,7 @@ class Agreement:
         self._journal = journal
         self._reconciler = reconciler
         self.open: set[int] = set()
+        self._remainders: set[str] = set()  # orders of which it is said what they leave open
 
     async def reach(self, place: int, time: int) -> None:
         """Make the venue agree with what should rest for a symbol; ``time`` closes the running step.
@@ -72,15 +74,33 @@ class Agreement:
         raise NoAgreementError(symbol, OUTCOMES_A_STEP)
 
     def _on_the_venues_grid(self, symbol: str, place: int) -> Sequence[Order]:
-        """Return what should rest; what does not rest yet is placed on the grid that the venue has by now."""
-        orders, tick = self._books.orders_of(place), self._doubts.new_tick(symbol)
-        if tick is None:
+        """Return what should rest; what does not rest yet is placed on the grids that the venue has by now."""
+        orders, changed = self._books.orders_of(place), self._doubts.changed(symbol)
+        if changed is None:
             return orders
         live = self._journal.live(symbol)
-        return [
-            order if order.role == Role.ENTRY or any(have.is_for(order) for have in live) else on_tick(order, tick)
-            for order in orders
-        ]
+        wanted = []
+        for order in orders:
+            if order.role == Role.ENTRY or any(have.is_for(order) for have in live):
+                wanted.append(order)
+                continue
+            placed = on_grid(order, changed)
+            if placed.quantity:
+                wanted.append(placed)
+            if placed.quantity < order.quantity and order.role != Role.TARGET:
+                self._say_remainder(symbol, order, placed.quantity)
+        return wanted
+
+    def _say_remainder(self, symbol: str, order: Order, covered: float) -> None:
+        if order.id not in self._remainders:
+            self._remainders.add(order.id)
+            log.warning(
+                "%s: expected a stop or an exit for %s, was possible for %s only, for the venue has a coarser step by "
+                "now; close what remains at the venue by hand",
+                symbol,
+                text_of(order.quantity),
+                text_of(covered),
+            )
 
     def unprotected(self) -> list[str]:
         """Return the symbols of positions whose whole size no stop covers that the venue has acknowledged.

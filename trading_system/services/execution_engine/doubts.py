@@ -82,10 +82,9 @@ class Doubts:
         self._waiting.discard(symbol)
         self._changed.pop(symbol, None)
 
-    def new_tick(self, symbol: str) -> Grid | None:
-        """Return the venue's price grid of a symbol where it is another than the line's, None where it is not."""
-        changed = self._changed.get(symbol) or self._roster().members[symbol].changed
-        return None if changed is None else changed.tick
+    def changed(self, symbol: str) -> Instrument | None:
+        """Return the venue's record of a symbol where its grids are others than the line's, None where they are not."""
+        return self._changed.get(symbol) or self._roster().members[symbol].changed
 
     async def has_new_grid(self, symbol: str) -> bool:
         """Read the venue's record of a symbol at once, as an order was refused; True when it has another grid now.

@@ -54,7 +54,7 @@ class Outcome:
     refused: tuple[tuple[str, int, str], ...] = ()
     """Targets and exits that the venue keeps refusing: (client id, code, words)."""
     doubts: bool = False
-    """Whether the first refusal of a stop or a target ends the call, so that the symbol's record can be read again."""
+    """Whether the first refusal of anything but an entry ends the call, so that the symbol's record is read again."""
     doubted: bool = False
     """There was such a refusal."""
     unsettled: tuple[str, ...] = ()
@@ -340,9 +340,9 @@ def _keeper(live: Sequence[JournalOrder], order: Order) -> JournalOrder | None:
 
 
 def _may_be_of_another_grid(order: Order, error: RefusedError | None) -> bool:
-    """Tell whether a refusal may be about the price of ``order``: the position, the load or the market is not why."""
+    """Tell whether a refusal may be about price or size of ``order``: the position, load or market is not why."""
     otherwise = isinstance(error, NothingToReduceError | NotTakenError)
-    return error is not None and not otherwise and order.role in (Role.STOP, Role.TARGET)
+    return error is not None and not otherwise and order.role != Role.ENTRY
 
 
 def _back_off(refusals: int) -> float:

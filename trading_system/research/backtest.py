@@ -151,10 +151,11 @@ class _Market:
             time
             for one, found in zip(series, verdicts, strict=True)
             for time, judged in found.items()
-            if judged.plans and one.at(time) not in (Place.OUT, Place.UNSEEN)
+            if judged.plans and one.at(time) != Place.OUT and not one.at(time).is_unseen
         }
         self._planned = sorted(self._index(time) for time in planned)
         self._leavings = [self._leavings_of(one) for one in series]
+        self._settlings = [_settlings_of(one, base) for one in self._series]
         self._changes = [sorted(self._index(time) for time in found) for found in verdicts]
         self._due_funding = sorted({self._index(time) for one in series for time in one.funding})
 
@@ -164,13 +165,13 @@ class _Market:
         symbols: dict[int, SymbolStep] = {}
         for place, slot in enumerate(account.slots):
             here = self._series[place].at(time)
-            judged = NOTHING if here == Place.UNSEEN else self._verdicts[place].get(time, NOTHING)
+            judged = NOTHING if here.is_unseen else self._verdicts[place].get(time, NOTHING)
             if here == Place.OUT or (slot.trade is None and not judged.plans):
                 continue
             minute = self._minute(place, k)
-            funding = self._series[place].funding.get(time)
+            funding = None if here.is_unseen else self._series[place].funding.get(time)
             said = (minute, judged.plans, judged.ended, judged.turned, funding, self._late)
-            symbols[place] = SymbolStep(*said, leaving=here == Place.LEAVING, unseen=here == Place.UNSEEN)
+            symbols[place] = SymbolStep(*said, leaving=here.leaves, unseen=here.is_unseen, settles=here.has_ended)
         return Instant(time, time % self._signal == 0, symbols)
 
     def all_minutes(self) -> Minutes:
@@ -239,7 +240,7 @@ class _Market:
                 lower = max(lower, edge)
             else:
                 upper = min(upper, edge)
-            due = min(due, self._next_mark(k), _after(self._due_funding, k))
+            due = min(due, self._next_mark(k), _after(self._due_funding, k), _after(self._settlings[place], k))
             if trade.plan.time_stop:
                 due = min(due, self._index(trade.leave_at + self._base - 1))
         due = max(due, k + 1)
@@ -263,6 +264,15 @@ def _as_seen(series: Series) -> Series:
         for price in ("open", "high", "low", "close"):
             candles[price][unseen] = 0.0
     return replace(series, candles=candles)
+
+
+def _settlings_of(series: Series, base: int) -> list[int]:
+    """Return the minutes in which a position is settled, as the venue trades the symbol no more, in order."""
+    if series.member is None or all(one.ended is None for one in series.member.stints):
+        return []
+    gaps = np.flatnonzero(series.candles["gap"])
+    closes = series.candles["open_time"][gaps] + base
+    return [k for k, time in zip(gaps.tolist(), closes.tolist(), strict=True) if series.at(time).has_ended]
 
 
 def _closes_over_gaps(candles: npt.NDArray[Any]) -> npt.NDArray[Any]:

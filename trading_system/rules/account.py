@@ -50,6 +50,7 @@ from trading_system.rules.trade import (
 from trading_system.rules.trade_plan import Plan
 
 MOST_EARLIER = 2
+SETTLED_BY_VENUE = "settled"
 DAY_MS = 86_400_000
 
 
@@ -122,7 +123,8 @@ class SymbolStep(NamedTuple):
     ``ended``: ids of order blocks that price went through or that expired. ``turned``: direction of a CHoCH on the
     signal interval, else 0. ``funding``: the rate due at T, else None. ``late``: ids of plans that are ``age`` seconds
     old already and may not be acted on any more; which those are only a live line can tell. ``unseen``: the minute did
-    not come in time and is taken as a gap; no entry waits in a market that nobody sees.
+    not come in time and is taken as a gap; no entry waits in a market that nobody sees. ``settles``: the venue trades
+    the symbol no more, and a position ends at the last price in a minute that the market does not have.
     """
 
     minute: Minute
@@ -134,6 +136,7 @@ class SymbolStep(NamedTuple):
     age: float = 0.0
     leaving: bool = False
     unseen: bool = False
+    settles: bool = False
 
 
 class Instant(NamedTuple):
@@ -163,7 +166,11 @@ def step(account: Account, instant: Instant, terms: Terms) -> tuple[Account, lis
     facts: list[Fact] = []
     account = roll_day(account, instant.time - MINUTE_MS)
     for place in sorted(instant.symbols, key=lambda place: terms.instruments[place].symbol):
-        account = walk_minute(account, place, instant.symbols[place].minute, instant.time, terms, facts)
+        said = instant.symbols[place]
+        if said.settles and said.minute.gap:
+            account = _settle_by_venue(account, place, said.minute, instant.time, terms, facts)
+        else:
+            account = walk_minute(account, place, said.minute, instant.time, terms, facts)
     return close_step(account, instant, terms, facts), facts
 
 
@@ -188,6 +195,19 @@ def walk_minute(account: Account, place: int, minute: Minute, time: int, terms: 
             return _with_slot(account, place, slot._replace(seen=walk.seen))
         account = book_fill(account, place, fill_of(match, instrument), terms, facts)
         account = settle(account, place, time, terms, facts, point=walk.price)
+
+
+def _settle_by_venue(account: Account, place: int, gap: Minute, time: int, terms: Terms, facts: list[Fact]) -> Account:
+    """End a position at its last price as the minute begins; ``gap`` carries that price if minutes were jumped over."""
+    slot, instrument = account.slots[place], terms.instruments[place]
+    if slot.trade is None or slot.trade.waiting:
+        return account
+    side, id_ = -slot.trade.plan.side, canonical_id(slot.trade.plan.id, "x")
+    order = Order(id_, Role.EXIT, OrderType.MARKET, side, 0.0, slot.trade.held, 0)
+    match = Match(order, gap.close or slot.close, maker=False, time=time - MINUTE_MS)
+    account = exit_for(account, place, SETTLED_BY_VENUE)
+    account = book_fill(account, place, fill_of(match, instrument), terms, facts)
+    return settle(account, place, time, terms, facts)
 
 
 def fill_of(match: Match, instrument: Instrument) -> Fill:

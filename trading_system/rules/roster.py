@@ -48,7 +48,24 @@ class Place(Enum):
     OUT = auto()
     IN = auto()
     LEAVING = auto()  # no new entries
+    ENDED = auto()  # leaving, and what it holds is settled in the first minute that the market does not have
     UNSEEN = auto()  # a gap, whatever its minute is found to have been later, and no entry waits
+    ENDED_UNSEEN = auto()
+
+    @property
+    def leaves(self) -> bool:
+        """Whether there are no new entries."""
+        return self in (Place.LEAVING, Place.ENDED)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the venue trades the symbol no more."""
+        return self in (Place.ENDED, Place.ENDED_UNSEEN)
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the step is taken as a gap."""
+        return self in (Place.UNSEEN, Place.ENDED_UNSEEN)
 
 
 class Change(NamedTuple):
@@ -71,16 +88,23 @@ class Change(NamedTuple):
 
 
 class Stint(NamedTuple):
-    """The steps of one stay: the first, the first without new entries, and the last; None where it still lasts."""
+    """The steps of one stay: the first, the first without new entries, and the last; None where it still lasts.
+
+    ``ended``: the first in which a venue that trades the symbol no more may settle it. It is one later than the change
+    that says so, as a minute of the market may have begun by then.
+    """
 
     joined: int
     leaving: int | None = None
     left: int | None = None
+    ended: int | None = None
 
     def at(self, step: int) -> Place:
         """Return what the account does with the symbol in ``step``."""
         if step < self.joined or (self.left is not None and step > self.left):
             return Place.OUT
+        if self.ended is not None and step >= self.ended:
+            return Place.ENDED
         return Place.LEAVING if self.leaving is not None and step >= self.leaving else Place.IN
 
 
@@ -120,7 +144,7 @@ class Member(NamedTuple):
         """Return what the account does with the symbol in ``step``."""
         here = next((here for stint in self.stints if (here := stint.at(step)) != Place.OUT), Place.OUT)
         if here != Place.OUT and any(one.holds(step) for one in self.absences):
-            return Place.UNSEEN
+            return Place.ENDED_UNSEEN if here == Place.ENDED else Place.UNSEEN
         return here
 
     def end(self, head: int) -> int:
@@ -229,7 +253,8 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
             *earlier, last = have.stints
             leaving = change.step if last.leaving is None and state == State.LEAVING else last.leaving
             left = change.step if state == State.LEFT else None
-            have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left)))
+            ended = change.step + 1 if state == State.LEAVING and change.why == Why.ENDED else last.ended
+            have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left, ended)))
             have = have._replace(changed=change.instrument or have.changed)
             if left is not None and have.unseen:
                 have = _seen_after(have, left)

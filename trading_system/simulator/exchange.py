@@ -381,6 +381,11 @@ class Exchange:
         """Stop trading ``symbol`` for good: with the next minute its orders end and its position is settled."""
         self.book(symbol).halted = (self.step, None)
 
+    def list_again(self, symbol: str) -> None:
+        """Trade a symbol that was delisted again; one that is only admitted so far never was."""
+        if symbol in self.books:
+            self.books[symbol].halted = None
+
     def change_tick(self, symbol: str, factor: int) -> None:
         """Make the price grid of ``symbol`` coarser by ``factor``; what rests stays where it is."""
         book = self.book(symbol)

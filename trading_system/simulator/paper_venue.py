@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from pathlib import Path
 
 from trading_system.rules.grid import Instrument
@@ -109,10 +109,13 @@ class PaperVenue(Deaf):
             self._instruments[instrument.symbol] = instrument
             self._tapes[instrument.symbol] = tape = LiveTape(self._exchange.first_step)
             self._exchange.admit(instrument, tape, self._leverage)
+        else:
+            self._exchange.list_again(instrument.symbol)
 
-    def play(self, step: int, minutes: Mapping[str, Minute]) -> Played:
+    def play(self, step: int, minutes: Mapping[str, Minute], ended: Collection[str] = ()) -> Played:
         """Follow the minutes that close with ``step`` to the next fill or to their end; one that was played is over.
 
+        What is held of ``ended`` symbols without a minute is settled: nothing else would ever end it.
         Raises: PaperStateError when minutes before it were never played though an order rested.
         """
         exchange = self._exchange
@@ -129,6 +132,9 @@ class PaperVenue(Deaf):
         nothing = Minute((step - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, True)
         for symbol, tape in self._tapes.items():
             tape.give(minutes.get(symbol, nothing))  # one that the account does not take has no minute here
+        for symbol in ended:
+            if minutes[symbol].gap:
+                exchange.delist(symbol)
         self._heard = []
         exchange.advance()
         heard, self._heard = self._heard, []
@@ -238,8 +244,9 @@ class PaperVenue(Deaf):
             self._keep()
 
     def _fill(self, trade: Trade) -> VenueFill:
-        """Return a trade under the name of the order that was sent; a liquidation keeps the venue's own name."""
-        name = trade.client_id if trade.role == Role.LIQUIDATION else self._exchange.owner(trade)
+        """Return a trade under the name of the order that was sent; what the venue ended itself keeps its own name."""
+        by_venue = trade.settles or trade.role == Role.LIQUIDATION
+        name = trade.client_id if by_venue else self._exchange.owner(trade)
         numbers = (trade.time, trade.price, trade.quantity, trade.fee, trade.maker)
         return VenueFill(str(trade.id), trade.id, name, trade.symbol, *numbers)
 

@@ -6,7 +6,7 @@ is never an empty answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -258,8 +258,9 @@ class MinuteMarket(Protocol):
     def idle(self) -> bool:
         """Tell whether no order rests and no position is open, so that nothing can come of a minute."""
 
-    def play(self, step: int, minutes: Mapping[str, Minute]) -> Played:
+    def play(self, step: int, minutes: Mapping[str, Minute], ended: Collection[str]) -> Played:
         """Follow the minutes that close with ``step``, by symbol, to the next fill or to their end.
 
+        ended: symbols that the real venue trades no more; one that has no minute is settled at its last price.
         To be called again, after the reactions to what it brought, until the minute is over.
         """

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from trading_system.rules.account import (
+    SETTLED_BY_VENUE,
     Account,
     Instant,
     SymbolStep,
@@ -44,7 +45,6 @@ from trading_system.venues.port import LIQUIDATED, SETTLED
 log = logging.getLogger(__name__)
 
 EXIT = "x"
-SETTLED_BY_VENUE = "settled"
 ROLES = {"e": Role.ENTRY, "s": Role.STOP, "x": Role.EXIT, "l": Role.LIQUIDATION}
 
 

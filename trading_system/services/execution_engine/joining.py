@@ -144,7 +144,7 @@ class Membership:
                     self.doubts.heard(symbol)
                 continue
             silent = self._silent[symbol] = self._silent.get(symbol, 0) + 1
-            if silent % SILENT_STEPS == 0 and not said.leaving:
+            if silent % SILENT_STEPS == 0 and not said.settles:
                 self.doubts.silent(symbol)
 
     # --- what is to be written down; each returns changes that ``write`` stores
@@ -254,12 +254,14 @@ class Membership:
 
     def _still_asks(self, change: Change) -> bool:
         """Tell whether a symbol still stands where it stood when the venue was asked about it."""
-        state = self.roster.members[change.symbol].state
+        member = self.roster.members[change.symbol]
+        state = member.state
         match change.state:
             case State.JOINING:
                 return state == State.ASKED
             case State.LEAVING:
-                return state == State.JOINED or (state == State.LEAVING and change.instrument is not None)
+                ends = change.why == Why.ENDED != member.why
+                return state == State.JOINED or (state == State.LEAVING and (ends or change.instrument is not None))
             case _:
                 return state in (State.ASKED, State.JOINING)
 

@@ -35,13 +35,9 @@ class PendingSteps:
         """The last step to which anybody has brought something, 0 without one."""
         return max(self._brought, default=0)
 
-    def minutes(self, step: int, takes: Mapping[int, Place]) -> dict[int, Minute]:
-        """Return the minutes of a whole step."""
-        return {place: said.minute for place, said in self._whole(step, takes).items()}
-
     def take(self, step: int, takes: Mapping[int, Place]) -> dict[int, SymbolStep]:
-        """Hand out a whole step; who leaves is marked, and of who is not seen it is a gap."""
-        whole = self._whole(step, takes)
+        """Hand out a whole step."""
+        whole = self.whole(step, takes)
         del self._brought[step]
         return whole
 
@@ -49,14 +45,17 @@ class PendingSteps:
         """Let a step wait once more."""
         self._brought[step] = {place: one for place, one in said.items() if not one.unseen}
 
-    def _whole(self, step: int, takes: Mapping[int, Place]) -> dict[int, SymbolStep]:
+    def whole(self, step: int, takes: Mapping[int, Place]) -> dict[int, SymbolStep]:
+        """Return a whole step; who leaves or has ended is marked, and of who is not seen it is a gap."""
         brought = self._brought[step]
         nothing = SymbolStep(Minute((step - 1) * MINUTE_MS, 0.0, 0.0, 0.0, 0.0, True), unseen=True)
         return {
-            place: nothing if here == Place.UNSEEN else brought[place]._replace(leaving=here == Place.LEAVING)
+            place: (nothing if here.is_unseen else brought[place]._replace(leaving=here.leaves))._replace(
+                settles=here.has_ended
+            )
             for place, here in takes.items()
         }
 
 
 def _seen(takes: Mapping[int, Place]) -> set[int]:
-    return {place for place, here in takes.items() if here != Place.UNSEEN}
+    return {place for place, here in takes.items() if not here.is_unseen}

@@ -395,8 +395,9 @@ class ExecutionEngine(Room):
                 return False
         step = self._step + 1
         names = self._members.roster.places
-        minutes = self._pending.minutes(step, self._members.takes)
-        played = self._market.play(step, {names[place]: minute for place, minute in minutes.items()})
+        said = {names[place]: one for place, one in self._pending.whole(step, self._members.takes).items()}
+        ended = frozenset(symbol for symbol, one in said.items() if one.settles)
+        played = self._market.play(step, {symbol: one.minute for symbol, one in said.items()}, ended)
         for event in played.events:
             await self._events.answer(event)
         return played.over

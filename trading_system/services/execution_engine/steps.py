@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from trading_system.contracts import StepDTO, to_candle, to_ms, to_step
 from trading_system.rules.account import Account, Slot, SymbolStep
 from trading_system.rules.matching import MINUTE_MS, Minute
-from trading_system.rules.roster import Place, Roster
+from trading_system.rules.roster import Roster
 from trading_system.rules.signals import ZONE_ENDS
 from trading_system.rules.words import plan_of_signal
 from trading_system.services.room import CANDLES, StepInput
@@ -64,6 +64,6 @@ async def with_last_prices(store: Store, roster: Roster, slots: Sequence[Slot], 
         member = roster.members[one.symbol]
         for row in await store.read(Stream(CANDLES, one.exchange, one.symbol), step - PRICE_LOOKBACK, step):
             candle = to_candle(row.payload)
-            if candle.get("interval") == "1m" and member.at(row.step) != Place.UNSEEN:
+            if candle.get("interval") == "1m" and not member.at(row.step).is_unseen:
                 priced[place] = priced[place]._replace(close=candle["close"])
     return tuple(priced)

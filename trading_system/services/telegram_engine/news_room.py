@@ -86,7 +86,8 @@ class NewsRoom:
         for symbol in roster.places:
             member = roster.members[symbol]
             for row in await self._store.read(Stream(STRATEGY, self._exchange, symbol), after, upto):
-                if member.at(row.step) not in (Place.OUT, Place.UNSEEN):
+                here = member.at(row.step)
+                if here != Place.OUT and not here.is_unseen:
                     words.setdefault(row.step, []).append(to_step(row.payload))
         facts: dict[int, list[Fact]] = {}
         for row in await self._store.read(self._account, after, upto):

@@ -25,7 +25,7 @@ from trading_system.research.runs import run_backtest, write
 from trading_system.research.stored_candles import read_stored
 from trading_system.rules.roster import Change, Member, State, Why
 from trading_system.service_run import FOLDER
-from trading_system.services.execution_engine.joining import Membership
+from trading_system.services.execution_engine.joining import SILENT_STEPS, Membership
 from trading_system.services.inbox import DONE, Inbox
 from trading_system.simulated_run import REPLAY_PACE
 from trading_system.stored_run import run_of
@@ -229,4 +229,37 @@ async def test_a_symbol_that_ended_while_the_line_was_down_keeps_the_others_from
     left = line.execution.roster.members[FIRST]
     assert (left.state, left.why) == (State.LEFT, Why.ENDED)
     assert line.execution.progress.step == feed.server.exchange.last_step
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["in one life", "started again at every turn"])
+async def test_a_symbol_that_ends_while_it_holds_a_position_is_settled_at_its_last_price_and_leaves(
+    feed: PublicFeed, tmp_path: Path, *, restarted: bool
+) -> None:
+    """The first symbol holds a position from minute 600 on; after 606 there is no minute of it any more."""
+    line = await line_of(feed, tmp_path / "paper")
+    try:
+        await line.start()
+        await play(line, feed, 606)
+        last = feed.server.exchange.book(FIRST).last
+        feed.server.exchange.delist(FIRST)
+        line = await again(line, feed, how=restarted)
+        await play(line, feed, 607 + SILENT_STEPS)
+        await stands(line, FIRST, State.LEAVING, State.LEFT)
+        line = await again(line, feed, how=restarted)
+        await play(line, feed, 610 + SILENT_STEPS)
+        line = await again(line, feed, how=restarted)
+        await play(line, feed)
+        run = paper_run(await run_of(line), line, 0.0)
+    finally:
+        await line.stop()
+    left = line.execution.roster.members[FIRST]
+    (stay,) = left.stints
+    assert (left.state, left.why) == (State.LEFT, Why.ENDED)
+    assert stay.leaving is not None
+    assert stay.left == stay.leaving + 1
+    (trade,) = [trade for trade in run.record.trades if trade.symbol == FIRST]
+    assert (trade.reason, trade.time) == ("settled", stay.leaving * MINUTE)
+    assert line.execution.idle
+    assert [fill.price for fill in run.record.fills if fill.time == trade.time and fill.symbol == FIRST] == [last]
     await assert_equal_to_its_backtest(tmp_path / "paper", run)

@@ -310,8 +310,9 @@ def run(
     seed: int,
     funding: bool = True,
     absences: tuple[Absence, ...] = (),
+    ended: int | None = None,
 ) -> BacktestResult:
-    """Trade synthetic candles; ``absences`` of every symbol count from the first minute."""
+    """Trade synthetic candles; ``absences`` of every symbol, and when it ``ended``, count from the first minute."""
     start = START - START % (7 * DAY)
     series, signal_rules = [], []
     for one in DEMO_SYMBOLS:
@@ -325,6 +326,8 @@ def run(
         before = start // MINUTE
         missed = tuple(Absence(before + one.first, before + one.last) for one in absences if one.last is not None)
         stay = (Stint(before + 1),)
+        if ended is not None:
+            stay = (Stint(before + 1, before + ended - 1, None, before + ended),)
         member = Member(one.symbol, State.JOINED, Why.BY_HAND, instrument, before, stay, absences=missed)
         series.append(Series(instrument, candles, rates, member))
         signal_rules.append(SignalRules(PlanRules(min_rr=0.5), "5m", 5 * MINUTE, start, 50))
@@ -366,6 +369,24 @@ def test_a_backtest_takes_minutes_that_the_line_did_not_see_as_gaps_and_finds_th
     assert any(isinstance(fact, Withdrawn) and fact.rule == "symbol_unseen" for fact in facts)
     assert not any(isinstance(fact, Fill | Rejection) and is_blind(_time_of(fact)) for fact in facts)
     assert any(isinstance(fact, Fill | Rejection) and is_blind(_time_of(fact)) for fact in seen.facts)
+    assert not any(isinstance(fact, Funded) and is_blind(fact.time) for fact in facts)
+    assert any(isinstance(fact, Funded) and is_blind(fact.time) for fact in seen.facts)
+
+
+def test_a_symbol_that_has_ended_is_settled_at_its_last_price_in_the_next_minute_that_the_market_does_not_have() -> (
+    None
+):
+    """One is held from minute 3050 to 3125, if nothing happens."""
+    ended, gap = 3060, Absence(3065, 3070)
+    over = [run(5 * 1440, RiskRules(), every_minute=way, seed=1, absences=(gap,), ended=ended) for way in (False, True)]
+    assert over[0].facts == over[1].facts
+    one, start = DEMO_SYMBOLS[0], START - START % (7 * DAY)
+    candles = synthetic_candles(1, one.symbol, start, gap.first, one.tick, one.step, one.start_price)
+    (settled,) = [fact for fact in over[0].facts if isinstance(fact, Closed) and fact.reason == "settled"]
+    assert (settled.symbol, settled.time) == (one.symbol, start + (gap.first - 1) * MINUTE)
+    fill = [fact for fact in over[0].facts if isinstance(fact, Fill)][-1]
+    assert (fill.time, fill.price) == (settled.time, candles["close"][gap.first - 2])
+    assert is_idle(over[0].account)
 
 
 def _time_of(fact: Fill | Rejection) -> int:

@@ -19,10 +19,11 @@ from trading_system.rules.roster import Change, Place, Roster, State, Why, after
 from trading_system.rules.symbol_commands import asked_for, chosen
 from trading_system.rules.symbols import SymbolError, selection_of
 from trading_system.services.execution_engine.joining import SILENT_STEPS, Choice, Membership
+from trading_system.services.execution_engine.pending_steps import PendingSteps
 from trading_system.services.roster_log import RosterLog
 from trading_system.simulator.paper_venue import PaperVenue
 from trading_system.venues.errors import EndedSymbolError, NoSuchSymbolError, OutcomeUnknownError, RefusedError
-from trading_system.venues.port import VenueOrder
+from trading_system.venues.port import VenueFill, VenueOrder
 
 
 def roster_of(*changes: Change) -> Roster:
@@ -232,6 +233,37 @@ async def test_a_symbol_that_the_venue_trades_no_more_takes_no_new_entries_and_t
     await members.stop()
 
 
+async def test_a_symbol_that_ends_while_it_leaves_is_known_to_have_ended_too() -> None:
+    line = Line()
+    line.market.raises["BTCUSDT"] = [NoSuchSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
+    members = await line.live()
+    await members.write([changed("BTCUSDT", State.LEAVING, line.step + 1)], line.step)
+    for _ in range(SILENT_STEPS):
+        line.step += 1
+        members.heed({0: minute(line.step, gap=True)._replace(leaving=True), 1: minute(line.step)})
+    await until(lambda: not len(members.doubts))
+    await members.write(members.due(line.step, []), line.step)
+    (stay,) = members.roster.members["BTCUSDT"].stints
+    assert (stay.leaving, stay.ended) == (line.step - SILENT_STEPS + 1, line.step + 2)
+    taken = [members.takes[0]]  # in a minute that may have begun
+    members.look_at(line.step + 2)
+    assert [*taken, members.takes[0]] == [Place.LEAVING, Place.ENDED]
+    await members.stop()
+
+
+def test_one_that_has_ended_and_is_not_seen_either_is_a_gap_in_which_it_is_settled() -> None:
+    ends = changed("BTCUSDT", State.LEAVING, ORIGIN + 20, Why.ENDED)
+    roster = roster_of(ends, changed("BTCUSDT", State.UNSEEN, ORIGIN + 18, Why.ENDED))
+    places = [roster.at(step)[0] for step in range(ORIGIN + 17, ORIGIN + 22)]
+    assert places == [Place.IN, Place.UNSEEN, Place.UNSEEN, Place.UNSEEN, Place.ENDED_UNSEEN]
+    pending = PendingSteps()
+    pending.bring(ORIGIN + 21, 1, minute(ORIGIN + 21))
+    takes = roster.at(ORIGIN + 21)
+    assert pending.is_whole(ORIGIN + 21, takes)
+    said = pending.take(ORIGIN + 21, takes)[0]
+    assert (said.minute.gap, said.unseen, said.settles) == (True, True, True)
+
+
 async def test_a_quiet_market_that_is_traded_stays() -> None:
     line = Line()
     members = await line.live()
@@ -303,3 +335,35 @@ async def test_a_paper_account_lets_a_symbol_in_between_two_minutes_and_keeps_it
     assert [event.symbol for event in played.events] == ["BTCUSDT"]  # type: ignore[union-attr]
     assert (await again.position("BTCUSDT")).quantity == 0.1
     assert (await again.position("ETHUSDT")).quantity == 0.0
+
+
+async def test_a_paper_account_settles_what_has_ended_once_its_minutes_end_and_trades_it_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    def account() -> PaperVenue:
+        return PaperVenue(tmp_path / "paper.json", [BTC], ORIGIN, FillRules(), leverage=5, equity=10_000.0)
+
+    def candle(step: int, close: float) -> dict[str, Minute]:
+        return {"BTCUSDT": Minute((step - 1) * MINUTE, 100.0, 101.0, 99.0, close)}
+
+    venue, ended = account(), {"BTCUSDT"}
+    order = VenueOrder("tm-e", "BTCUSDT", Role.ENTRY, OrderType.MARKET, 1, 0.0, 0.1)
+    assert venue.play(ORIGIN + 1, candle(ORIGIN + 1, 100.0), ended).over
+    await venue.place(order, 0)
+    assert not venue.play(ORIGIN + 2, candle(ORIGIN + 2, 100.0), ended).over
+    await venue.place(VenueOrder("tm-s", "BTCUSDT", Role.STOP, OrderType.STOP, -1, 90.0, 0.1), 0)
+    assert venue.play(ORIGIN + 2, candle(ORIGIN + 2, 100.0), ended).over
+    assert venue.play(ORIGIN + 3, candle(ORIGIN + 3, 100.5), ended).over
+    assert (await venue.position("BTCUSDT")).quantity == 0.1
+    await venue.close()
+    venue = account()
+    gap = {"BTCUSDT": Minute((ORIGIN + 3) * MINUTE, 0.0, 0.0, 0.0, 0.0, True)}
+    (fill, *_) = venue.play(ORIGIN + 4, gap, ended).events
+    assert isinstance(fill, VenueFill)
+    assert (fill.price, fill.time, fill.client_id[:21]) == (100.5, (ORIGIN + 3) * MINUTE, "settlement_autoclose-")
+    assert venue.play(ORIGIN + 4, gap, ended).over
+    assert venue.idle
+    with pytest.raises(RefusedError):
+        await venue.place(order._replace(client_id="tm-f"), 0)
+    venue.admit(BTC)
+    await venue.place(order._replace(client_id="tm-f"), 0)

@@ -377,7 +377,7 @@ def test_a_symbol_that_has_ended_is_settled_at_its_last_price_in_the_next_minute
     None
 ):
     """One is held from minute 3050 to 3125, if nothing happens."""
-    ended, gap = 3060, Absence(3065, 3070)
+    ended, gap = 3060, Absence(3067, 3070)
     over = [run(5 * 1440, RiskRules(), every_minute=way, seed=1, absences=(gap,), ended=ended) for way in (False, True)]
     assert over[0].facts == over[1].facts
     one, start = DEMO_SYMBOLS[0], START - START % (7 * DAY)

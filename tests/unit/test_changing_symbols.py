@@ -235,12 +235,14 @@ async def test_a_symbol_that_the_venue_trades_no_more_takes_no_new_entries_and_t
 
 async def test_a_symbol_that_ends_while_it_leaves_is_known_to_have_ended_too() -> None:
     line = Line()
-    line.market.raises["BTCUSDT"] = [NoSuchSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
     members = await line.live()
+    await until(lambda: not len(members.doubts))  # it was still traded when the day began
+    line.market.raises["BTCUSDT"] = [NoSuchSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
     await members.write([changed("BTCUSDT", State.LEAVING, line.step + 1)], line.step)
     for _ in range(SILENT_STEPS):
         line.step += 1
         members.heed({0: minute(line.step, gap=True)._replace(leaving=True), 1: minute(line.step)})
+    assert len(members.doubts)
     await until(lambda: not len(members.doubts))
     await members.write(members.due(line.step, []), line.step)
     (stay,) = members.roster.members["BTCUSDT"].stints

@@ -237,7 +237,7 @@ async def test_a_symbol_that_ends_while_it_leaves_is_known_to_have_ended_too() -
     line = Line()
     members = await line.live()
     await until(lambda: not len(members.doubts))  # it was still traded when the day began
-    line.market.raises["BTCUSDT"] = [NoSuchSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
+    line.market.raises["BTCUSDT"] = [EndedSymbolError("BTCUSDT: expected a symbol that trades, was SETTLING")]
     await members.write([changed("BTCUSDT", State.LEAVING, line.step + 1)], line.step)
     for _ in range(SILENT_STEPS):
         line.step += 1

@@ -272,7 +272,7 @@ class Membership:
                 return change._replace(step=step, origin=self._origin(step))
             case State.LEAVING:
                 member = self.roster.members[change.symbol]
-                if member.state == State.LEAVING:  # on another grid by now, and why it leaves stays as it was
+                if member.state == State.LEAVING and change.why == Why.CHANGED:  # it leaves for its reason still
                     return change._replace(step=step + 1, why=member.why, detail=member.detail)
                 return change._replace(step=step + 1)
             case _:

@@ -263,3 +263,23 @@ async def test_a_symbol_that_ends_while_it_holds_a_position_is_settled_at_its_la
     assert line.execution.idle
     assert [fill.price for fill in run.record.fills if fill.time == trade.time and fill.symbol == FIRST] == [last]
     await assert_equal_to_its_backtest(tmp_path / "paper", run)
+
+
+async def test_a_symbol_that_is_halted_for_more_than_an_hour_is_not_settled_and_its_trade_goes_on_with_the_market(
+    feed: PublicFeed, tmp_path: Path
+) -> None:
+    """The first symbol holds a position from minute 600 on."""
+    line, resumed = await line_of(feed, tmp_path / "paper"), feed.inputs.origin // MINUTE + 620 + SILENT_STEPS
+    try:
+        await line.start()
+        await play(line, feed, 606)
+        feed.server.exchange.halt(FIRST, resumed)
+        await play(line, feed)
+        run = paper_run(await run_of(line), line, 0.0)
+    finally:
+        await line.stop()
+    assert line.execution.roster.members[FIRST].state == State.JOINED
+    (trade, *_) = [trade for trade in run.record.trades if trade.symbol == FIRST]
+    assert trade.reason != "settled"
+    assert trade.time >= resumed * MINUTE
+    await assert_equal_to_its_backtest(tmp_path / "paper", run)

@@ -255,7 +255,7 @@ async def test_a_symbol_that_ends_while_it_leaves_is_known_to_have_ended_too() -
 
 def test_one_that_has_ended_and_is_not_seen_either_is_a_gap_in_which_it_is_settled() -> None:
     ends = changed("BTCUSDT", State.LEAVING, ORIGIN + 20, Why.ENDED)
-    roster = roster_of(ends, changed("BTCUSDT", State.UNSEEN, ORIGIN + 18, Why.ENDED))
+    roster = roster_of(ends, changed("BTCUSDT", State.UNSEEN, ORIGIN + 18, Why.ENDED), ends._replace(step=ORIGIN + 30))
     places = [roster.at(step)[0] for step in range(ORIGIN + 17, ORIGIN + 22)]
     assert places == [Place.IN, Place.UNSEEN, Place.UNSEEN, Place.UNSEEN, Place.ENDED_UNSEEN]
     pending = PendingSteps()

@@ -253,7 +253,8 @@ def after(roster: Roster, changes: Iterable[Change]) -> Roster:
             *earlier, last = have.stints
             leaving = change.step if last.leaving is None and state == State.LEAVING else last.leaving
             left = change.step if state == State.LEFT else None
-            ended = change.step + 1 if state == State.LEAVING and change.why == Why.ENDED else last.ended
+            ends = last.ended is None and state == State.LEAVING and change.why == Why.ENDED
+            ended = change.step + 1 if ends else last.ended
             have = have._replace(stints=(*earlier, Stint(last.joined, leaving, left, ended)))
             have = have._replace(changed=change.instrument or have.changed)
             if left is not None and have.unseen:
